@@ -12,6 +12,7 @@ MODULES = {
     ),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
     "promotions": (("billing_core/promotions",), ("tests/promotions", "tests/imports/test_promo_codes.py")),
+    "subscriptions": (("billing_core/subscriptions",), ("tests/subscriptions", "tests/web/api/billing")),
     "usage": (
         ("billing_core/usage",),
         ("tests/usage", "tests/commands/test_usage.py", "tests/web/downloads/test_usage.py"),

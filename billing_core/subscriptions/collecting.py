@@ -113,6 +113,10 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
     if billed.attempt_id is not None:
         billed.collect_at = now + CUT_OFF_AFTER
         return billed.invoice_id, billed.attempt_id
+    if queries.is_charging(session, subscription.id):
+        # The change that is being charged may lower what is due.
+        billed.collect_at = now + CUT_OFF_AFTER
+        return None
     invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
     is_over = subscription.state is CANCELED
     if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or (is_over and billed.kind is not FINAL):

@@ -2,18 +2,19 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
-from billing_core.errors import Conflict, Invalid
+from billing_core.errors import Conflict, Invalid, UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
-from billing_core.online_payments.models import SANDBOX, PaymentCase
+from billing_core.online_payments import refunding
+from billing_core.online_payments.models import SANDBOX, PaymentCase, RefundRequest, RefundRequestState
 from billing_core.online_payments.off_session import attempts
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.webhooks import handlers
@@ -29,9 +30,10 @@ from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, verification
 from billing_core.subscriptions.changes import cancelling, paying
-from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.cancelling import Ending, Unused
 from billing_core.subscriptions.changes.wanted import When
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, UNPAID
+from billing_core.subscriptions.models import ChangeState, SubscriptionChange
 from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, previewed, subscribed
 from tests.subscriptions.signed_up import D, a_plan, at, billed, renewed, state
 from tests.subscriptions.test_collecting import FAILS, other_card
@@ -279,3 +281,74 @@ def test_the_same_change_at_once_counts_once(sessions, gateway):
         assert any(list(pool.map(ask, range(4))))
     with sessions() as session:
         assert (charged(session), credited(session), balance(session)) == ([3_000, 1_500], 1_500, 0)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa", FAILS])
+def test_killed_after_the_charge_it_is_completed_once(sessions, gateway, monkeypatch, card):
+    """What came of the charge is recorded by whoever comes next, once."""
+    public_id = subscribed(sessions, gateway)
+    other_card(sessions, gateway, id_of(sessions, public_id), card)
+
+    def killed(*_given, **_facts):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attempts, "record", killed)
+        with pytest.raises(Killed):
+            changed(sessions, gateway, public_id, plan_code="team")
+    for _ in range(2):
+        assert list(clock.run(sessions, SYSTEM, gateway, now=HALF + timedelta(minutes=11))) == []
+    with sessions() as session:
+        (made,) = session.scalars(select(SubscriptionChange))
+        paid = card != FAILS
+        assert made.state is (ChangeState.APPLIED if paid else ChangeState.FAILED)
+        assert charged(session) == ([3_000, 1_500] if paid else [3_000])
+        assert (credited(session), balance(session)) == (1_500 if paid else 0, 0)
+        assert everything_holds(session)
+
+
+def test_while_a_change_is_charged_nothing_else_is(sessions, gateway, monkeypatch):
+    """What is due for the period may be lowered by it: a retry waits."""
+    public_id = subscribed(sessions, gateway)
+    subscription_id = id_of(sessions, public_id)
+    other_card(sessions, gateway, subscription_id, FAILS)
+    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28)))
+    other_card(sessions, gateway, subscription_id, "pm_card_visa")
+
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "charge_off_session", away)
+        with pytest.raises(UpstreamFailed):
+            changed(sessions, gateway, public_id, at(3, 1, 9), plan_code="team")
+        assert list(clock.run(sessions, SYSTEM, gateway, now=at(3, 1, 10))) == []
+    list(clock.run(sessions, SYSTEM, gateway, now=at(3, 1, 11)))
+    with sessions() as session:
+        # 30 of 31 days are left: 58.06 by the new terms, and 29.03 off the 30.00 that were due.
+        assert sorted(charged(session)) == [97, 3_000, 5_806]
+        assert (balance(session), everything_holds(session)) == (0, True)
+
+
+def test_a_refund_without_an_answer_stays_asked_for(sessions, gateway, monkeypatch):
+    public_id = subscribed(sessions, gateway)
+
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "refund", away)
+        ending = Ending(unused=Unused.REFUND)
+        cancelling.cancel(sessions, SYSTEM, gateway, public_id, ending, now=at(2, 13))
+    with sessions() as session:
+        (request,) = session.scalars(select(RefundRequest))
+        assert (request.state, request.amount_minor) == (RefundRequestState.ASKED, 1_500)
+        assert (credited(session), balance(session)) == (0, 0)
+        payment_id, reason = request.payment_id, request.reason
+    refunding.refund(sessions, SYSTEM, gateway, payment_id, amount_minor=1_500, reason=reason, now=at(2, 14))
+    with sessions() as session:
+        assert (credited(session), balance(session), everything_holds(session)) == (1_500, 0, True)

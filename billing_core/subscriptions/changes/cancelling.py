@@ -100,8 +100,8 @@ def cancel(
 
 def _refuse(session: Session, subscription: Subscription, now: datetime) -> None:
     """One that is held, because its periods wait for a person, can end without them."""
-    if subscription.held_at is None or subscription.state is CANCELED:
-        proposing.refuse_unready(session, subscription, now)
+    by_then = now if subscription.held_at is None else subscription.created_at
+    proposing.refuse_unready(session, subscription, by_then)
 
 
 def _at_period_end(session: Session, actor: Actor, subscription: Subscription, now: datetime) -> None:
