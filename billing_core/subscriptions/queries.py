@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -19,6 +20,8 @@ from billing_core.subscriptions.models import (
     SubscriptionState,
 )
 from billing_core.subscriptions.pricing import Terms
+
+_OFFERS: Final = "offers of plans"
 
 
 def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription:
@@ -81,7 +84,12 @@ def terms(session: Session, subscription: Subscription) -> Terms:
 
 
 def terms_of(session: Session, plan_version_id: int, currency: str, seats: int, add_ons: Mapping[str, int]) -> Terms:
-    return Terms(offers.offer(session, plan_version_id, currency), seats, add_ons)
+    """What a version costs never changes: each is read once in a session."""
+    known = session.info.setdefault(_OFFERS, {})
+    asked = plan_version_id, currency
+    if asked not in known:
+        known[asked] = offers.offer(session, plan_version_id, currency)
+    return Terms(known[asked], seats, add_ons)
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
