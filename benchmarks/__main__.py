@@ -29,6 +29,7 @@ MEASUREMENTS = (
     "ledger",
     "invoicing",
     "bill_runs",
+    "renewals",
     "api_invoices",
     "api_reports",
     "webhooks",

