@@ -19,7 +19,7 @@ from billing_core.demo import paid_online
 from billing_core.demo.billing import Books
 from billing_core.identity import Actor
 from billing_core.invoices import after_sending, credit_notes, from_reports, queries, service
-from billing_core.invoices.models import Invoice
+from billing_core.invoices.models import Invoice, InvoicedReport
 from billing_core.payments import received, refunds, write_offs
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
@@ -57,7 +57,12 @@ def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, 
     Those who pay online are left to ``paid_online``.
     """
     issued_on = (books.month_after(month) + _ISSUED_AFTER).date()
-    invoiced = select(Invoice.id).where(Period.month_of(issued_on).contains(Invoice.issued_on)).limit(1)
+    invoiced = (
+        select(Invoice.id)
+        .join(InvoicedReport, InvoicedReport.invoice_id == Invoice.id)
+        .where(Period.month_of(issued_on).contains(Invoice.issued_on))
+        .limit(1)
+    )
     if issued_on > books.today or session.scalar(invoiced) is not None:
         return
     calendar = Calendar(books.zone, books.today)

@@ -117,9 +117,9 @@ def fill(
 
 def _agree_on_plans(session: Session, actor: Actor, company: _Company) -> None:
     """Plans, their versions, and who was put on them, in the order in which that happened."""
-    if session.scalar(select(Plan.id).limit(1)) is not None:
-        return
     made_of, books = company.made_of, company.books
+    if session.scalar(select(Plan.id).where(Plan.code.in_([plan.code for plan in made_of.plans])).limit(1)) is not None:
+        return
     this_month = first_of_month(books.today)
 
     def agreed(months_ago: int, day: int = 1) -> date:

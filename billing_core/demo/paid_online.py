@@ -29,7 +29,7 @@ from billing_core.demo.link_story import (
     try_card,
 )
 from billing_core.identity import Actor
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.online_payments import refunding
 from billing_core.online_payments.links import expiry, workflow
@@ -82,6 +82,7 @@ def _begun(session: Session, sessions: Sessions, actor: Actor, month: date, book
         Invoice.customer_id.in_(online(session, month, books.today)),
         Period.month_of(add_months(month, 1)).contains(Invoice.issued_on),
         Invoice.state == InvoiceState.OPEN,
+        Invoice.id.in_(select(InvoicedReport.invoice_id)),
         ~select(PaymentLink.id).where(PaymentLink.invoice_id == Invoice.id).exists(),
     )
     for invoice_id, number, currency, due_minor, issued_on, due_on in session.execute(statement.order_by(Invoice.id)):

@@ -22,8 +22,8 @@ from billing_core.audit.queries import happened
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
-from billing_core.dates import Period, add_months, first_of_month
-from billing_core.demo import billing, company, invoicing, metered, order_book, paid_online
+from billing_core.dates import Period, add_months, first_of_month, start_of_day
+from billing_core.demo import billing, company, invoicing, metered, order_book, paid_online, subscribed
 from billing_core.demo.accounts import DemoAccount, add_accounts
 from billing_core.demo.definitions import Definitions, definitions
 from billing_core.demo.order_book import DemoOrder
@@ -116,13 +116,19 @@ def fill(
         with sessions.begin() as session:
             billing.bill(session, actor, bills)
         time.sleep(_PAUSE_SECONDS)
+    since = start_of_day(zone, plan.first_day)
     for month in invoicing.months(books):
+        until = start_of_day(zone, add_months(month, 1))
+        subscribed.live(sessions, actor, books, seed=plan.seed, since=since, until=until)
+        since = until
+        time.sleep(_PAUSE_SECONDS)
         with sessions.begin() as session:
             invoicing.invoice_month(session, actor, month, books, seed=plan.seed)
         time.sleep(_PAUSE_SECONDS)
         if paid_online.is_online(month, plan.today):
             paid_online.collect_month(sessions, actor, month, books)
             time.sleep(_PAUSE_SECONDS)
+    subscribed.live(sessions, actor, books, seed=plan.seed, since=since, until=start_of_day(zone, plan.today))
     paid_online.read_books(sessions, actor, books, now=now)
     metered.fill(sessions, actor, made_of, books, seed=plan.seed, calls=plan.calls, now=now, pause=_PAUSE_SECONDS)
     with sessions.begin() as session:

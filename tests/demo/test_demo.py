@@ -1,6 +1,7 @@
 """The demo company: the same every time, with something of everything, and nothing that does not add up."""
 
 import shutil
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -33,7 +34,9 @@ from billing_core.metering.models import (
     ZoneKind,
 )
 from billing_core.online_payments.models import (
+    AttemptState,
     CaseKind,
+    ChargeAttempt,
     Dispute,
     DisputeState,
     PaymentCase,
@@ -54,6 +57,8 @@ from billing_core.rating import conditions
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
 from billing_core.reports import verification
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
+from billing_core.subscriptions import verification as subscriptions
+from billing_core.subscriptions.models import Subscription, SubscriptionState
 
 pytestmark = pytest.mark.slow
 
@@ -251,9 +256,9 @@ def test_its_webhooks_are_applied_and_its_gateway_is_told(filled):
     assert filled.scalar(select(func.max(WebhookEvent.received_at))) < NOW
     online = select(Payment.fee_minor, Payment.amount_minor).where(Payment.method == PaymentMethod.STRIPE)
     payments = filled.execute(online).all()
-    assert len(payments) == filled.scalar(
-        select(func.count()).select_from(PaymentLink).where(PaymentLink.state == LinkState.PAID)
-    )
+    by_link = filled.scalar(select(func.count()).where(PaymentLink.state == LinkState.PAID))
+    by_itself = filled.scalar(select(func.count()).where(ChargeAttempt.state == AttemptState.SUCCEEDED))
+    assert len(payments) == by_link + by_itself
     # The sandbox keeps 2.9 % and 30 cents, rounded to the nearest cent.
     assert all(abs(fee - Decimal(amount) * 29 / 1000 - 30) <= Decimal("0.5") for fee, amount in payments)
 
@@ -263,9 +268,27 @@ def test_the_sandboxs_books_were_read_and_agree_with_ours(filled):
     assert balance_transactions.last_reading(filled, SYSTEM, Mode.SANDBOX, since) is not None
     sums = reconciliation.sums(filled, SYSTEM, PairFilter(Mode.SANDBOX, since))
     assert {one.agreement for one in sums if one.pairs} == {Agreement.MATCHED}
-    charged = select(func.count()).select_from(SandboxCharge).where(SandboxCharge.succeeded)
+    charged = select(func.count()).where(
+        SandboxCharge.succeeded, SandboxCharge.created_at >= datetime(2026, 5, 1, tzinfo=UTC)
+    )
     refunded = select(func.count()).select_from(SandboxRefund)
     assert sum(one.pairs for one in sums) == filled.scalar(charged) + filled.scalar(refunded)
+
+
+def test_its_sixty_subscriptions_are_of_every_kind(filled):
+    states = Counter(filled.scalars(select(Subscription.state)))
+    assert sum(states.values()) == 60
+    assert set(states) == set(SubscriptionState) - {SubscriptionState.INCOMPLETE}
+    ending = Subscription.cancel_at_period_end & (Subscription.state == SubscriptionState.ACTIVE)
+    assert filled.scalar(select(func.count()).where(ending)) >= 1
+    begun = filled.scalars(select(Subscription.created_at).order_by(Subscription.created_at)).all()
+    assert (begun[0].date(), begun[-1].date()) > (date(2025, 5, 1), date(2026, 11, 1))
+    assert begun[0].date() < date(2025, 7, 1)
+
+
+def test_its_subscriptions_are_proven(filled):
+    found = {check.name: (check.proven, check.wrong) for check in subscriptions.checks(filled)}
+    assert all(proven and not wrong for proven, wrong in found.values()), found
 
 
 def calls_of(session, *conditions):
@@ -311,7 +334,8 @@ def test_its_calls_grow_and_rest_on_sundays(filled):
 
 def test_its_customers_are_on_three_plans_in_versions_and_changed_them(filled):
     versions = filled.execute(select(Plan.code, PlanVersion.number).join(PlanVersion).order_by(Plan.code)).all()
-    assert sorted(versions) == [("basic", 1), ("basic", 2), ("enterprise", 1), ("pro", 1), ("pro", 2)]
+    used = [("basic", 1), ("basic", 2), ("enterprise", 1), ("pro", 1), ("pro", 2)]
+    assert sorted(versions) == sorted([*used, ("insurance", 1), ("portal", 1), ("shelves", 1)])
     on = filled.execute(
         select(Customer.ref, CustomerPlan.valid_from, Plan.code, PlanVersion.number)
         .join_from(CustomerPlan, Customer, Customer.id == CustomerPlan.customer_id)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from billing_core import demo
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
-from billing_core.demo import billing, company, metered, paid_online, service
+from billing_core.demo import billing, company, metered, paid_online, service, subscribed
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.identity.models import User
@@ -111,6 +111,7 @@ def in_one_go(sqlite_template, tmp_path_factory):
 PLACES = {
     "among the orders": (company, "add_orders", 2),
     "among the reports": (billing, "bill", 3),
+    "among the subscriptions": (subscribed.signing_up, "subscribe", 2),
     "among the payment links": (paid_online, "create", 4),
     "among the months of usage": (metered, "_take_over", 2),
     "before the calls": (metered, "_record", 1),

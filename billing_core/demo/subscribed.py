@@ -1,0 +1,253 @@
+"""The demo company's subscriptions: to the portal, insurance and reserved shelves, signed up for in all of its months.
+
+Most customers have one, some two. Each month is lived through by the product's own services, with the embedded sandbox
+as gateway, in one transaction: a fill that is cut off goes on with the month that is missing.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.audit.models import AuditEntry
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions
+from billing_core.dates import add_months
+from billing_core.demo import link_story
+from billing_core.demo.billing import Books
+from billing_core.demo.link_story import Joined
+from billing_core.identity import Actor
+from billing_core.online_payments.off_session import methods
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.plans import service as plans
+from billing_core.plans.models import PlanInterval, TrialEnd
+from billing_core.plans.terms import AddOn, Amounts, Terms
+from billing_core.promotions import service as promotions
+from billing_core.promotions.models import PromoDuration
+from billing_core.promotions.new_codes import NewCode
+from billing_core.settings import settings
+from billing_core.subscriptions import clock, queries, signing_up
+from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.service import Wanted
+
+COUNT: Final = 60
+_LIVED, _WELCOME = "demo.subscriptions", "WELCOME20"
+_GOOD, _FAILS = "pm_card_visa", "pm_card_chargeCustomerFail"
+# Services to customers at home carry the Dutch rate; across a border the customer accounts for the tax.
+_HOME, _HOME_RATE = "NL", Decimal(21)
+_SUPPORT = AddOn("support", "Priority support", {"EUR": Decimal(45), "USD": Decimal(50)})
+_PORTAL, _INSURANCE, _SHELVES = "portal", "insurance", "shelves"
+_PLANS: Final = {
+    _PORTAL: (
+        "Customer portal",
+        Terms(
+            *("EUR", Decimal(49), 0, Decimal(0)),
+            seat_price=Decimal(9),
+            included_seats=3,
+            trial_end=TrialEnd.INVOICE,
+            further={"USD": Amounts(Decimal(55), Decimal(10))},
+            add_ons=(_SUPPORT,),
+        ),
+    ),
+    _INSURANCE: (
+        "Stock insurance",
+        Terms(
+            *("EUR", Decimal(390), 0, Decimal(0)),
+            interval=PlanInterval.QUARTER,
+            further={"USD": Amounts(Decimal(425))},
+        ),
+    ),
+    _SHELVES: (
+        "Reserved shelves",
+        Terms(
+            *("EUR", Decimal(2400), 0, Decimal(0)),
+            interval=PlanInterval.YEAR,
+            further={"USD": Amounts(Decimal(2640))},
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSubscription:
+    """``fails_from``: the day from which its card is refused. ``ends_from``: on which it was cancelled for the end of
+    its period.
+    """
+
+    ref: str
+    plan: str
+    begun_at: datetime
+    seats: int = 1
+    add_ons: dict[str, int] = field(default_factory=dict)
+    trial_days: int = 0
+    promo_code: str = ""
+    fails_from: datetime | None = None
+    ends_from: datetime | None = None
+
+
+def drawn(books: Books, seed: int) -> list[DemoSubscription]:
+    """All of them, in the order in which they were signed up for."""
+    refs = sorted(books.customers)
+    made = [_one(number, refs[number % len(refs)], books, seed) for number in range(COUNT)]
+    return sorted(made, key=lambda one: one.begun_at)
+
+
+def live(sessions: Sessions, actor: Actor, books: Books, *, seed: int, since: datetime, until: datetime) -> None:
+    """What happens after ``since``, up to ``until``, unless it has happened already."""
+    engine = sessions.engine.execution_options(begin="IMMEDIATE")
+    with engine.begin() as connection:
+        joined = Joined(connection)
+        with joined.begin() as session:
+            if f"{until}" in _lived(session):
+                return
+            _begin(session, actor, books)
+        story = _Story(joined, actor, books, since)
+        for at, one in sorted(_acts(drawn(books, seed)), key=lambda act: act[0]):
+            if since < at <= until:
+                story.go_on(at)
+                story.act(one, at)
+        story.go_on(until)
+        link_story.deliver(story)
+        with joined.begin() as session:
+            business = default_business(session)
+            subject = ("business", business.id)
+            audit.record(session, actor, _LIVED, subject, label=business.name, after={"until": f"{until}"}, now=until)
+
+
+def _lived(session: Session) -> set[str]:
+    entries = session.scalars(select(AuditEntry.after).where(AuditEntry.action == _LIVED))
+    return {entry["until"] for entry in entries if entry}
+
+
+def _begin(session: Session, actor: Actor, books: Books) -> None:
+    """The plans and the promo code, before the first month."""
+    if _lived(session):
+        return
+    now = datetime.combine(books.first_day, time(), UTC)
+    for code, (name, agreed) in _PLANS.items():
+        plans.create(session, actor, code=code, name=name, agreed=agreed, now=now)
+    welcome = NewCode(
+        _WELCOME, plan_code=_PORTAL, percent=Decimal(20), duration=PromoDuration.PERIODS, periods=3, limit=100
+    )
+    promotions.create(session, actor, welcome, now=now)
+
+
+def _one(number: int, ref: str, books: Books, seed: int) -> DemoSubscription:
+    chance = random.Random(f"{seed}-{number}")  # noqa: S311
+    days = (books.today - books.first_day).days
+    day = books.first_day + timedelta(days=chance.randrange(3, days - 20))
+    plan = (_PORTAL, _INSURANCE, _INSURANCE, _SHELVES, _SHELVES)[number % 5]
+    seats = chance.choice((1, 2, 4, 6, 11)) if plan == _PORTAL else 1
+    add_ons = {"support": 1} if plan == _PORTAL and chance.random() < 0.4 else {}
+    one = DemoSubscription(ref, plan, _at(day, chance), seats, add_ons)
+    return _special(number, one, books, chance)
+
+
+def _special(number: int, one: DemoSubscription, books: Books, chance: random.Random) -> DemoSubscription:
+    """Some of each state: in their trial, whose charges have failed since lately, that end, that have ended."""
+
+    def on(day: date, **facts: object) -> DemoSubscription:
+        begun_at = _at(max(day, books.first_day), chance)
+        return DemoSubscription(one.ref, _PORTAL, begun_at, one.seats, **facts)  # type: ignore[arg-type]
+
+    today = books.today
+    lately = datetime.combine(today - timedelta(days=25), time(12), UTC)
+    match number:
+        case 5 | 10 | 15:
+            return on(today - timedelta(days=number // 2), trial_days=30, promo_code=_WELCOME)
+        case 20 | 25:
+            return on(add_months(today - timedelta(days=2), -4), fails_from=lately)
+        case 30:
+            return on(add_months(today - timedelta(days=12), -7), fails_from=lately)
+        case 35 | 40:
+            return on(add_months(today - timedelta(days=8), -3), ends_from=lately + timedelta(days=20))
+        case 45 | 50:
+            return on(add_months(today, -9), trial_days=14, ends_from=lately - timedelta(days=60))
+        case 55:
+            return on(add_months(today, -5), promo_code=_WELCOME)
+    return one
+
+
+def _at(day: date, chance: random.Random) -> datetime:
+    return datetime.combine(day, time(7 + chance.randrange(9), chance.randrange(60)), UTC)
+
+
+def _acts(all_of_them: Sequence[DemoSubscription]) -> Iterator[tuple[datetime, DemoSubscription]]:
+    for one in all_of_them:
+        yield one.begun_at, one
+        if one.fails_from is not None:
+            yield one.fails_from, one
+        if one.ends_from is not None:
+            yield one.ends_from, one
+
+
+@dataclass(slots=True)
+class _Story:
+    """``now``: the instant that it has come to."""
+
+    sessions: Sessions
+    actor: Actor
+    books: Books
+    now: datetime
+
+    @property
+    def gateway(self) -> SandboxGateway:
+        return SandboxGateway(self.sessions, settings(), now_of=lambda: self.now)
+
+    def go_on(self, until: datetime) -> None:
+        """Do all that comes due, each when it does."""
+        while (due := self._next_due()) is not None and due <= until:
+            self.now = due
+            for _ in clock.run(self.sessions, self.actor, self.gateway, now=due):
+                pass
+        self.now = until
+
+    def act(self, one: DemoSubscription, at: datetime) -> None:
+        if at == one.begun_at:
+            self._sign_up(one)
+            return
+        subscription = self._subscription(one)
+        if at == one.fails_from:
+            method_id = methods.attach(
+                self.sessions, self.actor, self.gateway, subscription.customer_id, _FAILS, now=at
+            )
+        with self.sessions.begin() as session:
+            subscription = queries.for_change(session, self.actor, subscription.id)
+            if at == one.fails_from:
+                subscription.payment_method_id = method_id
+            elif subscription.canceled_at is None:
+                subscription.cancel_at_period_end = True
+
+    def _sign_up(self, one: DemoSubscription) -> None:
+        with self.sessions() as session:
+            customer = session.get_one(Customer, self.books.customers[one.ref])
+            wanted = Wanted(
+                customer.public_id,
+                one.plan,
+                trial_days=one.trial_days,
+                promo_code=one.promo_code,
+                seats=one.seats,
+                add_ons=one.add_ons,
+                tax_rate=_HOME_RATE if customer.country == _HOME else Decimal(0),
+            )
+        signing_up.subscribe(self.sessions, self.actor, self.gateway, wanted, method=_GOOD, now=one.begun_at)
+
+    def _subscription(self, one: DemoSubscription) -> Subscription:
+        with self.sessions() as session:
+            theirs = select(Subscription).where(
+                Subscription.customer_id == self.books.customers[one.ref], Subscription.created_at == one.begun_at
+            )
+            return session.scalars(theirs).one()
+
+    def _next_due(self) -> datetime | None:
+        with self.sessions() as session:
+            following = session.scalar(select(func.min(Subscription.next_at)))
+            collected = session.scalar(select(func.min(SubscriptionInvoice.collect_at)))
+        return min(filter(None, (following, collected)), default=None)
