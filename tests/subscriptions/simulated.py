@@ -8,16 +8,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.identity import SYSTEM
-from billing_core.invoices.models import Invoice, InvoiceLineItem, InvoiceState
+from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
 from billing_core.metering import ingestion
-from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
@@ -29,7 +28,9 @@ from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration
 from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
-from billing_core.subscriptions import clock, queries, renewals, signing_up
+from billing_core.subscriptions import clock, renewals, signing_up
+from billing_core.subscriptions.changes import cancelling, paying
+from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
 from tests.at_once import at_once
@@ -189,19 +190,10 @@ class Company:
                 continue
 
     def _change_card(self, number: int, card: str, now: datetime) -> None:
-        method_id = methods.attach(
-            self.sessions, SYSTEM, SandboxGateway(self.sessions, settings()), self.customers[number], card, now=now
-        )
         found = self._subscription(number)
         assert found is not None
-        failed = (
-            SubscriptionInvoice.failed_at.is_not(None),
-            SubscriptionInvoice.invoice_id.in_(select(Invoice.id).where(Invoice.state == InvoiceState.OPEN)),
-        )
-        with self.sessions.begin() as session:
-            queries.for_change(session, SYSTEM, found.id).payment_method_id = method_id
-            of_it = update(SubscriptionInvoice).where(SubscriptionInvoice.subscription_id == found.id)
-            session.execute(of_it.where(*failed).values(collect_at=now, gives_up_at=None))
+        gateway = SandboxGateway(self.sessions, settings())
+        paying.replace(self.sessions, SYSTEM, gateway, found.public_id, card, now=now)
 
     def _cancel(self, number: int, now: datetime) -> None:
         """For the end of the period that runs at that instant: what is due by then is done before."""
@@ -212,10 +204,10 @@ class Company:
             with self.sessions.begin() as session:
                 if renewals.advance(session, SYSTEM, found.id, now=now) is None:
                     break
-        with self.sessions.begin() as session:
-            subscription = queries.for_change(session, SYSTEM, found.id)
-            if subscription.canceled_at is None:
-                subscription.cancel_at_period_end = True
+        with self.sessions() as session:
+            if session.get_one(Subscription, found.id).canceled_at is not None:
+                return
+        cancelling.cancel(self.sessions, SYSTEM, self.gateway, found.public_id, Ending(at_period_end=True), now=now)
 
     def _subscription(self, number: int) -> Subscription | None:
         with self.sessions() as session:
