@@ -28,12 +28,11 @@ from billing_core.online_payments.models import AttemptState, ChargeAttempt, Pay
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
-from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
+from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.telling import letters
 
 log = structlog.get_logger()
 
-FINAL: Final = InvoiceKind.FINAL
 # A charge answers within seconds: what has not by then was cut off.
 CUT_OFF_AFTER: Final = timedelta(minutes=10)
 # Days after the first failure.
@@ -119,14 +118,14 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         return None
     invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
     is_over = subscription.state is CANCELED
-    if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or (is_over and billed.kind is not FINAL):
+    if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or (is_over and billed.failures):
         billed.collect_at = None
         settle(session, actor, subscription, now=now)
         return None
     if billed.gives_up_at is not None:
         _give_up(session, actor, subscription, billed, now)
         return None
-    # Nobody's card is charged any more once it is cancelled: what is left to pay is asked for.
+    # Nobody's card is charged any more once it is cancelled: what has not been asked for yet is asked for.
     method_id = None if is_over else _method(session, subscription)
     billed.collect_at = now + CUT_OFF_AFTER
     if method_id is None:

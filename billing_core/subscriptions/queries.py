@@ -93,7 +93,9 @@ def terms_of(session: Session, plan_version_id: int, currency: str, seats: int, 
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return Subscription.next_at <= now, Subscription.held_at.is_(None), ~_charging(Subscription.id).exists()
+    """One whose first charge is under way has not begun."""
+    begun = Subscription.state != SubscriptionState.INCOMPLETE
+    return Subscription.next_at <= now, Subscription.held_at.is_(None), begun, ~_charging(Subscription.id).exists()
 
 
 def _charging(subscription_id: InstrumentedAttribute[int] | int) -> Select[int]:

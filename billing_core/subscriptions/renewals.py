@@ -16,7 +16,7 @@ from billing_core.outgoing_webhooks.models import EventType
 from billing_core.plans.models import TrialEnd
 from billing_core.subscriptions import beginning, invoicing, lifecycle, metered, queries
 from billing_core.subscriptions.changes import agreeing
-from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, TRIALING
+from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, INCOMPLETE, TRIALING
 from billing_core.subscriptions.models import Subscription
 from billing_core.subscriptions.telling import events
 
@@ -54,7 +54,7 @@ def advance(session: Session, actor: Actor, subscription_id: int, *, now: dateti
     due_at = subscription.next_at
     if due_at is None or due_at > now or subscription.held_at is not None:
         return None
-    if queries.is_charging(session, subscription.id):
+    if subscription.state is INCOMPLETE or queries.is_charging(session, subscription.id):
         return None
     if subscription.state is CANCELED:
         return _finish(session, actor, subscription, due_at, now)

@@ -220,6 +220,42 @@ def test_a_first_charge_that_was_cut_off_is_completed(sessions, gateway, acme, m
         assert count(session, Payment) == 1
 
 
+def test_what_has_not_begun_is_not_renewed(sessions, gateway, acme, monkeypatch):
+    """The first charge is not answered until a month later: then it is charged, and the month after it."""
+
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "charge_off_session", away)
+        with pytest.raises(UpstreamFailed):
+            subscribed(sessions, gateway, acme)
+        assert list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28))) == []
+        with sessions() as session:
+            assert count(session, Invoice) == 1
+    run(sessions, gateway, at(3, 1))
+    with sessions() as session:
+        assert session.scalars(select(Subscription.state)).all() == [ACTIVE]
+        assert count(session, Invoice, Invoice.state == InvoiceState.PAID) == count(session, Payment) == 2
+
+
+def test_what_a_late_run_bills_of_one_that_is_over_by_then_is_asked_for(sessions, gateway):
+    """Two months from 31 January, looked at in April: no card is charged any more, and a mail asks for the rest."""
+    with sessions.begin() as session:
+        a_plan(session, ends_after=2)
+        acme = session.get_one(Customer, a_customer(session)).public_id
+    subscription_id = subscribed(sessions, gateway, acme)
+    assert run(sessions, gateway, at(4, 1)) == [None]
+    with sessions() as session:
+        assert state(session, subscription_id).state is SubscriptionState.CANCELED
+        assert count(session, Payment) == 1
+        # The other one tells that it is over.
+        assert count(session, OutboxMessage, OutboxMessage.channel == "mail") == 2
+        (invoice,) = session.scalars(select(Invoice).where(Invoice.state == InvoiceState.OPEN))
+        assert (invoice.issued_on, invoice.due_minor) == (at(2, 28).date(), 3_000)
+    assert run(sessions, gateway, at(4, 2)) == []
+
+
 def test_credit_pays_first_and_only_the_rest_is_charged(sessions, gateway, acme):
     """10.00 of credit: 20.00 is charged of the first 30.00."""
     with sessions.begin() as session:
