@@ -161,6 +161,17 @@ def test_in_arrears_each_day_costs_what_its_terms_say(sessions, gateway, further
         assert billed(session, subscription_id) == [(date(2026, 2, 28), 4_500)]
 
 
+def test_after_a_trial_what_is_in_arrears_is_billed_at_the_end_of_the_first_period(sessions, gateway, further):
+    public_id = subscribed(sessions, gateway, "pro", trial_days=30)
+    following = previewed(sessions, public_id, plan_code="latest").next_invoice
+    assert (following.day, following.sums.total_minor) == (date(2026, 4, 2), 6_000)
+    changed(sessions, gateway, public_id, plan_code="latest")
+    subscription_id = id_of(sessions, public_id)
+    renewed(sessions, subscription_id, at(4, 2))
+    with sessions() as session:
+        assert billed(session, subscription_id) == [(following.day, 6_000)]
+
+
 def test_from_arrears_to_advance(sessions, gateway, further):
     """30.00 of team now, and half of 30.00 with the next 60.00."""
     public_id = subscribed(sessions, gateway, "later")

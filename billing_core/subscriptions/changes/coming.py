@@ -77,8 +77,11 @@ def after_trial(session: Session, subscription: Subscription, terms: Terms) -> N
     anchor = Cycle(
         subscription.anchor_day, subscription.anchor_time, subscription.zone, offer.interval, offer.interval_count
     )
-    items = _in_advance(session, subscription, terms, 0, Period(anchor.day(0), anchor.last_day(0)), 0)
-    return NextInvoice(anchor.day(0), of_items(session, subscription, items))
+    days = Period(anchor.day(0), anchor.last_day(0))
+    reduction = beginning.reduction(session, subscription, offer, 0)
+    sums = of_items(session, subscription, pricing.items(terms, 0, days, reduction=reduction))
+    # In arrears it is billed once it is over.
+    return NextInvoice(anchor.day(0 if is_in_advance(terms) else 1), sums)
 
 
 def after(session: Session, subscription: Subscription, present: Present, terms: Terms) -> NextInvoice | None:
