@@ -218,6 +218,18 @@ def test_a_period_of_another_length_uses_one_of_the_promo_code(sessions, gateway
         assert found(session, public_id).promo_periods_used == 2
 
 
+def test_of_a_period_that_ends_early_in_arrears_the_promo_code_is_used_first(sessions, gateway, further):
+    """50 % once: half of 30.00 for 14 of 28 days, 7.50; the year is 360.00."""
+    code = a_code(sessions, duration=PromoDuration.ONCE)
+    public_id = subscribed(sessions, gateway, "later", promo_code=code)
+    shown = previewed(sessions, public_id, plan_code="year")
+    assert [line.amount_minor for line in shown.lines] == [36_000, 750]
+    changed(sessions, gateway, public_id, plan_code="year", token=shown.token)
+    with sessions() as session:
+        assert (charged(session), found(session, public_id).promo_periods_used) == ([36_750], 1)
+        assert everything_holds(session)
+
+
 def test_a_promo_code_for_one_plan_reduces_no_other(sessions, gateway):
     with sessions.begin() as session:
         plans(session)

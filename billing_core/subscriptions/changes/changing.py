@@ -269,7 +269,7 @@ def _apply(
         )
         in_place = proposed["in_place"]
         agreeing.begin_period(session, subscription, after, made.period_number, anchor, in_place=in_place)
-    subscription.promo_periods_used += bool(proposed["uses_promo_period"])
+    subscription.promo_periods_used += proposed["promo_periods"]
     session.flush()
 
 

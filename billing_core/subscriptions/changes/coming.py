@@ -47,14 +47,16 @@ class NextInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The period that goes on: ``stretches`` are its days with their terms, ``place`` its place after the anchor."""
+    """The period that goes on: ``stretches`` are its days with their terms, ``place`` its place after the anchor.
+    ``promo_periods`` of the promo code are used by its beginning, and yet to be counted.
+    """
 
     period: SubscriptionPeriod
     stretches: Sequence[tuple[Terms, Period]]
     anchor: Cycle
     place: int
     terms: Terms
-    uses_promo_period: bool = False
+    promo_periods: int = 0
 
 
 def of_items(session: Session, subscription: Subscription, items: Sequence[Item]) -> Sums:
@@ -104,7 +106,7 @@ def after(session: Session, subscription: Subscription, present: Present, terms:
                 0
             )
         days = Period(first_day, last_day)
-        items = _in_advance(session, subscription, terms, number, days, present.uses_promo_period + uses) + items
+        items = _in_advance(session, subscription, terms, number, days, present.promo_periods + uses) + items
     return NextInvoice(first_day, of_items(session, subscription, items))
 
 

@@ -14,7 +14,7 @@ def kept(proposal: Proposal) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "when": proposal.when.value,
         "day": None if proposal.day is None else proposal.day.isoformat(),
-        "uses_promo_period": proposal.uses_promo_period,
+        "promo_periods": proposal.promo_periods,
         "credits": [
             {
                 "charge_id": one.charge_id,

@@ -45,7 +45,8 @@ class Begun:
 class Proposal:
     """Amounts in minor units of ``currency``. ``day`` is the first of the new terms; None: the day on which the next
     period begins. ``credited_minor`` is credited of invoices, tax included, and ``credit_used_minor`` pays of the total
-    from the customer's credit, with what that becomes of it. ``number``: the period in which it is billed.
+    from the customer's credit, with what that becomes of it. ``number``: the period in which it is billed, and
+    ``promo_periods`` of the promo code are used by it.
     """
 
     subscription: str
@@ -63,7 +64,7 @@ class Proposal:
     credit_used_minor: int = 0
     next_invoice: NextInvoice | None = None
     begun: Begun | None = None
-    uses_promo_period: bool = False
+    promo_periods: int = 0
     is_trial: bool = False
     scheduled: tuple[int, ...] = ()
 
@@ -198,28 +199,28 @@ def _from_now(
         day, local(starts_at, subscription.zone)[1], subscription.zone, after.offer.interval, after.offer.interval_count
     )
     credited = unused.of_period(session, subscription, begun.number, day)
+    arrears: list[Item] = []
+    promo_periods = 0
+    if not in_place and not begun.paused and day > begun.first_day:
+        used = Period(begun.first_day, min(begun.last_day, day - _ONE_DAY))
+        stretches = beginning.stretches(session, subscription, begun, used)
+        arrears, uses = beginning.items_in_arrears(session, subscription, begun, stretches)
+        promo_periods += uses
     items: list[Item] = []
-    uses = False
     if asking.is_in_advance(after) and subscription.paused_at is None and not (in_place and begun.paused):
         if in_place:
             reduction = beginning.reduction_inside(session, subscription, after.offer, begun)
         else:
-            reduction = beginning.reduction(session, subscription, after.offer, number)
-            uses = reduction.uses_period
-        items += pricing.items(after, number, Period(day, anchor.last_day(0)), reduction=reduction)
-    if not in_place and not begun.paused and day > begun.first_day:
-        used = Period(begun.first_day, min(begun.last_day, day - _ONE_DAY))
-        stretches = beginning.stretches(session, subscription, begun, used)
-        arrears, of_them = beginning.items_in_arrears(session, subscription, begun, stretches)
-        items += arrears
-        uses = uses or of_them
+            reduction = beginning.reduction(session, subscription, after.offer, number, used_since=promo_periods)
+            promo_periods += reduction.uses_period
+        items = pricing.items(after, number, Period(day, anchor.last_day(0)), reduction=reduction)
     return replace(
         bare,
         number=number,
-        items=tuple(items),
+        items=(*items, *arrears),
         credits=tuple(credited),
         begun=Begun(number, anchor, in_place),
-        uses_promo_period=uses,
+        promo_periods=promo_periods,
     )
 
 
@@ -267,7 +268,7 @@ def _next(
             last_day=days.end,
             paused=subscription.paused_at is not None,
         )
-        present = Present(period, [(made.after, days)], made.begun.anchor, 0, made.after, made.uses_promo_period)
+        present = Present(period, [(made.after, days)], made.begun.anchor, 0, made.after, made.promo_periods)
         return coming.after(session, subscription, present, in_future)
     stretches = beginning.stretches(session, subscription, begun)
     if made.when is When.NOW and made.day is not None and made.day <= begun.last_day:
