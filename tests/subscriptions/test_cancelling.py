@@ -18,7 +18,7 @@ from billing_core.subscriptions.changes import cancelling, pausing
 from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange, SubscriptionInvoice
-from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, subscribed
+from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, previewed, subscribed
 from tests.subscriptions.signed_up import a_plan, at, billed, renewed
 from tests.subscriptions.test_collecting import FAILS, other_card
 
@@ -195,6 +195,18 @@ def test_periods_that_begin_while_it_is_paused_are_free(sessions, gateway):
     renewed(sessions, subscription_id, at(3, 31))
     with sessions() as session:
         assert billed(session, subscription_id) == [(date(2026, 1, 31), 3_000), (date(2026, 3, 31), 3_000)]
+
+
+def test_what_is_paused_or_about_to_end_has_no_next_invoice(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    assert previewed(sessions, public_id, plan_code="team").next_invoice is not None
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, public_id, now=HALF)
+    assert previewed(sessions, public_id, plan_code="team").next_invoice is None
+    with sessions.begin() as session:
+        pausing.resume(session, SYSTEM, public_id, now=HALF)
+    cancel(sessions, gateway, public_id, at_period_end=True)
+    assert previewed(sessions, public_id, plan_code="team").next_invoice is None
 
 
 def test_a_change_in_a_paused_period_costs_nothing_of_it(sessions, gateway):

@@ -1,7 +1,7 @@
 """The invoice that follows: what the next period, or the end of the last one, will bill besides usage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
@@ -94,19 +94,16 @@ def after(session: Session, subscription: Subscription, present: Present, terms:
     if not present.period.paused:
         items, uses = beginning.items_in_arrears(session, subscription, present.period, present.stretches)
     ends_after = present.terms.offer.ends_after
-    if subscription.cancel_at_period_end or (ends_after is not None and number >= ends_after):
+    is_over = subscription.cancel_at_period_end or (ends_after is not None and number >= ends_after)
+    if is_over or subscription.paused_at is not None:
         return NextInvoice(first_day, of_items(session, subscription, items)) if items else None
-    if subscription.paused_at is None:
+    last_day = present.anchor.last_day(present.place + 1)
+    if not same_interval(present.terms, terms):
         offer = terms.offer
-        if same_interval(present.terms, terms):
-            last_day = present.anchor.last_day(present.place + 1)
-        else:
-            anchor = present.anchor
-            last_day = Cycle(first_day, anchor.anchor_time, anchor.zone, offer.interval, offer.interval_count).last_day(
-                0
-            )
-        days = Period(first_day, last_day)
-        items = _in_advance(session, subscription, terms, number, days, present.promo_periods + uses) + items
+        moved = replace(present.anchor, anchor_day=first_day, interval=offer.interval, count=offer.interval_count)
+        last_day = moved.last_day(0)
+    used_since = present.promo_periods + uses
+    items = _in_advance(session, subscription, terms, number, Period(first_day, last_day), used_since) + items
     return NextInvoice(first_day, of_items(session, subscription, items))
 
 
