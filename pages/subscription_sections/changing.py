@@ -29,7 +29,7 @@ from pages.ui.text import md
 _MOST = 50
 _ASKED, _SHOWN = "subscription_change_to_withdraw", "subscription_change_shown"
 _WHEN: Final = {
-    None: "More money now, less at the period's end",
+    "": "More money now, less at the period's end",
     When.NOW: "Now",
     When.PERIOD_END: "At the period's end",
 }
@@ -120,7 +120,7 @@ def _fields(read: Reader, actor: Actor, shown: Shown) -> Wanted | None:
     add_ons = term_fields.add_ons(offer, present.add_ons, key=f"change_{offer.version_id}")
     if (code, seats, add_ons) == (present.offer.code, present.seats, dict(present.add_ons)):
         return None
-    return Wanted(code, seats, add_ons, when)
+    return Wanted(code, seats, add_ons, When(when) if when else None)
 
 
 def _offer(actor: Actor, shown: Shown, code: str) -> Offer | None:

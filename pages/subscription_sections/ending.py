@@ -33,8 +33,12 @@ def cancel(shown: Shown) -> None:
     when = st.segmented_control("When", choices, default=choices[0], key="cancel_when", required=True)
     unused, unpaid = Unused.CREDIT, OpenInvoices.KEEP
     if when == _NOW:
-        unused = st.selectbox("What is paid and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="unused")
-        unpaid = st.selectbox("Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="unpaid")
+        unused = st.selectbox(
+            "What is paid and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="cancel_unused"
+        )
+        unpaid = st.selectbox(
+            "Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="cancel_unpaid"
+        )
         st.warning("It ends today, and no card is charged for it any more. This cannot be undone.")
     elif shown.row.next_at is not None:
         day = formats.day(day_in(shown.zone, shown.row.next_at))

@@ -32,7 +32,8 @@ def choose(read: Reader, customer_id: int, *, key: str, with_link: bool = True) 
         list(names),
         format_func=lambda one: names.get(one, one),
         key=f"{key}_paid_by_{customer_id}",
-        help="No card number comes to us: the payment service keeps it, and names it by an id such as pm_1234567890.",
+        help="No card number comes to us: the payment service keeps it, and names it by an id such as pm_1234567890. "
+        "A customer is asked for a card on its own page, under “Payments”.",
     )
     if chosen == _OTHER:
         typed = st.text_input("Id of the payment method", key=f"{key}_method", max_chars=200, placeholder="pm_…")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
+from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.content.totals import totals
 from billing_core.languages.available import SOURCE_LANGUAGE
@@ -76,10 +77,12 @@ def bills(
     session: Session, actor: Actor, subscription_id: int, *, count: int, has_method: bool | None = None
 ) -> list[Bill]:
     """The next ones, so many at most: fewer where the subscription ends. ``has_method``: whether there is a payment
-    method, where that is not decided yet.
+    method, where that is not decided yet. NotFound where there is none or this actor may not see it.
     """
     actor.require(Permission.SUBSCRIPTION_READ)
-    subscription = session.get_one(Subscription, subscription_id)
+    subscription = session.get(Subscription, subscription_id)
+    if subscription is None or actor.customer_id not in (None, subscription.customer_id):
+        raise NotFound("There is no such subscription")
     if subscription.state is CANCELED:
         return []
     pays = subscription.payment_method_id is not None if has_method is None else has_method

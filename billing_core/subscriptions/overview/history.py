@@ -20,7 +20,6 @@ from billing_core.subscriptions import queries
 from billing_core.subscriptions.models import (
     InvoiceKind,
     Subscription,
-    SubscriptionChange,
     SubscriptionInvoice,
     SubscriptionPeriod,
 )
@@ -196,13 +195,6 @@ def charges(session: Session, actor: Actor, subscription_id: int, *, limit: int)
         .order_by(ChargeAttempt.id.desc())
     )
     return [ChargeRow(*row) for row in session.execute(statement.limit(limit))]
-
-
-def changes(session: Session, actor: Actor, subscription_id: int, *, limit: int) -> list[SubscriptionChange]:
-    """What was asked to change, the newest first."""
-    _require(session, actor, subscription_id)
-    statement = select(SubscriptionChange).where(SubscriptionChange.subscription_id == subscription_id)
-    return list(session.scalars(statement.order_by(SubscriptionChange.id.desc()).limit(limit)))
 
 
 def used(session: Session, actor: Actor, subscription_id: int, days: Period) -> list[Charge]:
