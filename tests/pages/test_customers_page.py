@@ -12,7 +12,7 @@ from tests.reports.company import a_customer
 
 pytestmark = pytest.mark.slow
 
-TABS = ["Overview", "Reports", "Invoices", "Payments", "Statement", "Orders", "Activity"]
+TABS = ["Overview", "Reports", "Invoices", "Payments", "Statement", "Subscriptions", "Orders", "Activity"]
 
 
 @EVERY_ROLE
