@@ -15,6 +15,7 @@ from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAU
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
+from billing_core.subscriptions.overview import attention as of_subscribers
 from billing_core.subscriptions.overview import figures as of_subscriptions
 from billing_core.usage import figures as of_usage
 
@@ -28,6 +29,7 @@ FIGURES: Final = {
         *of_online_payments.FIGURES,
         *of_usage.FIGURES,
         *of_subscriptions.FIGURES,
+        *of_subscribers.FIGURES,
         FAILED_MAILS,
         FAILED_WEBHOOKS,
         FAILED_IN_RUNS,

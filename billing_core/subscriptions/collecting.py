@@ -76,7 +76,7 @@ def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, 
         return None
     invoice_id, attempt_id = begun
     if attempt_id is None:
-        _have_link(sessions, actor, gateway, invoice_id, now)
+        have_link(sessions, actor, gateway, invoice_id, now)
         with sessions.begin() as session:
             _ask_to_pay(session, actor, billed_id, now)
         return Collected(invoice_id, None, None)
@@ -89,7 +89,7 @@ def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, 
     if found.outcome is not AttemptState.SUCCEEDED:
         # The mail is put in with what the failure does, and leads to a link: whoever is cut off here is found, and the
         # outcome of the attempt known.
-        _have_link(sessions, actor, gateway, invoice_id, now)
+        have_link(sessions, actor, gateway, invoice_id, now)
         with sessions.begin() as session:
             _react(session, actor, billed_id, attempts.one(session, actor, attempt_id), now)
     return found
@@ -202,7 +202,7 @@ def _give_up(
         lifecycle.move(session, actor, subscription, UNPAID, now=now)
 
 
-def _have_link(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, now: datetime) -> None:
+def have_link(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, now: datetime) -> None:
     """A link to pay the invoice by. It may have one already, or the gateway makes none now: it says how else to pay."""
     with suppress(BillingError):
         links.create(sessions, actor, gateway, invoice_id, now=now)

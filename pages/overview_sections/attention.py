@@ -21,6 +21,7 @@ from billing_core.receivables import attention as money
 from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
+from billing_core.subscriptions.overview import attention as subscribers
 from pages.ui import formats
 from pages.ui.figures.cards import Known
 from pages.ui.figures.drilldown import panel
@@ -98,6 +99,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
         *(_question(kind, ever) for kind in QuestionKind),
         *_about_money(actor, today),
         *_paid_online(actor, today),
+        *_of_subscriptions(actor, today),
         *_in_the_background(actor, ever),
         Matter(
             DRAFT_ORDERS,
@@ -212,6 +214,45 @@ def _paid_online(actor: Actor, today: date) -> list[Matter]:
         )
         listed.append(failed)
     return listed
+
+
+def _of_subscriptions(actor: Actor, today: date) -> list[Matter]:
+    """What is not billed or not paid of them, or soon will not be."""
+    if not actor.may(Permission.SUBSCRIPTION_READ):
+        return []
+    now = debts.scope(actor, today=today)
+    return [
+        Matter(
+            subscribers.FAILED_CHARGES,
+            now,
+            lambda count: f"{formats.counted(count, 'invoice')} could not be charged to a card",
+            "subscriptions.py",
+            {"subscriptions_tab": "past_due"},
+            "Mail links",
+            Permission.LINK_WRITE,
+            ":material/credit_card_off:",
+        ),
+        Matter(
+            subscribers.HELD_SUBSCRIPTIONS,
+            now,
+            lambda count: f"{formats.counted(count, 'subscription')} not billed until somebody decides",
+            "subscriptions.py",
+            {"subscriptions_tab": "held"},
+            "Decide",
+            Permission.SUBSCRIPTION_WRITE,
+            ":material/front_hand:",
+        ),
+        Matter(
+            subscribers.EXPIRING_CARDS,
+            now,
+            lambda count: f"{formats.counted(count, 'subscription')} with a card about to expire",
+            "subscriptions.py",
+            None,
+            "Open subscriptions",
+            Permission.SUBSCRIPTION_READ,
+            ":material/credit_card_clock:",
+        ),
+    ]
 
 
 def _in_the_background(actor: Actor, scope: Scope) -> list[Matter]:

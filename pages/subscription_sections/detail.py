@@ -14,7 +14,7 @@ from billing_core.subscriptions.models import SubscriptionState
 from billing_core.subscriptions.overview import history
 from billing_core.subscriptions.overview.history import Shown
 from pages.plan_sections.wording import due
-from pages.subscription_sections import billed, changing, ending, timeline, usage, wording
+from pages.subscription_sections import billed, changing, ending, failed, timeline, usage, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -29,6 +29,7 @@ def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
     opened.back("All subscriptions", "subscription")
     shown = read(history.one, subscription_id)
     _header(read, actor, shown)
+    failed.draw(read, actor, shown)
     names = [PERIODS]
     names += [INVOICES] if actor.may(Permission.INVOICE_READ) and actor.may(Permission.PAYMENT_READ) else []
     names.append(CHANGES)

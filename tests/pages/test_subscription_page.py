@@ -9,6 +9,7 @@ from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.outbox.models import OutboxMessage
 from billing_core.plans.terms import AddOn
 from billing_core.promotions import service as promotions
 from billing_core.promotions.new_codes import NewCode
@@ -231,3 +232,33 @@ def test_a_customers_page_lists_its_own_and_begins_another(page_as, sessions, de
     page = page_as("admin").visit("subscriptions.py", subscriber=str(customer_id))
     assert not page.exception
     assert page.selectbox(key="subscribe_customer").value == customer_id
+
+
+@EVERY_ROLE
+def test_one_click_mails_a_link_for_what_could_not_be_charged(page_as, sessions, declined, role):
+    page = page_as(role).visit("subscriptions.py", subscription=str(declined))
+
+    assert any("1 invoice could not be charged to the card: next on Feb 15, 2026" in one.value for one in page.warning)
+    offered = [button for button in page.button if button.key == "mail_subscription_links"]
+    assert len(offered) == (role == "admin")
+    if offered:
+        offered[0].click().run()
+        assert not page.exception
+        assert [one.value for one in page.toast] == ["1 invoice mailed with a link to pay by"]
+        with sessions() as session:
+            assert session.scalars(select(OutboxMessage.topic).where(OutboxMessage.channel == "mail")).all() == [
+                "charge_failed",
+                "invoice",
+            ]
+
+
+@EVERY_ROLE
+def test_the_overview_tells_of_failed_charges_and_who_is_held(page_as, sessions, declined, role):
+    with sessions.begin() as session:
+        state(session, declined).held_at = at(2, 15)
+    page = page_as(role).visit()
+
+    assert not page.exception
+    told = " ".join(text.value for text in page.markdown)
+    assert "1 invoice could not be charged to a card" in told
+    assert "1 subscription not billed until somebody decides" in told

@@ -59,7 +59,13 @@ from billing_core.promotions import service as promotions
 from billing_core.promotions.new_codes import NewCode
 from billing_core.reports.models import BillingReport
 from billing_core.subscriptions import service as subscriptions
-from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange
+from billing_core.subscriptions.models import (
+    ChangeState,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionInvoice,
+    SubscriptionState,
+)
 from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
@@ -312,7 +318,7 @@ def _promo_codes(session: Session, now: datetime) -> None:
 
 
 def _subscriptions(session: Session, now: datetime) -> None:
-    """One that waits for a decision, one in its trial, and another customer's that is paused, whose plan has a price
+    """One that waits for a decision and could not be charged, one in its trial, and another customer's that is paused, whose plan has a price
     for usage and is to change. Of the plans the last one can be had by anybody who pays in USD.
     """
     in_usd = select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(2)
@@ -331,10 +337,20 @@ def _subscriptions(session: Session, now: datetime) -> None:
             subscriptions.activate(session, SYSTEM, made, first, now=now)
         if customer is held and not days:
             made.held_at, made.hold_reason = now, "More than 3 periods have begun since"
+            _charge_failed(session, made, first, now)
     made.paused_at = now
     asked = {"plan": "monthly", "version_id": plan_queries.latest(session, SYSTEM, "monthly").id}
     facts = {"period_number": 1, "asked_at": now, "asked_by": "Grace", "state": ChangeState.SCHEDULED}
     session.add(SubscriptionChange(subscription_id=made.id, wanted=asked, **facts))
+
+
+def _charge_failed(session: Session, made: Subscription, billed: SubscriptionInvoice, now: datetime) -> None:
+    """To a card that expires soon."""
+    soon = now + timedelta(days=14)
+    attached = AttachedMethod("cus_sandbox_2", "pm_card_visa_2", "visa", "0341", soon.month, soon.year)
+    card = methods.record(session, SYSTEM, made.customer_id, attached, mode=Mode.SANDBOX, now=now)
+    made.state, made.payment_method_id = SubscriptionState.PAST_DUE, card
+    billed.failures, billed.failed_at, billed.collect_at = 1, now, now + timedelta(days=1)
 
 
 def _card_on_file(session: Session, now: datetime) -> None:
