@@ -318,8 +318,8 @@ def _promo_codes(session: Session, now: datetime) -> None:
 
 
 def _subscriptions(session: Session, now: datetime) -> None:
-    """One that waits for a decision and could not be charged, one in its trial, and another customer's that is paused, whose plan has a price
-    for usage and is to change. Of the plans the last one can be had by anybody who pays in USD.
+    """One that waits for a decision and could not be charged, one in its trial, and another customer's that is paused,
+    whose plan has a price for usage and is to change. Of the plans the last one can be had by anybody who pays in USD.
     """
     in_usd = select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(2)
     held, metered = session.scalars(in_usd).all()
