@@ -23,6 +23,7 @@ from billing_core.subscriptions import clock, collecting, lifecycle, queries
 from billing_core.subscriptions.changes import paying
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.upkeep import reminding
 from billing_core.web.api.event_payloads import rendered
 from tests.invoices.company import a_customer
 from tests.subscriptions.signed_up import BEGUN, a_plan, a_subscription, at, state
@@ -77,6 +78,16 @@ def test_without_a_card_a_trial_asks_for_one(sessions, gateway, trial_end, words
     assert words in mail.content["text"]
     assert f"/card/{request.token}\n" in mail.content["text"]
     assert f'/card/{request.token}"' in mail.content["html"]
+
+
+def test_short_trials_that_are_told_of_later_keep_no_other_waiting(sessions):
+    """At noon on 11 February: two days that end on the 13th are told of on the 12th, and fourteen now."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_subscription(session, trial_days=2, now=at(2, 11))
+        long = a_subscription(session, trial_days=14, ref="B")
+    with sessions() as session:
+        assert reminding.trials_due(session, now=at(2, 11, 12), limit=1) == [long]
 
 
 def test_whoever_ends_with_the_trial_is_not_reminded_but_told_of_the_end(sessions, gateway):

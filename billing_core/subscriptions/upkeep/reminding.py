@@ -4,6 +4,7 @@ that a card expires, 30 and 7 days before its last day.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Select, and_, or_, select
@@ -34,8 +35,10 @@ def trials_due(session: Session, *, now: datetime, limit: int) -> Sequence[int]:
         Subscription.trial_reminded_at.is_(None),
         Subscription.state == TRIALING,
     )
-    soonest_first = statement.order_by(Subscription.trial_ends_at, Subscription.id).limit(limit)
-    return [row.id for row in session.execute(soonest_first) if _told_at(row.trial_ends_at, row.created_at) <= now]
+    soonest_first = session.execute(statement.order_by(Subscription.trial_ends_at, Subscription.id))
+    # Not limited before: short trials that are told of later would keep the others waiting.
+    due = (row.id for row in soonest_first if _told_at(row.trial_ends_at, row.created_at) <= now)
+    return list(islice(due, limit))
 
 
 def remind_of_trial(session: Session, actor: Actor, subscription_id: int, *, now: datetime) -> bool:
