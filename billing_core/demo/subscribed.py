@@ -24,7 +24,6 @@ from billing_core.demo import link_story
 from billing_core.demo.billing import Books
 from billing_core.demo.link_story import Joined
 from billing_core.identity import Actor
-from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.plans import service as plans
 from billing_core.plans.models import PlanInterval, TrialEnd
@@ -33,7 +32,10 @@ from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration
 from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
-from billing_core.subscriptions import clock, queries, signing_up
+from billing_core.subscriptions import clock, signing_up
+from billing_core.subscriptions.changes import cancelling, changing, paying
+from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.wanted import Wanted as Changed
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
 
@@ -78,7 +80,7 @@ _PLANS: Final = {
 @dataclass(frozen=True, slots=True)
 class DemoSubscription:
     """``fails_from``: the day from which its card is refused. ``ends_from``: on which it was cancelled for the end of
-    its period.
+    its period. ``fewer_from``: on which it was asked to have half of its seats from the next one on.
     """
 
     ref: str
@@ -90,6 +92,7 @@ class DemoSubscription:
     promo_code: str = ""
     fails_from: datetime | None = None
     ends_from: datetime | None = None
+    fewer_from: datetime | None = None
 
 
 def drawn(books: Books, seed: int) -> list[DemoSubscription]:
@@ -155,7 +158,7 @@ def _special(number: int, one: DemoSubscription, books: Books, chance: random.Ra
 
     def on(day: date, **facts: object) -> DemoSubscription:
         begun_at = _at(max(day, books.first_day), chance)
-        return DemoSubscription(one.ref, _PORTAL, begun_at, one.seats, **facts)  # type: ignore[arg-type]
+        return DemoSubscription(one.ref, _PORTAL, begun_at, 8, **facts)  # type: ignore[arg-type]
 
     today = books.today
     lately = datetime.combine(today - timedelta(days=25), time(12), UTC)
@@ -171,7 +174,8 @@ def _special(number: int, one: DemoSubscription, books: Books, chance: random.Ra
         case 45 | 50:
             return on(add_months(today, -9), trial_days=14, ends_from=lately - timedelta(days=60))
         case 55:
-            return on(add_months(today, -5), promo_code=_WELCOME)
+            few = lately + timedelta(days=20)
+            return on(add_months(today - timedelta(days=10), -5), promo_code=_WELCOME, fewer_from=few)
     return one
 
 
@@ -186,6 +190,8 @@ def _acts(all_of_them: Sequence[DemoSubscription]) -> Iterator[tuple[datetime, D
             yield one.fails_from, one
         if one.ends_from is not None:
             yield one.ends_from, one
+        if one.fewer_from is not None:
+            yield one.fewer_from, one
 
 
 @dataclass(slots=True)
@@ -213,17 +219,18 @@ class _Story:
         if at == one.begun_at:
             self._sign_up(one)
             return
-        subscription = self._subscription(one)
-        if at == one.fails_from:
-            method_id = methods.attach(
-                self.sessions, self.actor, self.gateway, subscription.customer_id, _FAILS, now=at
+        with self.sessions() as session:
+            theirs = select(Subscription).where(
+                Subscription.customer_id == self.books.customers[one.ref], Subscription.created_at == one.begun_at
             )
-        with self.sessions.begin() as session:
-            subscription = queries.for_change(session, self.actor, subscription.id)
-            if at == one.fails_from:
-                subscription.payment_method_id = method_id
-            elif subscription.canceled_at is None:
-                subscription.cancel_at_period_end = True
+            public_id = session.scalars(theirs).one().public_id
+        services = self.sessions, self.actor, self.gateway, public_id
+        if at == one.fails_from:
+            paying.replace(*services, _FAILS, now=at)
+        elif at == one.fewer_from:
+            changing.change(*services, Changed(seats=one.seats // 2), now=at)
+        else:
+            cancelling.cancel(*services, Ending(at_period_end=True, reason="No longer needed"), now=at)
 
     def _sign_up(self, one: DemoSubscription) -> None:
         with self.sessions() as session:
@@ -239,15 +246,9 @@ class _Story:
             )
         signing_up.subscribe(self.sessions, self.actor, self.gateway, wanted, method=_GOOD, now=one.begun_at)
 
-    def _subscription(self, one: DemoSubscription) -> Subscription:
-        with self.sessions() as session:
-            theirs = select(Subscription).where(
-                Subscription.customer_id == self.books.customers[one.ref], Subscription.created_at == one.begun_at
-            )
-            return session.scalars(theirs).one()
-
     def _next_due(self) -> datetime | None:
         with self.sessions() as session:
-            following = session.scalar(select(func.min(Subscription.next_at)))
+            going_on = Subscription.held_at.is_(None)
+            following = session.scalar(select(func.min(Subscription.next_at)).where(going_on))
             collected = session.scalar(select(func.min(SubscriptionInvoice.collect_at)))
         return min(filter(None, (following, collected)), default=None)

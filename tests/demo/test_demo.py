@@ -58,7 +58,7 @@ from billing_core.rating.models import CostType, QuestionKind, Rate, Service, Ti
 from billing_core.reports import verification
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
 from billing_core.subscriptions import verification as subscriptions
-from billing_core.subscriptions.models import Subscription, SubscriptionState
+from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange, SubscriptionState
 
 pytestmark = pytest.mark.slow
 
@@ -281,6 +281,7 @@ def test_its_sixty_subscriptions_are_of_every_kind(filled):
     assert set(states) == set(SubscriptionState) - {SubscriptionState.INCOMPLETE}
     ending = Subscription.cancel_at_period_end & (Subscription.state == SubscriptionState.ACTIVE)
     assert filled.scalar(select(func.count()).where(ending)) >= 1
+    assert filled.scalars(select(SubscriptionChange.state)).all() == [ChangeState.SCHEDULED]
     begun = filled.scalars(select(Subscription.created_at).order_by(Subscription.created_at)).all()
     assert (begun[0].date(), begun[-1].date()) > (date(2025, 5, 1), date(2026, 11, 1))
     assert begun[0].date() < date(2025, 7, 1)
