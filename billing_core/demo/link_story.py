@@ -24,8 +24,8 @@ from billing_core.online_payments.models import SANDBOX, SandboxCharge
 from billing_core.online_payments.sandbox import gateway as sandbox_gateway
 from billing_core.online_payments.sandbox.cards import Outcome
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.online_payments.stripe import API_VERSION
 from billing_core.online_payments.stripe.amounts import for_stripe
-from billing_core.online_payments.stripe.gateway import API_VERSION
 from billing_core.online_payments.webhooks import fees, inbox
 from billing_core.outbox import delivery
 from billing_core.outbox.delivery import Claimed

@@ -26,7 +26,8 @@ PAGES = {"streamlit", "pandas", "plotly"}
 HEAVY = {*DATABASE, *DOCUMENTS, *STRIPE, *WEB, *PAGES, "alembic", "dbos", "structlog"}
 NEEDED = {
     "backup": {*DATABASE, "alembic"},
-    "demo": {*DATABASE, *STRIPE, "alembic", "structlog"},
+    # It subscribes customers, who are written to.
+    "demo": {*DATABASE, *STRIPE, "alembic", "structlog", "jinja2"},
     "import": DATABASE,
     "jobs": DATABASE,
     "key create": DATABASE,

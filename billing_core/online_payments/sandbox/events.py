@@ -19,8 +19,8 @@ from billing_core.invoices.payment_links import CollectionWay, PaymentLink
 from billing_core.online_payments.models import SANDBOX, CardRequest, ChargeAttempt, SandboxCharge
 from billing_core.online_payments.sandbox import cards
 from billing_core.online_payments.sandbox.cards import FAILURES
+from billing_core.online_payments.stripe import API_VERSION
 from billing_core.online_payments.stripe.amounts import for_stripe
-from billing_core.online_payments.stripe.gateway import API_VERSION
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 

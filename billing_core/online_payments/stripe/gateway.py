@@ -31,13 +31,11 @@ from billing_core.online_payments.gateway import (
     OffSessionCharge,
     PaymentDetails,
 )
-from billing_core.online_payments.stripe import amounts, cards_on_file, intents, payment_pages
+from billing_core.online_payments.stripe import API_VERSION, amounts, cards_on_file, intents, payment_pages
 from billing_core.online_payments.stripe.answers import field, id_of, request_id
 from billing_core.online_payments.stripe.errors import in_our_words
 from billing_core.online_payments.stripe.transport import RETRIES, Requests
 
-# We read and write the shapes of this version, whatever the account's default is.
-API_VERSION: Final = "2026-10-28.endive"
 # Stripe's limits: characters of a metadata value, and entries of a page.
 _TEXT: Final = 500
 _PAGE: Final = 100
