@@ -96,7 +96,6 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
 
         owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
         mailed = first(Invoice.customer_id, Invoice.due_minor > 0, Invoice.customer_email != "", order=newest_due)
-        unpaid = first(Invoice.id, Invoice.state == InvoiceState.OPEN, Invoice.paid_minor == 0, order=newest_due)
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
         billed, period = (
             first(column, order=UsagePeriod.id.desc()) for column in (UsagePeriod.customer_id, UsagePeriod.id)
@@ -108,8 +107,6 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
-            # One that can be cancelled.
-            ("invoices.py", {"invoice": unpaid}),
             ("payments.py", {"record": owing}),
             ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
             # One to whom a statement can be mailed.
