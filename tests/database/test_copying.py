@@ -70,9 +70,8 @@ def odd_file(sqlite_url) -> Path:
         for one in TABLES:
             names = [column.name for column in one.columns if column.computed is None]
             places = ", ".join(f":{name}" for name in names)
-            connection.execute(
-                text(f"INSERT INTO {one.name} ({', '.join(names)}) VALUES ({places})"), list(odd_rows(one))
-            )
+            quoted = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
+            connection.execute(text(f"INSERT INTO {one.name} ({quoted}) VALUES ({places})"), list(odd_rows(one)))
         connection.commit()
     engine.dispose()
     return Path(sqlite_url.removeprefix("sqlite:///"))
