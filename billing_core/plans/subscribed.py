@@ -82,6 +82,19 @@ def take_off(
     audit.record(session, actor, "plan.take_off", ("customer", customer_id), label=customer.name, after=after, now=now)
 
 
+def undo(session: Session, actor: Actor, customer_id: int, *, billed_with: str, now: datetime) -> None:
+    """Leave the customer on the plan that counted before the subscription, which did not come about."""
+    actor.require(Permission.SUBSCRIPTION_WRITE)
+    customer = customers.for_change(session, actor, customer_id)
+    theirs = (CustomerPlan.customer_id == customer_id, CustomerPlan.billed_with == billed_with)
+    if session.scalar(select(CustomerPlan.id).where(*theirs).limit(1)) is None:
+        return
+    session.execute(delete(CustomerPlan).where(*theirs))
+    ask(session, customer_id, now)
+    after = {"subscription": billed_with, "undone": True}
+    audit.record(session, actor, "plan.take_off", ("customer", customer_id), label=customer.name, after=after, now=now)
+
+
 def refuse_change(session: Session, customer: Customer, valid_from: date, *, by: str | None = None) -> None:
     """Conflict where usage from a day on is billed with a subscription; ``by``: the one that may change it."""
     found = queries.billed_with(session, [customer.id], Period(valid_from, LATEST_DAY)).get(customer.id)

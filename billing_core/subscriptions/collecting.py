@@ -185,6 +185,10 @@ def _plan_next(
     assert billed.failed_at is not None  # noqa: S101  # it failed
     if subscription.state is ACTIVE:
         lifecycle.move(session, actor, subscription, PAST_DUE, now=now)
+    if attempt.method_id != subscription.payment_method_id:
+        # Another one was given while it was charged: that is tried at once.
+        billed.collect_at, billed.gives_up_at = now, None
+        return
     following = [at for days in RETRIES if (at := billed.failed_at + timedelta(days=days)) > now]
     if attempt.hard and following:
         billed.collect_at = billed.gives_up_at = _last_retry(billed.failed_at)

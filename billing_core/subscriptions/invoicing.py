@@ -67,10 +67,15 @@ def send(session: Session, actor: Actor, invoice_id: int, *, kept_minor: int = 0
     be paid otherwise.
     """
     invoice = sending.send(session, actor, invoice_id, now=now)
+    spend_credit(session, actor, invoice, kept_minor=kept_minor, now=now)
+    return invoice
+
+
+def spend_credit(session: Session, actor: Actor, invoice: Invoice, *, kept_minor: int = 0, now: datetime) -> None:
+    """Let what credit the customer has pay what is due, as far as it goes, but for what is kept due."""
     left = credit.balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
     if (usable := min(left, invoice.due_minor - kept_minor)) > 0:
         credit.apply(session, actor, invoice.id, amount_minor=usable, today=invoice.issued_on, now=now)
-    return invoice
 
 
 def issue(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import JSON, BigInteger, Boolean, Date, Enum, Integer, LargeBinary, text
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Enum, Integer, LargeBinary, Time, text
 
 from billing_core import schema
 from billing_core.database import Sessions, connect, copying
@@ -41,6 +41,8 @@ def odd_value(column, number):
             return f"2026-03-29 01:30:00.{number:06}"
         case Date():
             return f"0001-01-0{number}"
+        case Time():
+            return f"0{number}:59:59.000000"
         case LargeBinary():
             return b"\x00\xff'\\x\n" + bytes([number])
     return f"{number}{TEXT}"[: column.type.length]
