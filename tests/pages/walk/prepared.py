@@ -96,6 +96,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
 
         owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
         mailed = first(Invoice.customer_id, Invoice.due_minor > 0, Invoice.customer_email != "", order=newest_due)
+        of_a_link = first(OutboxMessage.id, OutboxMessage.subject_kind == "payment_link", order=OutboxMessage.id.desc())
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
         billed, period = (
             first(column, order=UsagePeriod.id.desc()) for column in (UsagePeriod.customer_id, UsagePeriod.id)
@@ -107,6 +108,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
+            # Among all the mails the list of messages shows none of these.
+            ("admin/outbox.py", {"message": of_a_link}),
             ("payments.py", {"record": owing}),
             ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
             # One to whom a statement can be mailed.
