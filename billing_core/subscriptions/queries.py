@@ -11,6 +11,7 @@ from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments.models import PaymentMethodOnFile
 from billing_core.plans import offers
 from billing_core.subscriptions.models import (
     ChangeState,
@@ -74,6 +75,14 @@ def period(session: Session, subscription: Subscription, number: int | None = No
     """The period with this number, by default the present one; None where it has not begun."""
     asked = subscription.period_number if number is None else number
     return None if asked is None else session.get(SubscriptionPeriod, (subscription.id, asked))
+
+
+def payment_method(session: Session, subscription: Subscription) -> int | None:
+    """The card that can be charged: its payment method, unless it was taken off file meanwhile."""
+    on_file = select(PaymentMethodOnFile.id).where(
+        PaymentMethodOnFile.id == subscription.payment_method_id, PaymentMethodOnFile.detached_at.is_(None)
+    )
+    return session.scalar(on_file)
 
 
 def terms(session: Session, subscription: Subscription) -> Terms:

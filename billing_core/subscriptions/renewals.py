@@ -95,14 +95,13 @@ def _hold(
 
 def _end_trial(session: Session, actor: Actor, subscription: Subscription, due_at: datetime, now: datetime) -> Done:
     offer = queries.terms(session, subscription).offer
+    has_method = queries.payment_method(session, subscription) is not None
     metered.close_trial(session, actor, subscription, subscription.anchor_day - timedelta(days=1), now=now)
-    if subscription.cancel_at_period_end or (
-        subscription.payment_method_id is None and offer.trial_end is TrialEnd.CANCEL
-    ):
+    if subscription.cancel_at_period_end or (not has_method and offer.trial_end is TrialEnd.CANCEL):
         metered.take_off(session, actor, subscription, subscription.anchor_day, now=now)
         lifecycle.move(session, actor, subscription, CANCELED, now=due_at)
         return _done(subscription, Step.CANCELED, due_at, None)
-    if subscription.payment_method_id is None and offer.trial_end is TrialEnd.PAUSE:
+    if not has_method and offer.trial_end is TrialEnd.PAUSE:
         subscription.paused_at = due_at
     lifecycle.move(session, actor, subscription, ACTIVE, now=now)
     made = beginning.first_period(session, actor, subscription, now=now)

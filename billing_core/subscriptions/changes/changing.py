@@ -197,7 +197,8 @@ def _begin(
             now=now,
             change_id=made.id,
         )
-    if billed is None or billed.invoice_id is None or not proposal.to_pay_minor or not subscription.payment_method_id:
+    method_id = queries.payment_method(session, subscription)
+    if billed is None or billed.invoice_id is None or not proposal.to_pay_minor or method_id is None:
         _apply(session, actor, subscription, made, billed, None, now)
         return None
     made.state = ChangeState.CHARGING
@@ -205,7 +206,7 @@ def _begin(
         session,
         actor,
         billed.invoice_id,
-        subscription.payment_method_id,
+        method_id,
         amount_minor=proposal.to_pay_minor,
         now=now,
     )

@@ -10,7 +10,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.invoices.content import totals
 from billing_core.plans.models import TrialEnd
-from billing_core.subscriptions import beginning, invoicing, pricing
+from billing_core.subscriptions import beginning, invoicing, pricing, queries
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.changes.wanted import is_in_advance, same_interval
 from billing_core.subscriptions.models import Subscription, SubscriptionPeriod
@@ -73,7 +73,7 @@ def of_items(session: Session, subscription: Subscription, items: Sequence[Item]
 def after_trial(session: Session, subscription: Subscription, terms: Terms) -> NextInvoice | None:
     """That of the first paid period; None where there will be none."""
     offer = terms.offer
-    by_itself = subscription.payment_method_id is not None or offer.trial_end is TrialEnd.INVOICE
+    by_itself = offer.trial_end is TrialEnd.INVOICE or queries.payment_method(session, subscription) is not None
     if subscription.cancel_at_period_end or subscription.paused_at is not None or not by_itself:
         return None
     anchor = Cycle(

@@ -85,7 +85,7 @@ def bills(
         raise NotFound("There is no such subscription")
     if subscription.state is CANCELED:
         return []
-    pays = subscription.payment_method_id is not None if has_method is None else has_method
+    pays = queries.payment_method(session, subscription) is not None if has_method is None else has_method
     return list(_bills(session, subscription, count, pays))
 
 
