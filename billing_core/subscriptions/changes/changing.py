@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
-from billing_core.errors import Conflict, Invalid, UpstreamFailed
+from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined, Gateway
@@ -119,7 +119,9 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
-    """Complete what was cut off between its charge and what came of it; how many there were."""
+    """Complete what was cut off between its charge and what came of it; how many there were. One that cannot be
+    completed keeps no other waiting.
+    """
     with sessions() as session:
         found = unfinished(session, before=before)
     for change_id, attempt_id in found:
@@ -127,14 +129,17 @@ def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, b
             _complete(sessions, actor, gateway, change_id, attempt_id, now)
         except Declined:
             continue
-        except UpstreamFailed as failure:
+        except BillingError as failure:
             log.warning("change_waits", change_id=change_id, because=str(failure))
     return len(found)
 
 
 def _known(session: Session, subscription: Subscription, token: str) -> SubscriptionChange | None:
+    """The change that was asked for as it was shown under this token, unless it was withdrawn: then it is outdated."""
     same = select(SubscriptionChange).where(
-        SubscriptionChange.subscription_id == subscription.id, SubscriptionChange.token == token
+        SubscriptionChange.subscription_id == subscription.id,
+        SubscriptionChange.token == token,
+        SubscriptionChange.state != ChangeState.WITHDRAWN,
     )
     return session.scalars(same).one_or_none()
 
@@ -289,5 +294,7 @@ def _settle(
     attempts.record(session, actor, attempt.id, charged, now=now)
     session.refresh(invoice)
     billed.attempt_id = None
+    # Where the credit that was to pay the rest is gone by now, what was charged has become credit instead.
+    invoicing.spend_credit(session, actor, invoice, now=now)
     if invoice.due_minor:
         billed.collect_at = now

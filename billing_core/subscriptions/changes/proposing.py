@@ -46,7 +46,7 @@ class Proposal:
     """Amounts in minor units of ``currency``. ``day`` is the first of the new terms; None: the day on which the next
     period begins. ``credited_minor`` is credited of invoices, tax included, and ``credit_used_minor`` pays of the total
     from the customer's credit, with what that becomes of it. ``number``: the period in which it is billed, and
-    ``promo_periods`` of the promo code are used by it.
+    ``promo_periods`` of the promo code are used by it. ``asked_before``: the change that was asked for last before.
     """
 
     subscription: str
@@ -67,6 +67,7 @@ class Proposal:
     promo_periods: int = 0
     is_trial: bool = False
     scheduled: tuple[int, ...] = ()
+    asked_before: int | None = None
 
     @property
     def credited_minor(self) -> int:
@@ -78,7 +79,9 @@ class Proposal:
 
     @property
     def token(self) -> str:
-        """Names all of this: a subscription that has changed, another day or another amount has another one."""
+        """Names all of this: a subscription that has changed, another day or another amount has another one. So has
+        what was withdrawn or declined, once it is asked for again.
+        """
         sums, following = self.sums, self.next_invoice
         told = {
             "subscription": [self.subscription, self.version, self.currency, self.when, str(self.day)],
@@ -89,6 +92,7 @@ class Proposal:
             "next": following and [str(following.day), *(_told(line) for line in following.sums.lines)],
             "next_total": following and following.sums.total_minor,
             "scheduled": self.scheduled,
+            "asked_before": self.asked_before,
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -122,6 +126,7 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
         number,
         is_trial=is_trial,
         scheduled=tuple(one.id for one in waiting),
+        asked_before=asking.newest(session, subscription.id),
     )
     later = [*(one.wanted for one in waiting), *([facts] if when is When.PERIOD_END else [])]
     if is_trial:

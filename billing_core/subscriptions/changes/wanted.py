@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
@@ -63,6 +64,12 @@ def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]])
 def scheduled(session: Session, subscription_id: int) -> list[SubscriptionChange]:
     """What begins with the next period, in the order in which it was asked for."""
     return list(session.scalars(queries.scheduled(subscription_id)))
+
+
+def newest(session: Session, subscription_id: int) -> int | None:
+    """The change that was asked for last, whatever became of it."""
+    asked = select(func.max(SubscriptionChange.id)).where(SubscriptionChange.subscription_id == subscription_id)
+    return session.scalar(asked)
 
 
 def whole_price(terms: Terms, number: int) -> int:

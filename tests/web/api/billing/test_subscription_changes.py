@@ -180,3 +180,9 @@ def test_only_admins_change(program, client, address):
         for verb, body in (("preview", {"seats": 2}), ("change", {"seats": 2}), ("cancel", {}), ("pause", None)):
             assert program(role).post(f"{address}/{verb}", json=body).status_code == 403, verb
         assert program(role).get(f"{address}/changes").json() == {"changes": [], "count": 0}
+
+
+def test_what_is_declined_twice_is_402_twice(client, address):
+    client.post(f"{address}/payment-method", json={"payment_method_id": "pm_card_chargeCustomerFail"})
+    wanted = {"plan_id": "plan_team_monthly"}
+    assert [client.post(f"{address}/change", json=wanted).status_code for _ in range(2)] == [402, 402]
