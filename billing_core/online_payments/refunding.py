@@ -79,24 +79,27 @@ def refund(
         _check_mode(payment, gateway.mode)
         gateway_key, intent_id = payment.gateway_key or "", payment.intent_id
     if not intent_id:
-        # Its charge is not known until the gateway is asked.
-        details = gateway.details(gateway_key)
-        with sessions.begin() as session:
-            intent_id = _name(session, actor, payment_id, details, now)
+        intent_id = _ask_for_intent(sessions, actor, gateway, payment_id, gateway_key, now)
     with sessions.begin() as session:
-        request = ask(session, actor, payment_id, amount_minor=amount_minor, reason=why, now=now)
-        request_id, key, currency = request.id, request.public_id, request.currency
-        # Repeats the earlier request: the same key means the same request.
-        reason_given = request.reason
-    try:
-        answer = gateway.refund(intent_id, amount_minor, currency, reason=reason_given, key=key)
-    except (Declined, Invalid) as refusal:
-        with sessions.begin() as session:
-            _note_refusal(session, actor, request_id, str(refusal), now)
-        raise
-    with sessions.begin() as session:
-        _record(session, actor, request_id, answer, now)
+        request_id = ask(session, actor, payment_id, amount_minor=amount_minor, reason=why, now=now).id
+    _make(sessions, actor, gateway, request_id, intent_id, now)
     return request_id
+
+
+def make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, *, now: datetime) -> None:
+    """Make a refund that was asked for, under its own key; nothing where the gateway's answer is known. Fails as
+    ``refund`` does.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    with sessions.begin() as session:
+        payment = payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
+        if session.get_one(RefundRequest, request_id, populate_existing=True).state is not ASKED:
+            return
+        _check_mode(payment, gateway.mode)
+        payment_id, gateway_key, intent_id = payment.id, payment.gateway_key or "", payment.intent_id
+    if not intent_id:
+        intent_id = _ask_for_intent(sessions, actor, gateway, payment_id, gateway_key, now)
+    _make(sessions, actor, gateway, request_id, intent_id, now)
 
 
 def ask(
@@ -139,6 +142,31 @@ def ask(
             now=now,
         )
     return waiting
+
+
+def _ask_for_intent(
+    sessions: Sessions, actor: Actor, gateway: Gateway, payment_id: int, gateway_key: str, now: datetime
+) -> str:
+    """The charge of a payment that is not known until the gateway is asked."""
+    details = gateway.details(gateway_key)
+    with sessions.begin() as session:
+        return _name(session, actor, payment_id, details, now)
+
+
+def _make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, intent_id: str, now: datetime) -> None:
+    with sessions() as session:
+        request = session.get_one(RefundRequest, request_id)
+    try:
+        # Repeats the earlier request: the same key means the same request.
+        answer = gateway.refund(
+            intent_id, request.amount_minor, request.currency, reason=request.reason, key=request.public_id
+        )
+    except (Declined, Invalid) as refusal:
+        with sessions.begin() as session:
+            _note_refusal(session, actor, request_id, str(refusal), now)
+        raise
+    with sessions.begin() as session:
+        _record(session, actor, request_id, answer, now)
 
 
 def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefund, now: datetime) -> None:

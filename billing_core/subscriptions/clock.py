@@ -18,7 +18,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.online_payments.gateway import Gateway
 from billing_core.subscriptions import collecting, queries, renewals, signing_up
-from billing_core.subscriptions.changes import changing
+from billing_core.subscriptions.changes import changing, giving_back
 from billing_core.subscriptions.collecting import Collected
 from billing_core.subscriptions.renewals import Done
 from billing_core.subscriptions.upkeep import cards, reminding
@@ -46,10 +46,11 @@ def run(
 
 
 def recover(sessions: Sessions, actor: Actor, gateway: Gateway, *, now: datetime) -> None:
-    """Complete what was cut off between a charge and what came of it."""
+    """Complete what was cut off between a charge, or a refund, and what came of it."""
     before = now - collecting.CUT_OFF_AFTER
     signing_up.complete_unfinished(sessions, actor, gateway, before=before, now=now)
     changing.complete_unfinished(sessions, actor, gateway, before=before, now=now)
+    giving_back.complete_unfinished(sessions, actor, gateway, before=before, now=now)
 
 
 def look_after(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[[], bool] = never) -> int:
@@ -89,7 +90,7 @@ def remind(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[
 def somebody_was_cut_off(session: Session, *, now: datetime) -> bool:
     """Whether there is something to ``recover``."""
     before = now - collecting.CUT_OFF_AFTER
-    return bool(signing_up.unfinished(session, before=before) or changing.unfinished(session, before=before))
+    return any(part.unfinished(session, before=before) for part in (signing_up, changing, giving_back))
 
 
 def renew(

@@ -68,6 +68,7 @@ NEEDED: dict[str, tuple[Permission, ...] | None] = {
     "reconciliation.reconciliation.page": (READ, EVENTS),
     "reconciliation.reconciliation.sums": (READ, EVENTS),
     "refunding.ask": (WRITE,),
+    "refunding.make": (WRITE,),
     "refunding.refund": (WRITE,),
     "refunding.refundable": (READ,),
     "sandbox.events.tell_card": None,

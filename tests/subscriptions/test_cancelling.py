@@ -72,6 +72,48 @@ def test_a_refund_that_is_refused_becomes_credit(sessions, gateway, monkeypatch)
         assert (credited(session), balance(session)) == (1_500, 1_500)
 
 
+class Killed(BaseException):
+    pass
+
+
+def cut_off(sessions, gateway, monkeypatch) -> None:
+    """Cancelled with a refund, and killed before the gateway heard of it."""
+
+    def die(*_given, **_facts):
+        raise Killed
+
+    public_id = subscribed(sessions, gateway)
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "refund", die)
+        with pytest.raises(Killed):
+            cancel(sessions, gateway, public_id, unused=Unused.REFUND)
+
+
+def test_a_refund_that_was_cut_off_is_made_once_by_whoever_comes_next(sessions, gateway, monkeypatch):
+    cut_off(sessions, gateway, monkeypatch)
+    with sessions() as session:
+        assert not clock.somebody_was_cut_off(session, now=BEFORE_HALF)
+        assert clock.somebody_was_cut_off(session, now=at(2, 13, 11))
+    for day in (14, 15, 16):
+        run(sessions, gateway, at(2, day))
+    with sessions() as session:
+        assert session.scalars(select(Refund.amount_minor)).all() == [1_500]
+        assert (credited(session), balance(session)) == (1_500, 0)
+        assert not clock.somebody_was_cut_off(session, now=at(2, 17))
+
+
+def test_a_refund_that_was_cut_off_and_is_refused_becomes_credit_once(sessions, gateway, monkeypatch):
+    def refused(*_given, **_facts):
+        raise Declined("The account is closed")
+
+    cut_off(sessions, gateway, monkeypatch)
+    monkeypatch.setattr(SandboxGateway, "refund", refused)
+    for day in (14, 15, 16):
+        run(sessions, gateway, at(2, day))
+    with sessions() as session:
+        assert (credited(session), balance(session)) == (1_500, 1_500)
+
+
 def test_at_once_with_nothing_back(sessions, gateway):
     public_id = subscribed(sessions, gateway)
     cancel(sessions, gateway, public_id, unused=Unused.NOTHING)

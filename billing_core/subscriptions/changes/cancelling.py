@@ -14,26 +14,23 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
-from billing_core.errors import Conflict, UpstreamFailed
+from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import after_sending, credit_notes
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
-from billing_core.languages.formats import writing
-from billing_core.online_payments import refunding
-from billing_core.online_payments.gateway import Declined, Gateway
+from billing_core.online_payments.gateway import Gateway
 from billing_core.online_payments.off_session import attempts
-from billing_core.payments.models import Allocation, AllocationKind, Payment
 from billing_core.plans.models import BillingTiming
 from billing_core.subscriptions import beginning, calendar, lifecycle, metered, queries
-from billing_core.subscriptions.changes import agreeing, proposing, unused
+from billing_core.subscriptions.changes import agreeing, giving_back, proposing, unused
 from billing_core.subscriptions.changes import wanted as asking
+from billing_core.subscriptions.changes.giving_back import Refund
 from billing_core.subscriptions.changes.unused import Credit
 from billing_core.subscriptions.lifecycle import CANCELED, TRIALING
 from billing_core.subscriptions.models import (
     InvoiceKind,
     Subscription,
-    SubscriptionCharge,
     SubscriptionInvoice,
     SubscriptionPeriod,
 )
@@ -66,19 +63,6 @@ class Ending:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Refund:
-    """What is to go back of a payment, for these credits of an invoice."""
-
-    payment_id: int
-    credits: tuple[Credit, ...]
-    reason: str
-
-    @property
-    def amount_minor(self) -> int:
-        return sum(one.gross_minor for one in self.credits)
-
-
 def cancel(
     sessions: Sessions, actor: Actor, gateway: Gateway, public_id: str, ending: Ending, *, now: datetime
 ) -> None:
@@ -95,7 +79,7 @@ def cancel(
         subscription_id = subscription.id
         refunds = _at_once(session, actor, subscription, ending, gateway.mode, now)
     for one in refunds:
-        _refund(sessions, actor, gateway, subscription_id, one, now)
+        giving_back.make(sessions, actor, gateway, subscription_id, one, now=now)
 
 
 def _refuse(session: Session, subscription: Subscription, now: datetime) -> None:
@@ -112,7 +96,7 @@ def _at_period_end(session: Session, actor: Actor, subscription: Subscription, n
 
 def _at_once(
     session: Session, actor: Actor, subscription: Subscription, ending: Ending, mode: Mode, now: datetime
-) -> list[_Refund]:
+) -> list[Refund]:
     invoices = _open_invoices(session, subscription)
     if any(attempts.running(session, invoice.id) for invoice in invoices):
         raise Conflict("What is due is being charged: try again in a moment")
@@ -126,16 +110,14 @@ def _at_once(
     day = calendar.local(now, subscription.zone)[0]
     if ending.open_invoices is OpenInvoices.VOID:
         for invoice in invoices:
-            _void(session, actor, invoice, ending.reason.strip() or _cancelled(invoice), day, now)
+            _void(session, actor, invoice, ending.reason.strip() or giving_back.because(invoice), day, now)
     begun = queries.period(session, subscription)
     given: list[Credit] = []
     if begun is not None and ending.unused is not Unused.NOTHING:
         given = unused.of_period(session, subscription, begun.number, day + timedelta(days=1))
-    refunds = _refunds(session, actor, given, mode, now) if ending.unused is Unused.REFUND else []
+    refunds = giving_back.ask(session, actor, given, mode, now=now) if ending.unused is Unused.REFUND else []
     apart = {one.charge_id for refund in refunds for one in refund.credits}
     unused.give(session, actor, subscription, [one for one in given if one.charge_id not in apart], today=day, now=now)
-    for refund in refunds:
-        _mark(session, refund.credits, 1)
     was_trial = subscription.state is TRIALING
     metered.take_off(session, actor, subscription, day + timedelta(days=1), now=now)
     lifecycle.move(session, actor, subscription, CANCELED, now=now)
@@ -176,87 +158,8 @@ def _void(session: Session, actor: Actor, invoice: Invoice, reason: str, day: da
         after_sending.cancel(session, actor, invoice.id, now=now, today=today, reason=reason)
 
 
-def _cancelled(invoice: Invoice) -> str:
-    return writing(invoice.language).gettext("The subscription was cancelled")
-
-
 def _has_more_to_bill(session: Session, subscription: Subscription, begun: SubscriptionPeriod) -> bool:
     if begun.paused:
         return False
     offers = [terms.offer for terms, _ in beginning.stretches(session, subscription, begun)]
     return any(offer.has_usage or offer.timing is BillingTiming.ARREARS for offer in offers)
-
-
-def _refunds(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode, now: datetime) -> list[_Refund]:
-    """Of each invoice that one payment through the gateway has paid: asked for here, and made after the transaction.
-    What was paid otherwise becomes credit.
-    """
-    found = []
-    for invoice_id in dict.fromkeys(one.invoice_id for one in given):
-        refund_of = tuple(one for one in given if one.invoice_id == invoice_id)
-        invoice = session.get_one(Invoice, invoice_id)
-        amount = sum(one.gross_minor for one in refund_of)
-        payment_id = _payment(session, actor, invoice, amount, mode)
-        if payment_id is not None:
-            reason = _cancelled(invoice)
-            refunding.ask(session, actor, payment_id, amount_minor=amount, reason=reason, now=now)
-            found.append(_Refund(payment_id, refund_of, reason))
-    return found
-
-
-def _payment(session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode) -> int | None:
-    """One that was collected for it, and of which so much can go back."""
-    if invoice.state is not InvoiceState.PAID or not amount_minor:
-        return None
-    of_invoice = (
-        select(Payment.id)
-        .join(Allocation, Allocation.payment_id == Payment.id)
-        .where(
-            Allocation.invoice_id == invoice.id,
-            Allocation.kind == AllocationKind.PAYMENT,
-            Allocation.undone_at.is_(None),
-            Allocation.amount_minor - invoice.refunded_minor >= amount_minor,
-            Payment.gateway_key.is_not(None),
-            Payment.mode.is_(None) | (Payment.mode == mode),
-        )
-    )
-    for payment_id in session.scalars(of_invoice.order_by(Payment.id)):
-        possible = refunding.refundable(session, actor, payment_id)
-        if not possible.problem and possible.unanswered is None and possible.left.minor >= amount_minor:
-            return payment_id
-    return None
-
-
-def _refund(
-    sessions: Sessions, actor: Actor, gateway: Gateway, subscription_id: int, wanted: _Refund, now: datetime
-) -> None:
-    """Where the gateway refuses, it becomes the customer's credit; where it does not answer, the refund that was asked
-    for stays with the payment, to be repeated.
-    """
-    try:
-        refunding.refund(
-            sessions,
-            actor,
-            gateway,
-            wanted.payment_id,
-            amount_minor=wanted.amount_minor,
-            reason=wanted.reason,
-            now=now,
-        )
-    except Declined as refusal:
-        log.warning("refund_refused", payment_id=wanted.payment_id, because=str(refusal))
-        with sessions.begin() as session:
-            subscription = queries.for_change(session, actor, subscription_id)
-            _mark(session, wanted.credits, -1)
-            day = calendar.local(now, subscription.zone)[0]
-            unused.give(session, actor, subscription, wanted.credits, today=day, now=now)
-    except UpstreamFailed as failure:
-        log.warning("refund_waits", payment_id=wanted.payment_id, because=str(failure))
-
-
-def _mark(session: Session, given: Sequence[Credit], sign: int) -> None:
-    """Count them as credited, or no more."""
-    for one in given:
-        charge = session.get_one(SubscriptionCharge, one.charge_id)
-        charge.credited_minor += sign * one.net_minor
-    session.flush()
