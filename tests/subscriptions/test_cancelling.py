@@ -10,6 +10,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.gateway import Declined
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.outbox.models import OutboxMessage
 from billing_core.payments.models import PaymentMethod, Refund
 from billing_core.plans.models import BillingTiming
 from billing_core.settings import settings
@@ -147,6 +148,23 @@ def test_an_open_invoice_is_kept_and_not_charged_any_more(sessions, gateway):
     with sessions() as session:
         assert charged(session) == [3_000]
         assert session.scalars(select(Invoice.due_minor).where(Invoice.state == InvoiceState.OPEN)).all() == [3_000]
+
+
+def test_an_open_invoice_that_was_not_charged_yet_is_asked_for_by_mail(sessions, gateway):
+    """Cancelled between its renewal and the charge: the card is left alone, and the customer hears of the invoice."""
+    public_id = subscribed(sessions, gateway)
+    with sessions() as session:
+        subscription_id = found(session, public_id).id
+    renewed(sessions, subscription_id, at(2, 28))
+    cancel(sessions, gateway, public_id, at(2, 28, 11), unused=Unused.NOTHING)
+    (asked,) = run(sessions, gateway, at(2, 28, 12))
+    assert run(sessions, gateway, at(3, 28)) == []
+    with sessions() as session:
+        assert charged(session) == [3_000]
+        (invoice,) = session.scalars(select(Invoice).where(Invoice.state == InvoiceState.OPEN))
+        assert (asked.invoice_id, asked.attempt) == (invoice.id, None)
+        mails = session.scalars(select(OutboxMessage.title).where(OutboxMessage.channel == "mail")).all()
+        assert [title for title in mails if invoice.number in title] != []
 
 
 def test_an_open_invoice_can_be_voided(sessions, gateway):

@@ -100,11 +100,7 @@ def _at_once(
     invoices = _open_invoices(session, subscription)
     if any(attempts.running(session, invoice.id) for invoice in invoices):
         raise Conflict("What is due is being charged: try again in a moment")
-    session.execute(
-        update(SubscriptionInvoice)
-        .where(SubscriptionInvoice.subscription_id == subscription.id)
-        .values(collect_at=None, gives_up_at=None)
-    )
+    _stop_retries(session, subscription)
     for change in asking.scheduled(session, subscription.id):
         agreeing.withdraw(session, actor, subscription, change, now=now)
     day = calendar.local(now, subscription.zone)[0]
@@ -133,6 +129,15 @@ def _at_once(
     }
     lifecycle.record(session, actor, subscription, "cancel", None, facts, now=now)
     return refunds
+
+
+def _stop_retries(session: Session, subscription: Subscription) -> None:
+    """What has not been charged yet stays due: as no card is charged any more, the customer is asked for it by mail."""
+    session.execute(
+        update(SubscriptionInvoice)
+        .where(SubscriptionInvoice.subscription_id == subscription.id, SubscriptionInvoice.failed_at.is_not(None))
+        .values(collect_at=None, gives_up_at=None)
+    )
 
 
 def _open_invoices(session: Session, subscription: Subscription) -> Sequence[Invoice]:
