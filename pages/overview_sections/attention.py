@@ -243,6 +243,16 @@ def _of_subscriptions(actor: Actor, today: date) -> list[Matter]:
             ":material/front_hand:",
         ),
         Matter(
+            subscribers.UNANSWERED_CHANGES,
+            now,
+            lambda count: f"{formats.counted(count, 'subscription')} with a change whose charge is not answered",
+            "subscriptions.py",
+            None,
+            "Open subscriptions",
+            Permission.SUBSCRIPTION_READ,
+            ":material/hourglass_disabled:",
+        ),
+        Matter(
             subscribers.EXPIRING_CARDS,
             now,
             lambda count: f"{formats.counted(count, 'subscription')} with a card about to expire",

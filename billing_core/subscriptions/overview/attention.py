@@ -12,7 +12,13 @@ from billing_core.online_payments.models import PaymentMethodOnFile
 from billing_core.online_payments.off_session.methods import EXPIRING_WITHIN
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.receivables import debts
-from billing_core.subscriptions.models import Subscription, SubscriptionInvoice, SubscriptionState
+from billing_core.subscriptions.models import (
+    ChangeState,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionInvoice,
+    SubscriptionState,
+)
 
 _OVER: Final = (SubscriptionState.INCOMPLETE, SubscriptionState.CANCELED)
 
@@ -31,6 +37,20 @@ def _held(scope: Scope) -> Select[*tuple[Any, ...]]:
         .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
         .join(Plan, Plan.id == PlanVersion.plan_id)
         .where(Subscription.held_at.is_not(None), Subscription.state.not_in(_OVER))
+    )
+    return bound(rows, scope, Subscription.customer_id)
+
+
+def _unanswered(scope: Scope) -> Select[*tuple[Any, ...]]:
+    # A subscription has one such change at most.
+    asked_on = day_of(SubscriptionChange.asked_at)
+    rows = one_each(Subscription.id, Customer.name + ", " + Plan.name, asked_on)
+    rows = (
+        rows.join_from(SubscriptionChange, Subscription, Subscription.id == SubscriptionChange.subscription_id)
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .where(SubscriptionChange.state == ChangeState.CHARGING, asked_on < debts.day(scope))
     )
     return bound(rows, scope, Subscription.customer_id)
 
@@ -70,6 +90,16 @@ HELD_SUBSCRIPTIONS: Final = Figure(
     rows=_held,
     opens="/subscriptions?subscription={id}",
 )
+UNANSWERED_CHANGES: Final = Figure(
+    key="unanswered_changes",
+    title="Changes whose charge is not answered",
+    definition="Subscriptions with a change asked for before today, for which it is still not known whether the card "
+    "was charged, with that day. Until it is known they are not billed.",
+    formula="number of subscriptions",
+    permission=Permission.SUBSCRIPTION_READ,
+    rows=_unanswered,
+    opens="/subscriptions?subscription={id}",
+)
 EXPIRING_CARDS: Final = Figure(
     key="expiring_cards",
     title="Cards about to expire",
@@ -79,4 +109,4 @@ EXPIRING_CARDS: Final = Figure(
     rows=_expiring,
     opens="/subscriptions?subscription={id}",
 )
-FIGURES: Final = (FAILED_CHARGES, HELD_SUBSCRIPTIONS, EXPIRING_CARDS)
+FIGURES: Final = (FAILED_CHARGES, HELD_SUBSCRIPTIONS, UNANSWERED_CHANGES, EXPIRING_CARDS)

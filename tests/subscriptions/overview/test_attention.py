@@ -6,16 +6,23 @@ import pytest
 from sqlalchemy import select
 
 from billing_core import figures
-from billing_core.errors import Forbidden
+from billing_core.errors import Forbidden, UpstreamFailed
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.models import PaymentMethodOnFile
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import MessageState, OutboxMessage
-from billing_core.subscriptions import lifecycle, queries, renewals
+from billing_core.subscriptions import clock, lifecycle, queries, renewals
 from billing_core.subscriptions.lifecycle import CANCELED
-from billing_core.subscriptions.overview.attention import EXPIRING_CARDS, FAILED_CHARGES, HELD_SUBSCRIPTIONS
+from billing_core.subscriptions.overview.attention import (
+    EXPIRING_CARDS,
+    FAILED_CHARGES,
+    HELD_SUBSCRIPTIONS,
+    UNANSWERED_CHANGES,
+)
 from billing_core.subscriptions.upkeep import asking
+from tests.subscriptions.changed import changed
 from tests.subscriptions.signed_up import a_plan, a_subscription, at, state
 from tests.subscriptions.test_collecting import FAILS, acme, gateway, other_card, run, subscribed
 
@@ -54,6 +61,24 @@ def test_held_ones_until_somebody_releases_them(sessions):
     with sessions.begin() as session:
         renewals.release(session, SYSTEM, held, now=at(2, 4))
     assert shown(sessions, HELD_SUBSCRIPTIONS) == []
+
+
+def test_changes_whose_charge_is_not_answered_from_the_next_day_on(sessions, gateway, acme, monkeypatch):
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    subscription_id = subscribed(sessions, gateway, acme)
+    with sessions.begin() as session:
+        a_plan(session, "team", "60")
+        public_id = state(session, subscription_id).public_id
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "charge_off_session", away)
+        with pytest.raises(UpstreamFailed):
+            changed(sessions, gateway, public_id, at(2, 14), plan_code="team")
+    assert shown(sessions, UNANSWERED_CHANGES, date(2026, 2, 14)) == []
+    assert shown(sessions, UNANSWERED_CHANGES, date(2026, 2, 15)) == [("Acme Corp, Pro", date(2026, 2, 14))]
+    clock.recover(sessions, SYSTEM, gateway, now=at(2, 15))
+    assert shown(sessions, UNANSWERED_CHANGES, date(2026, 2, 15)) == []
 
 
 @pytest.mark.parametrize(
