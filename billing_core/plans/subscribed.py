@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -98,10 +98,17 @@ def undo(session: Session, actor: Actor, customer_id: int, *, billed_with: str, 
 def refuse_change(session: Session, customer: Customer, valid_from: date, *, by: str | None = None) -> None:
     """Conflict where usage from a day on is billed with a subscription; ``by``: the one that may change it."""
     found = queries.billed_with(session, [customer.id], Period(valid_from, LATEST_DAY)).get(customer.id)
-    if found is not None and found[0] != by:
-        raise Conflict(
-            f"The usage of {customer.name} is billed with the subscription {found[0]}: change or cancel that instead"
-        )
+    if found is None or found[0] == by:
+        return
+    over = select(func.min(CustomerPlan.valid_from)).where(
+        CustomerPlan.customer_id == customer.id,
+        CustomerPlan.valid_from > valid_from,
+        CustomerPlan.billed_with.is_(None),
+    )
+    theirs = f"The usage of {customer.name} is billed with the subscription {found[0]}"
+    if (free_from := session.scalar(over)) is not None:
+        raise Conflict(f"{theirs} until {free_from - timedelta(days=1)}: try again from {free_from} on")
+    raise Conflict(f"{theirs}: change or cancel that instead")
 
 
 def refuse_billed(session: Session, customer: Customer, first_day: date, last_day: date | None = None) -> None:

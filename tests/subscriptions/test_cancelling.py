@@ -19,6 +19,7 @@ from billing_core.subscriptions.changes import cancelling, pausing
 from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange, SubscriptionInvoice
+from tests.invoices.company import a_customer
 from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, previewed, subscribed
 from tests.subscriptions.signed_up import a_plan, at, billed, renewed
 from tests.subscriptions.test_collecting import FAILS, other_card
@@ -209,6 +210,21 @@ def test_canceled_is_final(sessions, gateway):
             verb(session, SYSTEM, public_id, now=HALF)
     with pytest.raises(Conflict):
         changed(sessions, gateway, public_id, plan_code="team")
+
+
+def test_whoever_cancels_a_plan_with_usage_can_sign_up_again_from_the_next_day_on(sessions, gateway):
+    """The day of the cancellation is billed by the plan that was cancelled."""
+    with sessions.begin() as session:
+        a_plan(session, "calls", "30", price_per_call="0.01")
+        a_customer(session)
+    cancelled = subscribed(sessions, gateway, "calls")
+    cancel(sessions, gateway, cancelled)
+    until = f"is billed with the subscription {cancelled} until 2026-02-13: try again from 2026-02-14 on"
+    with pytest.raises(Conflict, match=until):
+        subscribed(sessions, gateway, "calls", now=at(2, 13, 12))
+    again = subscribed(sessions, gateway, "calls", now=at(2, 14))
+    with sessions() as session:
+        assert found(session, again).state is ACTIVE
 
 
 def test_scheduled_changes_go_with_it(sessions, gateway):
