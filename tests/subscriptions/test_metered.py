@@ -71,6 +71,16 @@ def test_usage_in_a_trial_is_shown_and_never_billed(sessions):
         assert closed[0].invoice_id is None
 
 
+def test_the_day_on_which_a_trial_ends_is_the_first_paid_one_from_its_morning_on(sessions):
+    """Ten days from 15 January at 10:00: usage is billed by whole days, and the 25th is none of the trial's."""
+    subscription_id = metered(sessions, trial_days=10)
+    called(sessions, subscription_id, at(1, 24, 23), at(1, 25, 8))
+    renewed(sessions, subscription_id, at(1, 25))
+    renewed(sessions, subscription_id, at(2, 25))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_001]
+
+
 def test_what_comes_late_for_a_trial_costs_nothing_either(sessions):
     subscription_id = metered(sessions, trial_days=10)
     renewed(sessions, subscription_id, at(1, 25))
