@@ -24,7 +24,7 @@ from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.online_payments.gateway import Gateway
 from billing_core.online_payments.links import workflow as links
-from billing_core.online_payments.models import AttemptState, ChargeAttempt, PaymentMethodOnFile
+from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
@@ -126,7 +126,7 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         _give_up(session, actor, subscription, billed, now)
         return None
     # Nobody's card is charged any more once it is cancelled: what has not been asked for yet is asked for.
-    method_id = None if is_over else _method(session, subscription)
+    method_id = None if is_over else queries.payment_method(session, subscription)
     billed.collect_at = now + CUT_OFF_AFTER
     if method_id is None:
         return invoice.id, None
@@ -137,14 +137,6 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         log.warning("charge_waits", subscription_invoice_id=billed.id, because=str(refusal))
         return None
     return invoice.id, billed.attempt_id
-
-
-def _method(session: Session, subscription: Subscription) -> int | None:
-    """The payment method, unless it was taken off file meanwhile."""
-    on_file = select(PaymentMethodOnFile.id).where(
-        PaymentMethodOnFile.id == subscription.payment_method_id, PaymentMethodOnFile.detached_at.is_(None)
-    )
-    return session.scalar(on_file)
 
 
 def _last_retry(failed_at: datetime) -> datetime:
