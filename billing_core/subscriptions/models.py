@@ -82,6 +82,7 @@ class Subscription(Base):
         Index("ix_subscriptions_card_asked_at", "card_asked_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
         Index("ix_subscriptions_payment_method_id", "payment_method_id"),
         Index("ix_subscriptions_plan_version_id", "plan_version_id"),
+        Index("uq_subscriptions_request_key", "request_key", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -124,6 +125,8 @@ class Subscription(Base):
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))
+    # Of a program's request with an Idempotency-Key: the hash of caller, key and body. It signs up once.
+    request_key: Mapped[str | None] = mapped_column(String(64))
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

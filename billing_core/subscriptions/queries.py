@@ -40,13 +40,17 @@ def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription
 
 
 def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscription:
-    """The subscription and its customer, locked until the transaction ends."""
+    """The subscription and its customer, locked until the transaction ends; NotFound where it has gone."""
     customer_id = session.scalar(select(Subscription.customer_id).where(Subscription.id == subscription_id))
-    if customer_id is None:
+    found = None
+    if customer_id is not None:
+        customers.for_change(session, actor, customer_id)
+        locked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
+        # One whose first charge is declined may have gone while its customer was waited for.
+        found = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+    if found is None:
         raise NotFound(f"There is no subscription {subscription_id}")
-    customers.for_change(session, actor, customer_id)
-    locked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
-    return session.scalars(locked.execution_options(populate_existing=True)).one()
+    return found
 
 
 def due(session: Session, *, now: datetime, limit: int, within: range | None = None) -> list[int]:

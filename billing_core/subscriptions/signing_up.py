@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers import queries as customers
 from billing_core.database import Sessions
-from billing_core.errors import BillingError
+from billing_core.errors import BillingError, Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import service as drafts
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -19,6 +19,7 @@ from billing_core.online_payments.gateway import Charged, ChargeOutcome, Decline
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.plans import subscribed
+from billing_core.plans.models import Plan, PlanVersion
 from billing_core.promotions import redeeming
 from billing_core.subscriptions import invoicing, lifecycle, queries, service
 from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE
@@ -29,23 +30,35 @@ log = structlog.get_logger()
 
 
 def subscribe(
-    sessions: Sessions, actor: Actor, gateway: Gateway, wanted: Wanted, *, method: str | None, now: datetime
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    wanted: Wanted,
+    *,
+    method: str | None,
+    request_key: str | None = None,
+    now: datetime,
 ) -> str:
     """Sign a customer up; returns the subscription's public id. ``method`` is the gateway's ``pm_…`` id; None: invoices
-    are mailed with a link.
+    are mailed with a link. ``request_key`` names the request: however often it comes, the customer is signed up once.
 
-    ``Declined`` where the payment method, or the first charge to it, is refused.
+    ``Declined`` where the payment method, or the first charge to it, is refused. Conflict while another first charge
+    of the same customer for the same plan is under way.
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
     with sessions() as session:
         customer = customers.by_public_id(session, actor, wanted.customer_id)
-        service.agreed(session, actor, customer, wanted)
-    method_id = None if method is None else methods.attach(sessions, actor, gateway, customer.id, method, now=now)
-    with sessions.begin() as session:
-        subscription, first = service.create(session, actor, wanted, method_id=method_id, now=now)
-        public_id, attempt_id = subscription.public_id, None
-        if first is not None:
-            attempt_id = _begin(session, actor, subscription, first, now)
+        begun = _begun(session, customer.id, request_key)
+        if begun is None:
+            service.agreed(session, actor, customer, wanted)
+    if begun is None:
+        method_id = None if method is None else methods.attach(sessions, actor, gateway, customer.id, method, now=now)
+        with sessions.begin() as session:
+            customers.for_change(session, actor, customer.id)
+            begun = _begun(session, customer.id, request_key)
+            if begun is None:
+                begun = _create(session, actor, customer.id, wanted, method_id, request_key, now)
+    public_id, attempt_id = begun
     if attempt_id is not None:
         _complete(sessions, actor, gateway, attempt_id, now)
     return public_id
@@ -80,6 +93,48 @@ def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, b
     return len(ids)
 
 
+def _begun(session: Session, customer_id: int, request_key: str | None) -> tuple[str, int | None] | None:
+    """What the same request has begun before: the public id, and the attempt of a first charge under way."""
+    if request_key is None:
+        return None
+    same = (Subscription.customer_id == customer_id, Subscription.request_key == request_key)
+    found = session.scalars(select(Subscription).where(*same)).one_or_none()
+    if found is None:
+        return None
+    if found.state is not INCOMPLETE:
+        return found.public_id, None
+    charging = select(SubscriptionInvoice.attempt_id).where(SubscriptionInvoice.subscription_id == found.id)
+    return found.public_id, session.scalar(charging.where(SubscriptionInvoice.attempt_id.is_not(None)))
+
+
+def _create(
+    session: Session,
+    actor: Actor,
+    customer_id: int,
+    wanted: Wanted,
+    method_id: int | None,
+    request_key: str | None,
+    now: datetime,
+) -> tuple[str, int | None]:
+    """The new subscription's public id, and the attempt of its first charge, if it has one. The customer is locked."""
+    _refuse_twice(session, customer_id, wanted.plan_code)
+    subscription, first = service.create(session, actor, wanted, method_id=method_id, now=now)
+    subscription.request_key = request_key
+    return subscription.public_id, None if first is None else _begin(session, actor, subscription, first, now)
+
+
+def _refuse_twice(session: Session, customer_id: int, plan_code: str) -> None:
+    """Whoever got no answer, and sees no subscription yet, does not pay for a second one."""
+    charging = (
+        select(Subscription.id)
+        .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .where(Subscription.customer_id == customer_id, Subscription.state == INCOMPLETE, Plan.code == plan_code)
+    )
+    if session.scalar(charging.limit(1)) is not None:
+        raise Conflict("The first charge for this customer and plan is under way: try again in a moment")
+
+
 def _begin(
     session: Session, actor: Actor, subscription: Subscription, first: SubscriptionInvoice, now: datetime
 ) -> int | None:
@@ -102,8 +157,12 @@ def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, attempt_id: in
         found = select(SubscriptionInvoice).where(SubscriptionInvoice.invoice_id == invoice_id)
         billed = session.scalars(found).one_or_none()
         if billed is None:
-            return
-        subscription = queries.for_change(session, actor, billed.subscription_id)
+            raise Declined(charged.message)
+        try:
+            subscription = queries.for_change(session, actor, billed.subscription_id)
+        except NotFound:
+            # Somebody else has undone it meanwhile.
+            raise Declined(charged.message) from None
         if subscription.state is not INCOMPLETE:
             return
         assert billed.invoice_id is not None  # noqa: S101  # it was charged

@@ -43,6 +43,9 @@ router = described_router(prefix="/v1/billing/subscriptions/{id}", tags=["Subscr
 
 DEFAULT_LIMIT: Final = 20
 MOST_AT_ONCE: Final = 100
+_UNANSWERED: Final[dict[int | str, dict[str, Any]]] = {
+    502: {"description": "The gateway does not answer: what was begun is completed later. Sent again it is done once"}
+}
 _OVER: dict[int | str, dict[str, Any]] = {
     **NOT_FOUND,
     409: {
@@ -51,6 +54,7 @@ _OVER: dict[int | str, dict[str, Any]] = {
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {
     **NOT_FOUND,
+    **_UNANSWERED,
     402: {"description": "What is due now was refused: nothing has changed"},
     409: {
         "model": ChangeConflict,
@@ -120,7 +124,7 @@ def withdraw_subscription_change(
     return ExactJSON(bodies.change(listing.one(session, caller.actor, subscription_id, change_id)))
 
 
-@router.post("/cancel", response_model=Subscription, responses=_OVER, summary="Cancel a subscription")
+@router.post("/cancel", response_model=Subscription, responses=_OVER | _UNANSWERED, summary="Cancel a subscription")
 def cancel_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, given: Cancellation) -> Response:
     """At the end of its period, or at once; then it is final, and no card is charged any more."""
     sessions = runtime.sessions()
@@ -148,7 +152,7 @@ def resume_subscription(caller: CurrentCaller, session: Transaction, subscriptio
 @router.post(
     "/payment-method",
     response_model=Subscription,
-    responses=_OVER | {402: {"description": "The payment method was refused: nothing has changed"}},
+    responses=_OVER | _UNANSWERED | {402: {"description": "The payment method was refused: nothing has changed"}},
     summary="Charge another payment method",
 )
 def replace_payment_method(caller: CurrentCaller, subscription_id: SubscriptionId, given: NewPaymentMethod) -> Response:

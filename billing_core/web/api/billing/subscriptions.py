@@ -1,5 +1,6 @@
 """Subscriptions of the billing API v1: POST /v1/billing/subscribe, and /v1/billing/subscriptions."""
 
+import hashlib
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request
@@ -13,7 +14,7 @@ from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Declined
 from billing_core.settings import settings
 from billing_core.subscriptions import listing, signing_up
-from billing_core.web.api.access import CurrentCaller, Reading
+from billing_core.web.api.access import Caller, CurrentCaller, Reading
 from billing_core.web.api.billing import subscription_bodies as bodies
 from billing_core.web.api.billing.subscription_bodies import (
     NewSubscription,
@@ -35,6 +36,14 @@ _CREATED: dict[int | str, dict[str, Any]] = {
     201: {"headers": {"Location": {"description": "The subscription's address", "schema": {"type": "string"}}}},
     402: {"description": "The payment method, or the first charge to it, was refused: nothing was created"},
     404: {"description": "There is no such customer or plan, or the caller may not see it"},
+    409: {
+        "description": "The first charge for the same customer and plan is under way, or this Idempotency-Key is being "
+        "used"
+    },
+    502: {
+        "description": "The gateway does not answer: the same request with the same Idempotency-Key goes on with what "
+        "this one has begun"
+    },
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such subscription, or the caller may not see it"}
@@ -45,13 +54,19 @@ SubscriptionId = Annotated[str, Path(alias="id", description="The subscription's
 @router.post(
     "/subscribe", status_code=201, response_model=Subscription, responses=_CREATED, summary="Create a subscription"
 )
-def create_subscription(caller: CurrentCaller, given: NewSubscription) -> Response:
+def create_subscription(request: Request, caller: CurrentCaller, given: NewSubscription) -> Response:
     """Without a trial the first period is charged at once, and nothing is created where that fails."""
     sessions = runtime.sessions()
     gateway = configured.gateway(sessions, settings())
     try:
         public_id = signing_up.subscribe(
-            sessions, caller.actor, gateway, given.wanted(), method=given.payment_method_id, now=utc_now()
+            sessions,
+            caller.actor,
+            gateway,
+            given.wanted(),
+            method=given.payment_method_id,
+            request_key=_request_key(request, caller, given),
+            now=utc_now(),
         )
     except Declined as refusal:
         raise HTTPException(402, str(refusal)) from None
@@ -95,3 +110,11 @@ def list_subscriptions(
 def get_subscription(caller: CurrentCaller, session: Reading, subscription_id: SubscriptionId) -> Response:
     """Whatever its status is."""
     return ExactJSON(bodies.subscription(listing.one(session, caller.actor, subscription_id)))
+
+
+def _request_key(request: Request, caller: Caller, given: NewSubscription) -> str | None:
+    """Names a request that may be repeated: the customer is charged by it once, also where no answer was stored."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    return hashlib.sha256("\0".join((caller.limit_key, key, given.model_dump_json())).encode()).hexdigest()
