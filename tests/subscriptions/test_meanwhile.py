@@ -131,11 +131,11 @@ def test_credit_that_comes_while_signing_up_is_kept(sessions, gateway, meanwhile
 
 
 def test_what_credit_was_to_pay_is_collected_where_it_is_gone_meanwhile(sessions, gateway, meanwhile):
-    """20.00 are charged, as 10.00 of credit are to pay the rest, which another subscription uses first."""
+    """20.00 are charged, as 10.00 of credit are to pay the rest, which a subscription to another plan uses first."""
     with sessions.begin() as session:
         plans(session)
     got_credit(sessions, 1_000)
-    meanwhile(lambda: subscribed(sessions, gateway, "pro", card=None))
+    meanwhile(lambda: subscribed(sessions, gateway, "team", card=None))
     public_id = subscribed(sessions, gateway, "pro")
     list(clock.run(sessions, SYSTEM, gateway, now=at(2, 1)))
     with sessions() as session:
