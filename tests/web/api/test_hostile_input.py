@@ -25,7 +25,7 @@ from billing_core.usage import alerts
 from billing_core.usage.alerts import Threshold, Told
 from billing_core.web.api.app import api_app
 from tests.invoices.company import a_customer, an_invoice
-from tests.plans.agreed import a_plan
+from tests.plans.agreed import a_plan, terms
 from tests.promotions.codes import a_code
 from tests.web.api.reporting import ACME, two_customers
 
@@ -96,7 +96,7 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
         alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
         watched = {"organization_id": "ACME", "{alert_id}": str(alert.id), "{change_id}": "1"}
-        coded = {"plan_id": a_plan(session, "plan_pro_monthly"), "{code}": a_code(session, "OTHER").code}
+        coded = {"plan_id": a_plan(session, "plan_pro_monthly", terms(0, "0")), "{code}": a_code(session, "OTHER").code}
         business = default_business(session).public_id
         customer = session.get_one(Customer, ACME).public_id
         wanted = Wanted(customer, a_plan(session, "plan_basic_monthly"), trial_days=5)
