@@ -120,7 +120,7 @@ def charge(sessions: Sessions, gateway: Gateway, attempt_id: int) -> Charged:
 
 def record(session: Session, actor: Actor, attempt_id: int, charged: Charged, *, now: datetime) -> ChargeAttempt:
     """Record the outcome, unless the gateway's event or an earlier call has done so. On success the invoice is paid,
-    and a draft is sent for it; money that is not what is due by then stays as the customer's credit, with a case.
+    and a draft is sent for it; more money than is due by then stays as the customer's credit, with a case.
     """
     actor.require(Permission.PAYMENT_WRITE)
     match = matching.of_attempt(session, actor, attempt_id, now=now)

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
 from billing_core.errors import Conflict
-from billing_core.identity import Actor, Permission
+from billing_core.identity import Actor, Permission, idempotent
+from billing_core.identity.idempotent import Claim
 from billing_core.invoices import after_sending, credit_notes
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
@@ -64,14 +65,25 @@ class Ending:
 
 
 def cancel(
-    sessions: Sessions, actor: Actor, gateway: Gateway, public_id: str, ending: Ending, *, now: datetime
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    public_id: str,
+    ending: Ending,
+    *,
+    claim: Claim | None = None,
+    now: datetime,
 ) -> None:
-    """Cancel a subscription. Conflict where it is canceled already, or what is due is being charged just now."""
+    """Cancel a subscription. ``claim``: of the request that asks for it, which is done with it. Conflict where it is
+    canceled already, or what is due is being charged just now.
+    """
     actor.require(Permission.SUBSCRIPTION_WRITE)
     with sessions.begin() as session:
         found = queries.by_public_id(session, actor, public_id)
         subscription = queries.for_change(session, actor, found.id)
         _refuse(session, subscription, now)
+        if claim is not None:
+            idempotent.mark_changed(session, claim, now=now)
         subscription.cancel_reason = ending.reason.strip()[:500]
         if ending.at_period_end:
             _at_period_end(session, actor, subscription, now)
