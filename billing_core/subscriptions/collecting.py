@@ -6,11 +6,11 @@ same key, which has no second effect. Retries come 1, 3, 5 and 7 days after the 
 allow is not tried again, and is given up when the others would be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Select, select
@@ -115,6 +115,24 @@ def record_first(
     session.refresh(invoice)
     if invoice.due_minor:
         billed.collect_at = now
+
+
+class CutOff(Protocol):
+    """Reads what was begun before then, beyond the id ``after``: some, the oldest first, each with another id."""
+
+    def __call__(self, session: Session, *, before: datetime, after: int) -> Mapping[int, int]: ...
+
+
+def each_cut_off(sessions: Sessions, read: CutOff, *, before: datetime) -> Iterator[tuple[int, int]]:
+    """All of them once: those that cannot be completed, however many, keep none of the others waiting."""
+    after = 0
+    while True:
+        with sessions() as session:
+            found = read(session, before=before, after=after)
+        if not found:
+            return
+        yield from found.items()
+        after = max(found)
 
 
 def settle(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:

@@ -63,25 +63,29 @@ def subscribe(
     return public_id
 
 
-def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[int]:
-    """The attempts of those who signed up before then, and of whose first charge it is not known what came of it."""
+def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:
+    """The subscriptions beyond ``after`` that were begun before then, and of whose first charge it is not known what
+    came of it, each with its attempt.
+    """
     statement = (
-        select(SubscriptionInvoice.attempt_id)
+        select(Subscription.id, SubscriptionInvoice.attempt_id)
         .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
         .where(
             Subscription.state == INCOMPLETE,
             Subscription.created_at < before,
+            Subscription.id > after,
             SubscriptionInvoice.attempt_id.is_not(None),
         )
     )
-    return [one for one in session.scalars(statement.order_by(Subscription.id).limit(limit)) if one is not None]
+    found = session.execute(statement.order_by(Subscription.id).limit(limit))
+    return {subscription_id: attempt_id for subscription_id, attempt_id in found if attempt_id is not None}
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
     """Complete what was cut off between its charge and what came of it; how many there were."""
-    with sessions() as session:
-        ids = unfinished(session, before=before)
-    for attempt_id in ids:
+    done = 0
+    for _, attempt_id in collecting.each_cut_off(sessions, unfinished, before=before):
+        done += 1
         try:
             _complete(sessions, actor, gateway, attempt_id, now)
         except Declined:
@@ -89,7 +93,7 @@ def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, b
         except BillingError as failure:
             # Not now: what is not answered is asked again under the same key.
             log.warning("sign_up_waits", attempt_id=attempt_id, because=str(failure))
-    return len(ids)
+    return done
 
 
 def _begun(session: Session, customer_id: int, request_key: str | None) -> tuple[str, int | None] | None:

@@ -30,7 +30,7 @@ from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, renewals, signing_up
 from billing_core.subscriptions.changes import cancelling, paying
-from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.closing import Ending
 from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
 from tests.at_once import at_once

@@ -102,9 +102,9 @@ def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, 
     agreeing.withdraw(session, actor, subscription, made, now=now)
 
 
-def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[tuple[int, int]]:
-    """The changes that were asked for before then, and of whose charge it is not known what came of it, each with its
-    attempt.
+def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:
+    """The changes beyond ``after`` that were asked for before then, and of whose charge it is not known what came of
+    it, each with its attempt.
     """
     statement = (
         select(SubscriptionChange.id, SubscriptionInvoice.attempt_id)
@@ -114,26 +114,31 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
             & (SubscriptionInvoice.change_id == SubscriptionChange.id)
             & (SubscriptionInvoice.kind != InvoiceKind.OTHER),
         )
-        .where(SubscriptionChange.state == ChangeState.CHARGING, SubscriptionChange.asked_at < before)
+        .where(
+            SubscriptionChange.state == ChangeState.CHARGING,
+            SubscriptionChange.asked_at < before,
+            SubscriptionChange.id > after,
+            SubscriptionInvoice.attempt_id.is_not(None),
+        )
     )
     found = session.execute(statement.order_by(SubscriptionChange.id).limit(limit))
-    return [(change_id, attempt_id) for change_id, attempt_id in found if attempt_id is not None]
+    return {change_id: attempt_id for change_id, attempt_id in found if attempt_id is not None}
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
     """Complete what was cut off between its charge and what came of it; how many there were. One that cannot be
     completed keeps no other waiting.
     """
-    with sessions() as session:
-        found = unfinished(session, before=before)
-    for change_id, attempt_id in found:
+    done = 0
+    for change_id, attempt_id in collecting.each_cut_off(sessions, unfinished, before=before):
+        done += 1
         try:
             _complete(sessions, actor, gateway, change_id, attempt_id, now)
         except Declined:
             continue
         except BillingError as failure:
             log.warning("change_waits", change_id=change_id, because=str(failure))
-    return len(found)
+    return done
 
 
 def _known(session: Session, subscription: Subscription, token: str) -> SubscriptionChange | None:
