@@ -51,9 +51,9 @@ def next_period(
     """
     terms = queries.terms(session, subscription)
     number = 0 if ended is None else ended.number + 1
-    if ended is not None:
-        _follow_zone(session, subscription, terms.offer, number, ended)
-    begun = _period(subscription, terms.offer, number, ended)
+    begins_at = ended.ends_at if ended is not None else cycle(subscription, terms.offer).boundary(0)
+    _follow_zone(session, subscription, terms.offer, number, begins_at)
+    begun = _period(subscription, terms.offer, number, begins_at, ended)
     session.add(begun)
     subscription.period_number, subscription.next_at = number, begun.ends_at
     session.flush()
@@ -126,14 +126,14 @@ def used_days(session: Session, ended: SubscriptionPeriod, used: Period | None =
 
 
 def _period(
-    subscription: Subscription, offer: Offer, number: int, ended: SubscriptionPeriod | None
+    subscription: Subscription, offer: Offer, number: int, begins_at: datetime, ended: SubscriptionPeriod | None
 ) -> SubscriptionPeriod:
-    """It begins where the one before has ended, also where the zone has changed meanwhile."""
+    """It begins where the one before, or the trial, has ended, also where the zone has changed meanwhile."""
     boundaries, at = cycle(subscription, offer), number - subscription.anchor_number
     return SubscriptionPeriod(
         subscription_id=subscription.id,
         number=number,
-        starts_at=boundaries.boundary(at) if ended is None else ended.ends_at,
+        starts_at=begins_at,
         ends_at=boundaries.boundary(at + 1),
         first_day=boundaries.day(at) if ended is None else ended.last_day + timedelta(days=1),
         last_day=boundaries.last_day(at),
@@ -142,18 +142,16 @@ def _period(
     )
 
 
-def _follow_zone(
-    session: Session, subscription: Subscription, offer: Offer, number: int, ended: SubscriptionPeriod
-) -> None:
-    """From this period on the days are those of the zone that the customer is billed in by now. A period shorter than
-    clocks differ could be over before it begins: then the next one follows.
+def _follow_zone(session: Session, subscription: Subscription, offer: Offer, number: int, begins_at: datetime) -> None:
+    """From the period on that begins then the days are those of the zone that the customer is billed in by now. A
+    period shorter than clocks differ could be over before it begins: then the next one follows.
     """
     customer = session.get_one(Customer, subscription.customer_id)
     zone = customer.time_zone or session.get_one(Business, customer.business_id).time_zone
     if zone == subscription.zone:
         return
     ends_at = replace(cycle(subscription, offer), zone=zone).boundary(number - subscription.anchor_number + 1)
-    if ends_at > ended.ends_at:
+    if ends_at > begins_at:
         subscription.zone = zone
 
 

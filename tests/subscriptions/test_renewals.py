@@ -269,6 +269,19 @@ def test_another_zone_counts_from_the_next_period_on_and_leaves_no_instant_out(s
         ]
 
 
+def test_another_zone_in_a_trial_counts_from_the_first_paid_period_on(sessions):
+    """The trial ends at 10:00 UTC as it was told; the period that it begins ends at 10:00 in New York."""
+    subscription_id = begun(sessions, plan={"trial_end": TrialEnd.INVOICE}, trial_days=10)
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, state(session, subscription_id).customer_id)
+        customer.time_zone = "America/New_York"
+    renewed(sessions, subscription_id, at(2, 10))
+    with sessions() as session:
+        (period,) = session.scalars(select(SubscriptionPeriod))
+        assert (period.starts_at, period.ends_at) == (at(2, 10), at(3, 10, 14))
+        assert (period.first_day, period.last_day) == (date(2026, 2, 10), date(2026, 3, 9))
+
+
 def test_a_day_does_not_end_before_it_begins_where_the_new_zone_is_26_hours_ahead(sessions):
     subscription_id = begun(sessions, plan={"interval": PlanInterval.DAY})
     with sessions.begin() as session:
