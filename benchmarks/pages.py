@@ -1,4 +1,4 @@
-"""Server time of each page: with a million orders, with a thousand, on an empty database, and of an empty script.
+"""Processor time of each page: with a million orders, with a thousand, on an empty database, and of an empty script.
 
 A page is run as the dashboard runs it (menu, permissions, reads, elements), without a browser, with every cached
 read forgotten before each run: what is measured is the first person on Monday morning. The runs on the different
@@ -95,13 +95,13 @@ def visit(sessions: Sessions, page: str, query: dict[str, str]) -> Callable[[], 
 
 
 def milliseconds(*runs: Callable[[], object]) -> list[float]:
-    """The fastest of each over a few turns, after one that imports and compiles."""
+    """Of the processor, the fastest of each over a few turns, after one that imports and compiles."""
     taken: list[list[float]] = [[] for _ in runs]
     for _ in range(1 + RUNS):
         for once, times in zip(runs, taken, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             once()
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
     return [min(times[1:]) * 1000 for times in taken]
 
 

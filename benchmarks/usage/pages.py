@@ -1,5 +1,5 @@
-"""Server time of the Usage page: with a hundred million calls of ten thousand organizations, and with a thousand; and
-of those who used more than is included, against all.
+"""Processor time of the Usage page: with a hundred million calls of ten thousand organizations, and with a thousand;
+and of those who used more than is included, against all.
 
 Run as ``benchmarks.pages`` runs pages.
 """

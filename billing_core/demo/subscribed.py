@@ -34,7 +34,7 @@ from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, signing_up
 from billing_core.subscriptions.changes import cancelling, changing, paying
-from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.closing import Ending
 from billing_core.subscriptions.changes.wanted import Wanted as Changed
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted

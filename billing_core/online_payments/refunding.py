@@ -3,6 +3,7 @@
 The gateway's own event may come before our record or after it: both end in the same function, with one effect.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -86,9 +87,17 @@ def refund(
     return request_id
 
 
-def make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, *, now: datetime) -> None:
-    """Make a refund that was asked for, under its own key; nothing where the gateway's answer is known. Fails as
-    ``refund`` does.
+def make(
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    request_id: int,
+    *,
+    refused: Callable[[Session], None] | None = None,
+    now: datetime,
+) -> None:
+    """Make a refund that was asked for, under its own key; nothing where the gateway's answer is known. ``refused``:
+    done instead, in the transaction that notes a refusal. Fails as ``refund`` does.
     """
     actor.require(Permission.PAYMENT_WRITE)
     with sessions.begin() as session:
@@ -99,7 +108,7 @@ def make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, *,
         payment_id, gateway_key, intent_id = payment.id, payment.gateway_key or "", payment.intent_id
     if not intent_id:
         intent_id = _ask_for_intent(sessions, actor, gateway, payment_id, gateway_key, now)
-    _make(sessions, actor, gateway, request_id, intent_id, now)
+    _make(sessions, actor, gateway, request_id, intent_id, now, refused)
 
 
 def ask(
@@ -153,7 +162,15 @@ def _ask_for_intent(
         return _name(session, actor, payment_id, details, now)
 
 
-def _make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, intent_id: str, now: datetime) -> None:
+def _make(
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    request_id: int,
+    intent_id: str,
+    now: datetime,
+    refused: Callable[[Session], None] | None = None,
+) -> None:
     with sessions() as session:
         request = session.get_one(RefundRequest, request_id)
     try:
@@ -163,7 +180,8 @@ def _make(sessions: Sessions, actor: Actor, gateway: Gateway, request_id: int, i
         )
     except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
-            _note_refusal(session, actor, request_id, str(refusal), now)
+            if _note_refusal(session, actor, request_id, str(refusal), now) and refused is not None:
+                refused(session)
         raise
     with sessions.begin() as session:
         _record(session, actor, request_id, answer, now)
@@ -188,11 +206,15 @@ def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefu
     _trace(session, actor, request, {"refund": answer.refund_id, "request_id": answer.request_id}, now)
 
 
-def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, now: datetime) -> None:
-    request = session.get_one(RefundRequest, request_id, with_for_update=True)
-    if request.state is ASKED:
-        request.state, request.last_error = REFUSED, reason[:500]
-        _trace(session, actor, request, {"reason": reason[:500]}, now)
+def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, now: datetime) -> bool:
+    """Whether it was not known before."""
+    payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
+    request = session.get_one(RefundRequest, request_id, with_for_update=True, populate_existing=True)
+    if request.state is not ASKED:
+        return False
+    request.state, request.last_error = REFUSED, reason[:500]
+    _trace(session, actor, request, {"reason": reason[:500]}, now)
+    return True
 
 
 def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, now: datetime) -> str:

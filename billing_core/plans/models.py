@@ -3,6 +3,7 @@
 import enum
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -205,7 +206,8 @@ class PlanPriceTier(Base):
 class CustomerPlan(Base):
     """From ``valid_from`` to the day before the customer's next row, the customer is on this version; on none where
     it is NULL. ``billed_with``: the subscription (``sub_…``) with whose invoices usage is billed; ``in_trial``: nothing
-    that is used costs anything.
+    that is used costs anything. ``replaced``: the ``version_id`` that people had put the customer on for the same day,
+    which counts again where the subscription does not come about.
     """
 
     __tablename__ = "customer_plans"
@@ -221,4 +223,5 @@ class CustomerPlan(Base):
     valid_from: Mapped[date]
     billed_with: Mapped[str | None] = mapped_column(String(40))
     in_trial: Mapped[bool] = mapped_column(default=False, server_default=false())
+    replaced: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.database.functions import among, equals
@@ -142,19 +142,17 @@ def is_billed_elsewhere(customer_id: Any, period: Period) -> ColumnElement[bool]
 
 def was_on_plan(customer_id: Any, period: Period) -> ColumnElement[bool]:
     """In SQL: the customer in this column was on a plan on a day of the period, at least."""
-    later = aliased(CustomerPlan)
-    over = select(later.id).where(
-        later.customer_id == CustomerPlan.customer_id,
-        later.valid_from > CustomerPlan.valid_from,
-        later.valid_from <= period.start,
+    theirs = CustomerPlan.customer_id == customer_id
+    at_start = (
+        select(CustomerPlan.plan_version_id)
+        .where(theirs, CustomerPlan.valid_from <= period.start)
+        .order_by(CustomerPlan.valid_from.desc())
+        .limit(1)
     )
-    on_it = select(CustomerPlan.id).where(
-        CustomerPlan.customer_id == customer_id,
-        CustomerPlan.plan_version_id.is_not(None),
-        CustomerPlan.valid_from <= period.end,
-        ~over.exists(),
+    begun = select(CustomerPlan.id).where(
+        theirs, CustomerPlan.plan_version_id.is_not(None), period.contains(CustomerPlan.valid_from)
     )
-    return on_it.exists()
+    return or_(at_start.scalar_subquery().is_not(None), begun.exists())
 
 
 def _touching(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:

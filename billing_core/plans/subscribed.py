@@ -48,6 +48,8 @@ def put_on(
     if held is None:
         held = CustomerPlan(customer_id=customer_id, valid_from=valid_from, created_at=now)
         session.add(held)
+    elif held.billed_with is None:
+        held.replaced = {"version_id": held.plan_version_id}
     held.plan_version_id, held.billed_with, held.in_trial = version_id, billed_with, in_trial
     session.flush()
     ask(session, customer_id, now)
@@ -87,9 +89,16 @@ def undo(session: Session, actor: Actor, customer_id: int, *, billed_with: str, 
     actor.require(Permission.SUBSCRIPTION_WRITE)
     customer = customers.for_change(session, actor, customer_id)
     theirs = (CustomerPlan.customer_id == customer_id, CustomerPlan.billed_with == billed_with)
-    if session.scalar(select(CustomerPlan.id).where(*theirs).limit(1)) is None:
+    rows = session.scalars(select(CustomerPlan).where(*theirs)).all()
+    if not rows:
         return
-    session.execute(delete(CustomerPlan).where(*theirs))
+    for one in rows:
+        if one.replaced is None:
+            session.delete(one)
+        else:
+            one.plan_version_id, one.billed_with, one.in_trial = one.replaced["version_id"], None, False
+            one.replaced = None
+    session.flush()
     ask(session, customer_id, now)
     after = {"subscription": billed_with, "undone": True}
     audit.record(session, actor, "plan.take_off", ("customer", customer_id), label=customer.name, after=after, now=now)

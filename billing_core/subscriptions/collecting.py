@@ -6,11 +6,11 @@ same key, which has no second effect. Retries come 1, 3, 5 and 7 days after the 
 allow is not tried again, and is given up when the others would be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Select, select
@@ -22,11 +22,11 @@ from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service as mailing
-from billing_core.online_payments.gateway import Gateway
+from billing_core.online_payments.gateway import Charged, Gateway
 from billing_core.online_payments.links import workflow as links
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
-from billing_core.subscriptions import lifecycle, queries
+from billing_core.subscriptions import invoicing, lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.telling import letters
@@ -93,6 +93,46 @@ def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, 
         with sessions.begin() as session:
             _react(session, actor, billed_id, attempts.one(session, actor, attempt_id), now)
     return found
+
+
+def record_first(
+    session: Session, actor: Actor, billed: SubscriptionInvoice, attempt_id: int, charged: Charged, *, now: datetime
+) -> None:
+    """Record a charge that succeeded for an invoice which waited for it: send that, and have the money pay it.
+
+    The gateway's event may have done so before, or have kept the money as credit; and credit may have come or gone
+    meanwhile. What is left to pay is collected.
+    """
+    attempt = session.get_one(ChargeAttempt, attempt_id, populate_existing=True)
+    invoice = session.get_one(Invoice, attempt.invoice_id, populate_existing=True)
+    if invoice.state is InvoiceState.DRAFT:
+        expected = min(attempt.amount_minor, invoice.total_minor) if attempt.state is AttemptState.STARTED else 0
+        invoice = invoicing.send(session, actor, invoice.id, kept_minor=expected, now=now)
+    attempts.record(session, actor, attempt_id, charged, now=now)
+    session.refresh(invoice)
+    invoicing.spend_credit(session, actor, invoice, now=now)
+    billed.attempt_id = None
+    session.refresh(invoice)
+    if invoice.due_minor:
+        billed.collect_at = now
+
+
+class CutOff(Protocol):
+    """Reads what was begun before then, beyond the id ``after``: some, the oldest first, each with another id."""
+
+    def __call__(self, session: Session, *, before: datetime, after: int) -> Mapping[int, int]: ...
+
+
+def each_cut_off(sessions: Sessions, read: CutOff, *, before: datetime) -> Iterator[tuple[int, int]]:
+    """All of them once: those that cannot be completed, however many, keep none of the others waiting."""
+    after = 0
+    while True:
+        with sessions() as session:
+            found = read(session, before=before, after=after)
+        if not found:
+            return
+        yield from found.items()
+        after = max(found)
 
 
 def settle(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:

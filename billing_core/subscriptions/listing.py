@@ -125,7 +125,10 @@ def _shown(actor: Actor) -> Select[*tuple[Any, ...]]:
         .join_from(Subscription, Customer, Customer.id == Subscription.customer_id)
         .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
         .join(Plan, Plan.id == PlanVersion.plan_id)
-        .outerjoin(PaymentMethodOnFile, PaymentMethodOnFile.id == Subscription.payment_method_id)
+        .outerjoin(
+            PaymentMethodOnFile,
+            (PaymentMethodOnFile.id == Subscription.payment_method_id) & PaymentMethodOnFile.detached_at.is_(None),
+        )
         .outerjoin(PromoRedemption, PromoRedemption.id == Subscription.redemption_id)
         .outerjoin(PromoCode, PromoCode.id == PromoRedemption.code_id)
         .outerjoin(

@@ -115,6 +115,8 @@ class Subscription(Base):
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
     canceled_at: Mapped[datetime | None]
     cancel_reason: Mapped[str] = mapped_column(String(500), default="")
+    # The token of what was shown before it was cancelled, and the refunds that were asked for, with their credits.
+    cancellation: Mapped[dict[str, Any] | None]
     paused_at: Mapped[datetime | None]
     # It waits for a person, because something cannot be billed, or after a standstill of more periods than are billed
     # without asking: a yes counts for those that begin up to ``caught_up_to``.

@@ -14,14 +14,13 @@ from billing_core.database import Sessions
 from billing_core.errors import BillingError, Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import service as drafts
-from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined, Gateway
-from billing_core.online_payments.models import AttemptState, ChargeAttempt
+from billing_core.online_payments.gateway import ChargeOutcome, Declined, Gateway
+from billing_core.online_payments.models import ChargeAttempt
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.plans import subscribed
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.promotions import redeeming
-from billing_core.subscriptions import invoicing, lifecycle, queries, service
+from billing_core.subscriptions import collecting, invoicing, lifecycle, queries, service
 from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
@@ -64,25 +63,29 @@ def subscribe(
     return public_id
 
 
-def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[int]:
-    """The attempts of those who signed up before then, and of whose first charge it is not known what came of it."""
+def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:
+    """The subscriptions beyond ``after`` that were begun before then, and of whose first charge it is not known what
+    came of it, each with its attempt.
+    """
     statement = (
-        select(SubscriptionInvoice.attempt_id)
+        select(Subscription.id, SubscriptionInvoice.attempt_id)
         .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
         .where(
             Subscription.state == INCOMPLETE,
             Subscription.created_at < before,
+            Subscription.id > after,
             SubscriptionInvoice.attempt_id.is_not(None),
         )
     )
-    return [one for one in session.scalars(statement.order_by(Subscription.id).limit(limit)) if one is not None]
+    found = session.execute(statement.order_by(Subscription.id).limit(limit))
+    return {subscription_id: attempt_id for subscription_id, attempt_id in found if attempt_id is not None}
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
     """Complete what was cut off between its charge and what came of it; how many there were."""
-    with sessions() as session:
-        ids = unfinished(session, before=before)
-    for attempt_id in ids:
+    done = 0
+    for _, attempt_id in collecting.each_cut_off(sessions, unfinished, before=before):
+        done += 1
         try:
             _complete(sessions, actor, gateway, attempt_id, now)
         except Declined:
@@ -90,7 +93,7 @@ def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, b
         except BillingError as failure:
             # Not now: what is not answered is asked again under the same key.
             log.warning("sign_up_waits", attempt_id=attempt_id, because=str(failure))
-    return len(ids)
+    return done
 
 
 def _begun(session: Session, customer_id: int, request_key: str | None) -> tuple[str, int | None] | None:
@@ -167,7 +170,7 @@ def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, attempt_id: in
             return
         assert billed.invoice_id is not None  # noqa: S101  # it was charged
         if charged.outcome is ChargeOutcome.SUCCEEDED:
-            _settle(session, actor, billed, attempt_id, charged, now)
+            collecting.record_first(session, actor, billed, attempt_id, charged, now=now)
             lifecycle.move(session, actor, subscription, ACTIVE, now=now)
             return
         attempt = attempts.record(session, actor, attempt_id, charged, now=now)
@@ -175,26 +178,6 @@ def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, attempt_id: in
         reason = attempt.failure
         raised = Declined(reason)
     raise raised
-
-
-def _settle(
-    session: Session, actor: Actor, billed: SubscriptionInvoice, attempt_id: int, charged: Charged, now: datetime
-) -> None:
-    """Send the invoice, and have the money pay it. The gateway's event may have done so before, and credit may have
-    come or gone meanwhile: what is left to pay is collected.
-    """
-    attempt = session.get_one(ChargeAttempt, attempt_id, populate_existing=True)
-    invoice = session.get_one(Invoice, attempt.invoice_id, populate_existing=True)
-    if invoice.state is InvoiceState.DRAFT:
-        expected = min(attempt.amount_minor, invoice.total_minor) if attempt.state is AttemptState.STARTED else 0
-        invoice = invoicing.send(session, actor, invoice.id, kept_minor=expected, now=now)
-    attempts.record(session, actor, attempt_id, charged, now=now)
-    session.refresh(invoice)
-    invoicing.spend_credit(session, actor, invoice, now=now)
-    billed.attempt_id = None
-    session.refresh(invoice)
-    if invoice.due_minor:
-        billed.collect_at = now
 
 
 def _undo(session: Session, actor: Actor, subscription: Subscription, invoice_id: int, now: datetime) -> None:

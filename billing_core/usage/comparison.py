@@ -21,7 +21,7 @@ from billing_core.money import Money
 from billing_core.plans import queries as plans
 from billing_core.plans.models import PlanVersion
 from billing_core.plans.queries import OnPlan, Version
-from billing_core.usage.charges import Charge, charges_of, charges_on, has_usage
+from billing_core.usage.charges import Charge, charges_of, charges_on, has_usage, rates_of
 from billing_core.usage.overview import total
 
 # Customers that are compared at a time, which bounds the memory.
@@ -137,7 +137,8 @@ def _compared(
 ) -> list[Comparison]:
     ids = [customer_id for customer_id, _, _ in customers]
     on_it = dict.fromkeys(ids, (OnPlan(period.start, period.end, version),))
-    charged, instead = charges_of(session, ids, period), charges_on(session, on_it, ids, period)
+    charged = charges_of(session, ids, period)
+    instead = charges_on(session, on_it, rates_of(session, [version]), ids, period)
     return [
         Comparison(customer_id, ref, name, tuple(charged[customer_id]), tuple(instead[customer_id]))
         for customer_id, ref, name in customers

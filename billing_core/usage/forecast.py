@@ -73,10 +73,10 @@ def by_day(calls: Mapping[date, int], month: Period, *, today: date) -> dict[dat
 
 def exceeded_on(days: Mapping[date, Fraction | int], within: Period, included: Decimal) -> date | None:
     """The first of these days on which the calls since ``within`` began are more than what is included in it."""
-    left = Fraction(included)
+    used: Fraction | int = 0
     for day in within.each_day():
-        left -= days.get(day, 0)
-        if left < 0:
+        used += days.get(day, 0)
+        if used > included:
             return day
     return None
 

@@ -24,9 +24,10 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, UsageDay, ZoneKind
 from billing_core.money import Money, nearest
+from billing_core.plans import queries as plans
 from billing_core.plans.queries import code_on
 from billing_core.usage import forecast as forecasts
-from billing_core.usage.charges import Charge, Rates, charges_of, has_usage, rates_of
+from billing_core.usage.charges import Charge, Rates, charges_on, has_usage, rates_on
 from billing_core.usage.forecast import Forecast
 from billing_core.usage.organizations import NO_TIER, Organization
 
@@ -191,15 +192,18 @@ def one(session: Session, actor: Actor, organization: Organization, period: Peri
 def months(session: Session, organizations: Sequence[Organization], period: Period, *, today: date) -> list[Month]:
     """The month of each, by as many statements for all as for one. The caller has checked the permission."""
     ids = [organization.customer_id for organization in organizations]
-    charges = charges_of(session, ids, period)
-    since = period.start
+    on_plans = plans.on_plans(session, ids, period)
+    rates = rates_on(session, on_plans)
+    charges = charges_on(session, on_plans, rates, ids, period)
     if period.start <= today <= period.end:
-        since = forecasts.first_needed(period)
-    calls = calls_by_day(session, ids, Period(since, period.end))
+        calls = calls_by_day(session, ids, Period(forecasts.first_needed(period), period.end))
+    else:
+        # Days only tell when an allowance was exceeded.
+        exceeding = [id_ for id_, of in charges.items() if any(one.exceeds_allowance for one in of)]
+        calls = calls_by_day(session, exceeding, period)
     buckets = {customer_id: {NO_BUCKET: of_customer} for customer_id, of_customer in calls.items()}
     if any(one.meter == API_CALLS and one.bucket_id != NO_BUCKET for of in charges.values() for one in of):
         buckets = calls_by_bucket(session, ids, period)
-    rates = rates_of(session, {one.segment.version for of in charges.values() for one in of if one.segment.version})
     return [
         _month(
             one,

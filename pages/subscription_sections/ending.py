@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.dates import day_in, utc_now
 from billing_core.subscriptions.changes import cancelling, pausing, paying
-from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
+from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.overview.history import Shown
 from billing_core.text import LONGEST_REASON
 from pages.subscription_sections import paying_by

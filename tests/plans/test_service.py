@@ -1,5 +1,6 @@
 """Creating plans, giving them other terms, putting customers on them."""
 
+import itertools
 from datetime import date
 from decimal import Decimal
 
@@ -264,6 +265,22 @@ def test_the_code_of_the_plan_on_a_day_is_of_that_day(session):
             Period(date(2023, 10, 11), date(2023, 10, 20)),
         )
     ] == [False, True, True, False]
+
+
+def test_who_was_on_a_plan_in_a_period_was_on_one_on_a_day_of_it(session):
+    acme = a_customer(session)
+    a_plan(session)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    take_off(session, acme, date(2023, 10, 11))
+    put_on(session, acme, "basic", date(2023, 10, 22))
+    take_off(session, acme, date(2023, 10, 25))
+
+    on_it = {*range(3, 11), *range(22, 25)}
+    edges = (1, 2, 3, 4, 10, 11, 12, 21, 22, 24, 25, 26)
+    for first, last in itertools.combinations_with_replacement(edges, 2):
+        period = Period(date(2023, 10, first), date(2023, 10, last))
+        expected = not on_it.isdisjoint(range(first, last + 1))
+        assert session.scalar(select(queries.was_on_plan(acme, period))) is expected, period
 
 
 def test_a_plan_in_another_currency_than_the_customers_is_refused(session):

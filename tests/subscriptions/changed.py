@@ -8,18 +8,20 @@ from 14 February on.
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
-from billing_core.invoices.models import CreditNote
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.online_payments.models import SandboxCharge
 from billing_core.payments import credit
+from billing_core.payments.models import PaymentMethod, Refund
 from billing_core.plans.terms import AddOn
 from billing_core.subscriptions import signing_up
-from billing_core.subscriptions.changes import changing
+from billing_core.subscriptions.changes import cancelling, changing
+from billing_core.subscriptions.changes.closing import Closing, Ending
 from billing_core.subscriptions.changes.proposing import Proposal
 from billing_core.subscriptions.changes.wanted import Wanted
 from billing_core.subscriptions.models import Subscription
@@ -75,3 +77,40 @@ def charged(session: Session) -> list[int]:
 
 def credited(session: Session) -> int:
     return session.scalar(select(func.coalesce(func.sum(CreditNote.total_minor), 0))) or 0
+
+
+def cancelled_as_shown(sessions, gateway, public_id: str, ending: Ending, now: datetime) -> Closing:
+    """Cancel by the token of what was shown, and compare that with what is in the books then."""
+    with sessions() as session:
+        shown = cancelling.preview(session, SYSTEM, public_id, ending, mode=gateway.mode, now=now)
+        before = _booked(session)
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, ending, token=shown.token, now=now)
+    with sessions() as session:
+        after = _booked(session)
+        invoices = [session.get_one(Invoice, one.id) for one in shown.invoices]
+    noted = sum(
+        one.voided_minor for one, is_now in zip(shown.invoices, invoices, strict=True) if is_now.cancelled_at is None
+    )
+    notes, tax, refunded, kept = (now - then for now, then in zip(after, before, strict=True))
+    assert (notes, refunded, kept) == (shown.credited_minor + noted, shown.refunded_minor, shown.kept_minor)
+    if not noted and not refunded:
+        assert tax == shown.tax_minor
+    for one, is_now in zip(shown.invoices, invoices, strict=True):
+        due = is_now.due_minor if is_now.state is InvoiceState.OPEN else 0
+        assert due == one.left_minor
+    return shown
+
+
+def _booked(session: Session) -> tuple[int, int, int, int]:
+    """Credit notes, the tax in them, refunds to the card and the customer's credit, in cents."""
+    to_card = select(_summed(Refund.amount_minor)).where(Refund.method == PaymentMethod.STRIPE)
+    return (
+        session.scalars(select(_summed(CreditNote.total_minor))).one(),
+        session.scalars(select(_summed(CreditNote.tax_minor))).one(),
+        session.scalars(to_card).one(),
+        balance(session),
+    )
+
+
+def _summed(column) -> ColumnElement[int]:
+    return func.coalesce(func.sum(column), 0)

@@ -16,7 +16,7 @@ from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.settings import settings as product_settings
 from billing_core.subscriptions import verification
 from billing_core.subscriptions.changes import cancelling, changing
-from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.closing import Ending
 from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.subscriptions.models import SubscriptionCharge
 from tests.subscriptions.changed import plans

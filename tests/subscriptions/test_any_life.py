@@ -16,11 +16,11 @@ from billing_core.plans.models import BillingTiming
 from billing_core.plans.terms import AddOn
 from billing_core.settings import settings as product_settings
 from billing_core.subscriptions import clock, verification
-from billing_core.subscriptions.changes import cancelling, changing, pausing, paying
-from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
+from billing_core.subscriptions.changes import changing, pausing, paying
+from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange
-from tests.subscriptions.changed import D, charged, found, plans, subscribed
+from tests.subscriptions.changed import D, cancelled_as_shown, charged, found, plans, subscribed
 from tests.subscriptions.signed_up import a_plan, at
 from tests.subscriptions.test_collecting import FAILS
 
@@ -85,7 +85,7 @@ def do(sessions, gateway, public_id, step, now) -> None:
             with sessions() as session:
                 assert sum(charged(session)) - before == (shown.to_pay_minor if has_card else 0)
         case Ending():
-            cancelling.cancel(sessions, SYSTEM, gateway, public_id, step, now=now)
+            cancelled_as_shown(sessions, gateway, public_id, step, now)
         case "pause" | "resume":
             with sessions.begin() as session:
                 getattr(pausing, step)(session, SYSTEM, public_id, now=now)

@@ -11,12 +11,13 @@ from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.gateway import Declined
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import OutboxMessage
+from billing_core.payments import crediting
 from billing_core.payments.models import PaymentMethod, Refund
 from billing_core.plans.models import BillingTiming
 from billing_core.settings import settings
 from billing_core.subscriptions import clock
 from billing_core.subscriptions.changes import cancelling, pausing
-from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
+from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange, SubscriptionInvoice
 from tests.invoices.company import a_customer
@@ -110,6 +111,25 @@ def test_a_refund_that_was_cut_off_and_is_refused_becomes_credit_once(sessions, 
 
     cut_off(sessions, gateway, monkeypatch)
     monkeypatch.setattr(SandboxGateway, "refund", refused)
+    for day in (14, 15, 16):
+        run(sessions, gateway, at(2, day))
+    with sessions() as session:
+        assert (credited(session), balance(session)) == (1_500, 1_500)
+
+
+def test_whoever_is_killed_between_the_refusal_and_the_credit_loses_neither(sessions, gateway, monkeypatch):
+    def refused(*_given, **_facts):
+        raise Declined("The account is closed")
+
+    def die(*_given, **_facts):
+        raise Killed
+
+    public_id = subscribed(sessions, gateway)
+    monkeypatch.setattr(SandboxGateway, "refund", refused)
+    with monkeypatch.context() as patched:
+        patched.setattr(crediting, "credit", die)
+        with pytest.raises(Killed):
+            cancel(sessions, gateway, public_id, unused=Unused.REFUND)
     for day in (14, 15, 16):
         run(sessions, gateway, at(2, day))
     with sessions() as session:

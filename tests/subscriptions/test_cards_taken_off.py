@@ -9,10 +9,10 @@ from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.plans.models import TrialEnd
 from billing_core.settings import settings
-from billing_core.subscriptions import clock
+from billing_core.subscriptions import clock, listing
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED
 from billing_core.subscriptions.models import SubscriptionState
-from billing_core.subscriptions.overview import forecast
+from billing_core.subscriptions.overview import forecast, search
 from tests.invoices.company import a_customer
 from tests.subscriptions.changed import changed as change
 from tests.subscriptions.changed import charged, found, previewed, subscribed
@@ -75,3 +75,13 @@ def test_a_change_is_invoiced_to_be_paid_otherwise(sessions, gateway):
         assert [total for _, total in billed(session, found(session, public_id).id)] == [3_000, 3_000]
         (due,) = session.scalars(select(Invoice.due_minor).where(Invoice.due_minor > 0))
         assert (due, charged(session)) == (1_500, [3_000])
+
+
+def test_it_is_shown_no_more(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    with sessions() as session:
+        assert listing.one(session, SYSTEM, public_id).payment_method is not None
+    taken_off(sessions, public_id)
+    with sessions() as session:
+        row = listing.one(session, SYSTEM, public_id)
+        assert (row.payment_method, search.one(session, SYSTEM, row.id).card_last4) == (None, None)

@@ -7,7 +7,7 @@ from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.online_payments.gateway import Declined
-from billing_core.online_payments.models import ChargeAttempt
+from billing_core.online_payments.models import ChargeAttempt, PaymentCase
 from billing_core.online_payments.off_session import attempts
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.payments import received
@@ -111,6 +111,7 @@ def test_credit_that_goes_while_a_change_is_charged_is_asked_for_alone(sessions,
     list(clock.run(sessions, SYSTEM, gateway, now=at(2, 15)))
     with sessions() as session:
         assert (charged(session), balance(session)) == ([3_000, 500, 1_000], 0)
+        assert session.scalars(select(PaymentCase)).all() == []
 
 
 def test_one_that_cannot_be_completed_keeps_nobody_waiting(sessions, gateway, monkeypatch):

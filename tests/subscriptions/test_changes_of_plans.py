@@ -30,7 +30,7 @@ from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, verification
 from billing_core.subscriptions.changes import cancelling, paying
-from billing_core.subscriptions.changes.cancelling import Ending, Unused
+from billing_core.subscriptions.changes.closing import Ending, Unused
 from billing_core.subscriptions.changes.wanted import When
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, UNPAID
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange

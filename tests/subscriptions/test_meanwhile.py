@@ -11,7 +11,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined
-from billing_core.online_payments.models import SANDBOX
+from billing_core.online_payments.models import SANDBOX, PaymentCase
 from billing_core.online_payments.off_session import attempts
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.webhooks import handlers
@@ -93,6 +93,25 @@ def test_a_declined_sign_up_leaves_the_customer_on_the_plan_of_before(sessions, 
         assert session.scalars(select(Subscription.state)).all() == [ACTIVE]
 
 
+@pytest.mark.parametrize("version_id", [1, None])
+def test_a_declined_sign_up_leaves_what_people_put_the_customer_on_the_same_day(sessions, gateway, version_id):
+    """Also where that is no plan at all, after one of before."""
+    day = BEGUN.date()
+    with sessions.begin() as session:
+        a_plan(session, "by-hand", price_per_call="0.02")
+        a_plan(session, "calls", price_per_call="0.01")
+        customer_id = a_customer(session)
+        for since, version in ((day - timedelta(days=9), 1), (day, version_id)):
+            put = CustomerPlan(customer_id=customer_id, plan_version_id=version, valid_from=since, created_at=BEGUN)
+            session.add(put)
+    with pytest.raises(Declined):
+        subscribed(sessions, gateway, "calls", card=FAILS)
+    with sessions() as session:
+        left = session.scalars(select(CustomerPlan).order_by(CustomerPlan.valid_from)).all()
+        assert [one.plan_version_id for one in left] == [1, version_id]
+        assert [one.billed_with for one in left] == [None, None]
+
+
 def test_a_card_given_while_the_old_one_is_refused_for_ever_is_charged_at_once(sessions, gateway, meanwhile):
     public_id = subscribed(sessions, gateway)
 
@@ -144,3 +163,4 @@ def test_what_credit_was_to_pay_is_collected_where_it_is_gone_meanwhile(sessions
         )
         invoice = session.get_one(Invoice, session.scalars(of_it).one())
         assert (invoice.state, invoice.due_minor) == (InvoiceState.PAID, 0)
+        assert session.scalars(select(PaymentCase)).all() == []

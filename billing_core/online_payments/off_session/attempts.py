@@ -120,7 +120,7 @@ def charge(sessions: Sessions, gateway: Gateway, attempt_id: int) -> Charged:
 
 def record(session: Session, actor: Actor, attempt_id: int, charged: Charged, *, now: datetime) -> ChargeAttempt:
     """Record the outcome, unless the gateway's event or an earlier call has done so. On success the invoice is paid,
-    and a draft is sent for it; money that is not what is due by then stays as the customer's credit, with a case.
+    and a draft is sent for it; more money than is due by then stays as the customer's credit, with a case.
     """
     actor.require(Permission.PAYMENT_WRITE)
     match = matching.of_attempt(session, actor, attempt_id, now=now)
@@ -161,10 +161,16 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
     return list(session.scalars(statement.order_by(ChargeAttempt.started_at, ChargeAttempt.id).limit(limit)))
 
 
-def running(session: Session, invoice_id: int) -> bool:
-    """Whether the outcome of an attempt for this invoice is not known yet."""
-    started = (ChargeAttempt.invoice_id == invoice_id, ChargeAttempt.state == AttemptState.STARTED)
-    return session.scalar(select(ChargeAttempt.id).where(*started)) is not None
+def running(session: Session, invoice_id: int, *, answered_in: Mode | None = None) -> bool:
+    """Whether the outcome of an attempt for this invoice is not known yet. ``answered_in``: but for one with a card for
+    real money, of which nothing is heard while the product collects in this other mode.
+    """
+    statement = select(ChargeAttempt.id).where(
+        ChargeAttempt.invoice_id == invoice_id, ChargeAttempt.state == AttemptState.STARTED
+    )
+    if answered_in not in (None, Mode.LIVE):
+        statement = statement.join(PaymentMethodOnFile).where(PaymentMethodOnFile.mode != Mode.LIVE)
+    return session.scalar(statement) is not None
 
 
 def one(session: Session, actor: Actor, attempt_id: int) -> ChargeAttempt:

@@ -1,4 +1,6 @@
-"""Recording what a gateway collected. It pays its invoice where it is exactly what is due; else a person decides."""
+"""Recording what a gateway collected. It pays its invoice where it is exactly what is due, or what a card on file was
+charged of that; else a person decides.
+"""
 
 from sqlalchemy.orm import Session
 
@@ -29,8 +31,10 @@ def record(session: Session, actor: Actor, match: Match, paid: Paid) -> tuple[Pa
     if match.attempt is not None and invoice.state is DRAFT and came == invoice.total:
         service.send_many(session, actor, [invoice.id], now=match.now)
     due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
-    pays = due > 0 and came == Money(due, invoice.currency)
     expected = Money(due, invoice.currency)
+    # Credit that was to pay the rest may be gone by now.
+    is_part = match.attempt is not None and came.currency == expected.currency and came.minor < due
+    pays = due > 0 and (came == expected or is_part)
     _end_link(session, actor, match)
     payment = received.record_collected(
         session,
@@ -50,7 +54,7 @@ def record(session: Session, actor: Actor, match: Match, paid: Paid) -> tuple[Pa
     )
     fees.ask(session, actor, payment, mode=match.mode, now=match.now)
     if pays:
-        return payment, f"{came} paid the invoice"
+        return payment, f"{came} paid {'a part of ' if is_part else ''}the invoice"
     if match.attempt is not None and invoice.state is DRAFT and came.minor < invoice.total_minor:
         # Credit is to pay the rest, once whoever began the charge sends the draft.
         return payment, f"{came} kept as credit until the invoice is sent"

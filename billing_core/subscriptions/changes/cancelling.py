@@ -1,91 +1,118 @@
 """Cancelling: at the end of the period, or at once, with what becomes of the days that are left.
 
 ``canceled`` is final: nothing is charged to a card any more. Retries stop in the same transaction, and what was used up
-to the day of the cancellation is billed once that day is over.
+to the day of the cancellation is billed once that day is over. What is done is what was computed to be shown before.
 """
 
-import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
-import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
 from billing_core.errors import Conflict
-from billing_core.identity import Actor, Permission
+from billing_core.identity import Actor, Permission, idempotent
+from billing_core.identity.idempotent import Claim
 from billing_core.invoices import after_sending, credit_notes
+from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Gateway
-from billing_core.online_payments.off_session import attempts
-from billing_core.plans.models import BillingTiming
-from billing_core.subscriptions import beginning, calendar, lifecycle, metered, queries
-from billing_core.subscriptions.changes import agreeing, giving_back, proposing, unused
+from billing_core.subscriptions import calendar, lifecycle, metered, queries
+from billing_core.subscriptions.changes import agreeing, closing, giving_back, unused
 from billing_core.subscriptions.changes import wanted as asking
-from billing_core.subscriptions.changes.giving_back import Refund
-from billing_core.subscriptions.changes.unused import Credit
-from billing_core.subscriptions.lifecycle import CANCELED, TRIALING
-from billing_core.subscriptions.models import (
-    InvoiceKind,
-    Subscription,
-    SubscriptionInvoice,
-    SubscriptionPeriod,
-)
-
-log = structlog.get_logger()
+from billing_core.subscriptions.changes.closing import Closing, Ending
+from billing_core.subscriptions.lifecycle import CANCELED
+from billing_core.subscriptions.models import Subscription, SubscriptionCharge, SubscriptionInvoice
 
 
-class Unused(enum.StrEnum):
-    """What becomes of days that were charged and are not used."""
+class Outdated(Conflict):
+    """What was shown is not what the cancellation comes to now: ``closing`` is."""
 
-    CREDIT = "credit"
-    REFUND = "refund"
-    NOTHING = "nothing"
-
-
-class OpenInvoices(enum.StrEnum):
-    """What becomes of invoices that are not paid."""
-
-    KEEP = "keep"
-    VOID = "void"
+    def __init__(self, found: Closing) -> None:
+        super().__init__("The cancellation does not come to what was shown any more: look at it again")
+        self.closing = found
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How it is to end. ``at_period_end``: then ``unused`` and ``open_invoices`` are of no account."""
-
-    at_period_end: bool = False
-    unused: Unused = Unused.CREDIT
-    open_invoices: OpenInvoices = OpenInvoices.KEEP
-    reason: str = ""
+def preview(session: Session, actor: Actor, public_id: str, ending: Ending, *, mode: Mode, now: datetime) -> Closing:
+    """What the cancellation would come to now. ``mode``: in which refunds are made now."""
+    actor.require(Permission.SUBSCRIPTION_WRITE)
+    subscription = queries.by_public_id(session, actor, public_id)
+    return closing.compute(session, actor, subscription, ending, mode=mode, now=now)
 
 
 def cancel(
-    sessions: Sessions, actor: Actor, gateway: Gateway, public_id: str, ending: Ending, *, now: datetime
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    public_id: str,
+    ending: Ending,
+    *,
+    token: str | None = None,
+    claim: Claim | None = None,
+    now: datetime,
 ) -> None:
-    """Cancel a subscription. Conflict where it is canceled already, or what is due is being charged just now."""
+    """Cancel a subscription. ``token``: as exactly what was shown under it, once, however often this is asked for.
+    ``claim``: of the request that asks for it, which is done with it.
+
+    ``Outdated`` where it comes to something else by now. Conflict where it is canceled already, or what is due is being
+    charged just now.
+    """
     actor.require(Permission.SUBSCRIPTION_WRITE)
     with sessions.begin() as session:
         found = queries.by_public_id(session, actor, public_id)
         subscription = queries.for_change(session, actor, found.id)
-        _refuse(session, subscription, now)
-        subscription.cancel_reason = ending.reason.strip()[:500]
-        if ending.at_period_end:
-            _at_period_end(session, actor, subscription, now)
+        if token is not None and token == _done_as(subscription):
             return
+        invoices.many_for_change(session, actor, _touched(session, subscription))
+        agreed = closing.compute(session, actor, subscription, ending, mode=gateway.mode, now=now)
+        if token is not None and token != agreed.token:
+            raise Outdated(agreed)
         subscription_id = subscription.id
-        refunds = _at_once(session, actor, subscription, ending, gateway.mode, now)
-    for one in refunds:
-        giving_back.make(sessions, actor, gateway, subscription_id, one, now=now)
+        request_ids = _end(session, actor, subscription, agreed, now)
+        if claim is not None:
+            idempotent.mark_changed(session, claim, now=now)
+    for request_id in request_ids:
+        giving_back.make(sessions, actor, gateway, subscription_id, request_id, now=now)
 
 
-def _refuse(session: Session, subscription: Subscription, now: datetime) -> None:
-    """One that is held, because its periods wait for a person, can end without them."""
-    by_then = now if subscription.held_at is None else subscription.created_at
-    proposing.refuse_unready(session, subscription, by_then)
+def _done_as(subscription: Subscription) -> str | None:
+    """The token of what was shown before it was cancelled; None where it goes on."""
+    over = subscription.state is CANCELED or subscription.cancel_at_period_end
+    return (subscription.cancellation or {}).get("token") if over else None
+
+
+def _touched(session: Session, subscription: Subscription) -> list[int]:
+    """The invoices that a cancellation may change, and that nobody else changes meanwhile: those that are open, and
+    those that charged for the present period.
+    """
+    of_period = select(SubscriptionCharge.invoice_id).where(
+        SubscriptionCharge.subscription_id == subscription.id,
+        SubscriptionCharge.period_number == subscription.period_number,
+    )
+    statement = (
+        select(Invoice.id)
+        .join(SubscriptionInvoice, SubscriptionInvoice.invoice_id == Invoice.id)
+        .where(
+            SubscriptionInvoice.subscription_id == subscription.id,
+            or_(Invoice.state == InvoiceState.OPEN, Invoice.id.in_(of_period)),
+        )
+    )
+    return list(session.scalars(statement))
+
+
+def _end(session: Session, actor: Actor, subscription: Subscription, agreed: Closing, now: datetime) -> list[int]:
+    """What was agreed on; the refunds that are to be made."""
+    subscription.cancel_reason = agreed.ending.reason.strip()[:500]
+    kept: dict[str, Any] = {"token": agreed.token}
+    if agreed.ending.at_period_end:
+        subscription.cancellation = kept
+        _at_period_end(session, actor, subscription, now)
+        return []
+    asked = _at_once(session, actor, subscription, agreed, now)
+    subscription.cancellation = kept | {"refunds": giving_back.kept(asked)}
+    return list(asked)
 
 
 def _at_period_end(session: Session, actor: Actor, subscription: Subscription, now: datetime) -> None:
@@ -95,40 +122,32 @@ def _at_period_end(session: Session, actor: Actor, subscription: Subscription, n
 
 
 def _at_once(
-    session: Session, actor: Actor, subscription: Subscription, ending: Ending, mode: Mode, now: datetime
-) -> list[Refund]:
-    invoices = _open_invoices(session, subscription)
-    if any(attempts.running(session, invoice.id) for invoice in invoices):
-        raise Conflict("What is due is being charged: try again in a moment")
+    session: Session, actor: Actor, subscription: Subscription, agreed: Closing, now: datetime
+) -> dict[int, giving_back.Refund]:
+    day, day_after = agreed.last_day, agreed.last_day + timedelta(days=1)
     _stop_retries(session, subscription)
     for change in asking.scheduled(session, subscription.id):
         agreeing.withdraw(session, actor, subscription, change, now=now)
-    day = calendar.local(now, subscription.zone)[0]
-    if ending.open_invoices is OpenInvoices.VOID:
-        for invoice in invoices:
-            _void(session, actor, invoice, ending.reason.strip() or giving_back.because(invoice), day, now)
-    begun = queries.period(session, subscription)
-    given: list[Credit] = []
-    if begun is not None and ending.unused is not Unused.NOTHING:
-        given = unused.of_period(session, subscription, begun.number, day + timedelta(days=1))
-    refunds = giving_back.ask(session, actor, given, mode, now=now) if ending.unused is Unused.REFUND else []
-    apart = {one.charge_id for refund in refunds for one in refund.credits}
-    unused.give(session, actor, subscription, [one for one in given if one.charge_id not in apart], today=day, now=now)
-    was_trial = subscription.state is TRIALING
-    metered.take_off(session, actor, subscription, day + timedelta(days=1), now=now)
+    asked = giving_back.ask(session, actor, agreed.refunds, now=now)
+    unused.give(session, actor, subscription, agreed.as_credit, today=day, now=now)
+    reason = agreed.ending.reason.strip()
+    for one in agreed.invoices:
+        if one.voided_minor:
+            _void(session, actor, session.get_one(Invoice, one.id), reason, day, now)
+    metered.take_off(session, actor, subscription, day_after, now=now)
     lifecycle.move(session, actor, subscription, CANCELED, now=now)
-    if begun is not None and not was_trial and _has_more_to_bill(session, subscription, begun):
-        subscription.next_at = calendar.instant(day + timedelta(days=1), time.min, subscription.zone)
+    if agreed.has_more:
+        subscription.next_at = calendar.instant(day_after, time.min, subscription.zone)
         # A person's decision, which does not wait for another one.
         subscription.held_at = None
     facts = {
-        "unused": ending.unused.value,
-        "open_invoices": ending.open_invoices.value,
-        "credited_minor": sum(one.gross_minor for one in given),
+        "unused": agreed.ending.unused.value,
+        "open_invoices": agreed.ending.open_invoices.value,
+        "credited_minor": agreed.credited_minor,
         "reason": subscription.cancel_reason,
     }
     lifecycle.record(session, actor, subscription, "cancel", None, facts, now=now)
-    return refunds
+    return asked
 
 
 def _stop_retries(session: Session, subscription: Subscription) -> None:
@@ -140,31 +159,10 @@ def _stop_retries(session: Session, subscription: Subscription) -> None:
     )
 
 
-def _open_invoices(session: Session, subscription: Subscription) -> Sequence[Invoice]:
-    """Those of its periods and changes; what a person added is theirs to decide on."""
-    statement = (
-        select(Invoice)
-        .join(SubscriptionInvoice, SubscriptionInvoice.invoice_id == Invoice.id)
-        .where(
-            SubscriptionInvoice.subscription_id == subscription.id,
-            SubscriptionInvoice.kind != InvoiceKind.OTHER,
-            Invoice.state == InvoiceState.OPEN,
-        )
-    )
-    return session.scalars(statement.order_by(Invoice.id)).all()
-
-
 def _void(session: Session, actor: Actor, invoice: Invoice, reason: str, day: date, now: datetime) -> None:
     """Of one that was paid in part, what is still due."""
-    today = max(day, invoice.issued_on)
-    if invoice.paid_minor or invoice.written_off_minor:
-        credit_notes.issue(session, actor, invoice.id, reason=reason, issued_on=today, today=today, now=now)
+    today, why = max(day, invoice.issued_on), reason or giving_back.because(invoice)
+    if closing.is_untouched(invoice):
+        after_sending.cancel(session, actor, invoice.id, now=now, today=today, reason=why)
     else:
-        after_sending.cancel(session, actor, invoice.id, now=now, today=today, reason=reason)
-
-
-def _has_more_to_bill(session: Session, subscription: Subscription, begun: SubscriptionPeriod) -> bool:
-    if begun.paused:
-        return False
-    offers = [terms.offer for terms, _ in beginning.stretches(session, subscription, begun)]
-    return any(offer.has_usage or offer.timing is BillingTiming.ARREARS for offer in offers)
+        credit_notes.issue(session, actor, invoice.id, reason=why, issued_on=today, today=today, now=now)

@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
 from billing_core.errors import BillingError, Conflict, Invalid
-from billing_core.identity import Actor, Permission
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.identity import Actor, Permission, idempotent
+from billing_core.identity.idempotent import Claim
 from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined, Gateway
-from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
-from billing_core.subscriptions import invoicing, lifecycle, queries
+from billing_core.subscriptions import collecting, invoicing, lifecycle, queries
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.changes import agreeing, keeping, proposing, unused
 from billing_core.subscriptions.changes import wanted as asking
@@ -59,10 +58,11 @@ def change(
     wanted: Wanted,
     *,
     token: str | None = None,
+    claim: Claim | None = None,
     now: datetime,
 ) -> int:
     """Change a subscription; returns the change's id. ``token``: to exactly what was proposed under it, once, however
-    often this is asked for.
+    often this is asked for. ``claim``: of the request that asks for it, which is done once it is written.
 
     ``Outdated`` where it comes to something else by now; ``Declined`` where what is due now is not paid.
     """
@@ -79,6 +79,8 @@ def change(
         made = _write(session, actor, subscription, proposal, now)
         attempt_id = _begin(session, actor, subscription, made, proposal, now)
         change_id = made.id
+        if claim is not None:
+            idempotent.mark_changed(session, claim, now=now)
     if attempt_id is not None:
         _complete(sessions, actor, gateway, change_id, attempt_id, now)
     return change_id
@@ -100,9 +102,9 @@ def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, 
     agreeing.withdraw(session, actor, subscription, made, now=now)
 
 
-def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[tuple[int, int]]:
-    """The changes that were asked for before then, and of whose charge it is not known what came of it, each with its
-    attempt.
+def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:
+    """The changes beyond ``after`` that were asked for before then, and of whose charge it is not known what came of
+    it, each with its attempt.
     """
     statement = (
         select(SubscriptionChange.id, SubscriptionInvoice.attempt_id)
@@ -112,26 +114,31 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
             & (SubscriptionInvoice.change_id == SubscriptionChange.id)
             & (SubscriptionInvoice.kind != InvoiceKind.OTHER),
         )
-        .where(SubscriptionChange.state == ChangeState.CHARGING, SubscriptionChange.asked_at < before)
+        .where(
+            SubscriptionChange.state == ChangeState.CHARGING,
+            SubscriptionChange.asked_at < before,
+            SubscriptionChange.id > after,
+            SubscriptionInvoice.attempt_id.is_not(None),
+        )
     )
     found = session.execute(statement.order_by(SubscriptionChange.id).limit(limit))
-    return [(change_id, attempt_id) for change_id, attempt_id in found if attempt_id is not None]
+    return {change_id: attempt_id for change_id, attempt_id in found if attempt_id is not None}
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
     """Complete what was cut off between its charge and what came of it; how many there were. One that cannot be
     completed keeps no other waiting.
     """
-    with sessions() as session:
-        found = unfinished(session, before=before)
-    for change_id, attempt_id in found:
+    done = 0
+    for change_id, attempt_id in collecting.each_cut_off(sessions, unfinished, before=before):
+        done += 1
         try:
             _complete(sessions, actor, gateway, change_id, attempt_id, now)
         except Declined:
             continue
         except BillingError as failure:
             log.warning("change_waits", change_id=change_id, because=str(failure))
-    return len(found)
+    return done
 
 
 def _known(session: Session, subscription: Subscription, token: str) -> SubscriptionChange | None:
@@ -260,8 +267,10 @@ def _apply(
     proposed = made.proposed or {}
     first_day = date.fromisoformat(proposed["day"])
     unused.give(session, actor, subscription, keeping.credits_of(proposed), today=first_day, now=now)
-    if billed is not None:
-        _settle(session, actor, billed, charged, now)
+    if billed is not None and charged is not None and billed.attempt_id is not None:
+        collecting.record_first(session, actor, billed, billed.attempt_id, charged, now=now)
+    elif billed is not None:
+        invoicing.issue(session, actor, billed, now=now)
     anchor_time = proposed.get("anchor_time")
     after = agreeing.begin(session, actor, subscription, made, first_day, now=now)
     if anchor_time is not None:
@@ -277,24 +286,3 @@ def _apply(
         agreeing.begin_period(session, subscription, after, made.period_number, anchor, in_place=in_place)
     subscription.promo_periods_used += proposed["promo_periods"]
     session.flush()
-
-
-def _settle(
-    session: Session, actor: Actor, billed: SubscriptionInvoice, charged: Charged | None, now: datetime
-) -> None:
-    if charged is None or billed.attempt_id is None or billed.invoice_id is None:
-        invoicing.issue(session, actor, billed, now=now)
-        return
-    attempt = session.get_one(ChargeAttempt, billed.attempt_id, populate_existing=True)
-    invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
-    # The gateway's event may have come first: then the money is credit, or has sent the invoice and paid it.
-    if invoice.state is InvoiceState.DRAFT:
-        expected = attempt.amount_minor if attempt.state is AttemptState.STARTED else 0
-        invoice = invoicing.send(session, actor, invoice.id, kept_minor=expected, now=now)
-    attempts.record(session, actor, attempt.id, charged, now=now)
-    session.refresh(invoice)
-    billed.attempt_id = None
-    # Where the credit that was to pay the rest is gone by now, what was charged has become credit instead.
-    invoicing.spend_credit(session, actor, invoice, now=now)
-    if invoice.due_minor:
-        billed.collect_at = now

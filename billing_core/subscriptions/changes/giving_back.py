@@ -4,16 +4,17 @@ They are asked for in the transaction of the cancellation and made after it. Who
 refund made under its own key, which has no second effect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
-from billing_core.errors import BillingError, Conflict, UpstreamFailed
+from billing_core.errors import BillingError, Invalid, UpstreamFailed
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
@@ -22,81 +23,88 @@ from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined, Gateway
 from billing_core.online_payments.models import RefundRequest, RefundRequestState
 from billing_core.payments.models import Allocation, AllocationKind, Payment
-from billing_core.subscriptions import calendar, queries
-from billing_core.subscriptions.changes import unused
+from billing_core.subscriptions import calendar, collecting, queries
+from billing_core.subscriptions.changes import keeping, unused
 from billing_core.subscriptions.changes.unused import Credit
 from billing_core.subscriptions.lifecycle import CANCELED
 from billing_core.subscriptions.models import Subscription, SubscriptionCharge
 
 log = structlog.get_logger()
 
-_ONE_DAY = timedelta(days=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What was asked to go back, for these credits of an invoice."""
+    """What can go back of a payment, for these credits of an invoice."""
 
-    request_id: int
+    payment_id: int
+    amount_minor: int
     credits: tuple[Credit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A refund that a cancellation asked for, and of which it is not known what came."""
-
-    request_id: int
-    subscription_id: int
-    invoice_id: int
 
 
 def because(invoice: Invoice) -> str:
     return writing(invoice.language).gettext("The subscription was cancelled")
 
 
-def ask(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode, *, now: datetime) -> list[Refund]:
-    """Of each invoice that one payment through the gateway has paid: the credits count as given from now on. What was
-    paid otherwise is left to become credit.
+def possible(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode) -> list[Refund]:
+    """Of each invoice that one payment through the gateway has paid, one refund of a payment at most. What was paid
+    otherwise is left to become credit.
     """
-    found = []
+    found: dict[int, Refund] = {}
     for invoice_id in dict.fromkeys(one.invoice_id for one in given):
         theirs = tuple(one for one in given if one.invoice_id == invoice_id)
-        invoice = session.get_one(Invoice, invoice_id)
         amount = sum(one.gross_minor for one in theirs)
-        payment_id = _payment(session, actor, invoice, amount, mode)
+        payment_id = _payment(session, actor, session.get_one(Invoice, invoice_id), amount, mode, but_for=found)
         if payment_id is not None:
-            reason = because(invoice)
-            request = refunding.ask(session, actor, payment_id, amount_minor=amount, reason=reason, now=now)
-            found.append(Refund(request.id, theirs))
-    for refund in found:
-        _mark(session, refund.credits, 1)
-    return found
+            found[payment_id] = Refund(payment_id, amount, theirs)
+    return list(found.values())
+
+
+def ask(session: Session, actor: Actor, wanted: Sequence[Refund], *, now: datetime) -> dict[int, Refund]:
+    """Write down that they are to be made, by the requests' ids: the credits count as given from now on."""
+    asked = {}
+    for one in wanted:
+        reason = because(session.get_one(Invoice, one.credits[0].invoice_id))
+        request = refunding.ask(session, actor, one.payment_id, amount_minor=one.amount_minor, reason=reason, now=now)
+        asked[request.id] = one
+        _mark(session, one.credits, 1)
+    return asked
+
+
+def kept(asked: Mapping[int, Refund]) -> list[dict[str, Any]]:
+    """As it is kept with the subscription, for whoever goes on."""
+    return [
+        {"request_id": request_id, "credits": keeping.kept_credits(one.credits)} for request_id, one in asked.items()
+    ]
 
 
 def make(
-    sessions: Sessions, actor: Actor, gateway: Gateway, subscription_id: int, wanted: Refund, *, now: datetime
+    sessions: Sessions, actor: Actor, gateway: Gateway, subscription_id: int, request_id: int, *, now: datetime
 ) -> None:
-    """Where the gateway refuses, it becomes the customer's credit; where it does not answer, the refund stays asked
-    for, to be repeated.
+    """Where the gateway refuses, it becomes the customer's credit, in the transaction that notes the refusal; where it
+    does not answer, the refund stays asked for, to be repeated.
     """
+
+    def refused(session: Session) -> None:
+        subscription = queries.for_change(session, actor, subscription_id)
+        given = _credits_of(subscription, request_id)
+        _mark(session, given, -1)
+        today = calendar.local(now, subscription.zone)[0]
+        unused.give(session, actor, subscription, given, today=today, now=now)
+
     try:
-        refunding.make(sessions, actor, gateway, wanted.request_id, now=now)
-    except Declined as refusal:
-        log.warning("refund_refused", request_id=wanted.request_id, because=str(refusal))
-        with sessions.begin() as session:
-            subscription = queries.for_change(session, actor, subscription_id)
-            _mark(session, wanted.credits, -1)
-            _give(session, actor, subscription, wanted.credits, now)
+        refunding.make(sessions, actor, gateway, request_id, refused=refused, now=now)
+    except (Declined, Invalid) as refusal:
+        log.warning("refund_refused", request_id=request_id, because=str(refusal))
     except UpstreamFailed as failure:
-        log.warning("refund_waits", request_id=wanted.request_id, because=str(failure))
+        log.warning("refund_waits", request_id=request_id, because=str(failure))
 
 
-def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[Unanswered]:
-    """Those that cancellations before then have asked for, in the same instant; what a person asks for is theirs to
-    repeat.
+def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:
+    """Those that cancellations before then have asked for, in the same instant, beyond the request ``after``, each with
+    its subscription; what a person asks for is theirs to repeat.
     """
     statement = (
-        select(RefundRequest.id, Subscription.id, func.max(SubscriptionCharge.invoice_id))
+        select(RefundRequest.id, Subscription.id)
         .join(Allocation, Allocation.payment_id == RefundRequest.payment_id)
         .join(SubscriptionCharge, SubscriptionCharge.invoice_id == Allocation.invoice_id)
         .join(Subscription, Subscription.id == SubscriptionCharge.subscription_id)
@@ -104,6 +112,7 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
             RefundRequest.state == RefundRequestState.ASKED,
             RefundRequest.created_at < before,
             RefundRequest.created_at == Subscription.canceled_at,
+            RefundRequest.id > after,
             Allocation.undone_at.is_(None),
             Subscription.state == CANCELED,
             SubscriptionCharge.period_number == Subscription.period_number,
@@ -111,61 +120,31 @@ def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[
         )
         .group_by(RefundRequest.id, Subscription.id)
     )
-    return [Unanswered(*row) for row in session.execute(statement.order_by(RefundRequest.id).limit(limit))]
+    found = session.execute(statement.order_by(RefundRequest.id).limit(limit))
+    return {row[0]: row[1] for row in found}
 
 
 def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
     """Make those that were cut off; how many there were."""
-    with sessions() as session:
-        found = unfinished(session, before=before)
-    for one in found:
+    done = 0
+    for request_id, subscription_id in collecting.each_cut_off(sessions, unfinished, before=before):
+        done += 1
         try:
-            _complete(sessions, actor, gateway, one, now)
+            make(sessions, actor, gateway, subscription_id, request_id, now=now)
         except BillingError as failure:
-            log.warning("refund_waits", request_id=one.request_id, because=str(failure))
-    return len(found)
+            log.warning("refund_waits", request_id=request_id, because=str(failure))
+    return done
 
 
-def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, one: Unanswered, now: datetime) -> None:
-    try:
-        refunding.make(sessions, actor, gateway, one.request_id, now=now)
-    except Declined as refusal:
-        log.warning("refund_refused", request_id=one.request_id, because=str(refusal))
-        with sessions.begin() as session:
-            subscription = queries.for_change(session, actor, one.subscription_id)
-            given = _taken_back(session, subscription, one)
-            _give(session, actor, subscription, given, now)
+def _credits_of(subscription: Subscription, request_id: int) -> list[Credit]:
+    """For which the refund was asked when it was cancelled."""
+    asked = (subscription.cancellation or {}).get("refunds", [])
+    return [credit for one in asked if one["request_id"] == request_id for credit in keeping.credits_of(one)]
 
 
-def _taken_back(session: Session, subscription: Subscription, one: Unanswered) -> list[Credit]:
-    """The credits for which a refund was asked, computed again as on the day of the cancellation, and counted as given
-    no more. Conflict where they come to anything else by now.
-    """
-    assert subscription.canceled_at is not None and subscription.period_number is not None  # noqa: S101, PT018  # it asked
-    first_unused = calendar.local(subscription.canceled_at, subscription.zone)[0] + _ONE_DAY
-    marked = select(SubscriptionCharge).where(
-        SubscriptionCharge.subscription_id == subscription.id,
-        SubscriptionCharge.period_number == subscription.period_number,
-        SubscriptionCharge.invoice_id == one.invoice_id,
-        SubscriptionCharge.last_day >= first_unused,
-        SubscriptionCharge.credited_minor > 0,
-    )
-    for charge in session.scalars(marked):
-        charge.credited_minor = 0
-    session.flush()
-    of_period = unused.of_period(session, subscription, subscription.period_number, first_unused)
-    found = [credit for credit in of_period if credit.invoice_id == one.invoice_id]
-    if sum(credit.gross_minor for credit in found) != session.get_one(RefundRequest, one.request_id).amount_minor:
-        raise Conflict("What was to be refunded has changed since: credit it by hand")
-    return found
-
-
-def _give(session: Session, actor: Actor, subscription: Subscription, given: Sequence[Credit], now: datetime) -> None:
-    today = calendar.local(now, subscription.zone)[0]
-    unused.give(session, actor, subscription, given, today=today, now=now)
-
-
-def _payment(session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode) -> int | None:
+def _payment(
+    session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode, *, but_for: Collection[int]
+) -> int | None:
     """One that was collected for it, and of which so much can go back."""
     if invoice.state is not InvoiceState.PAID or not amount_minor:
         return None
@@ -179,6 +158,7 @@ def _payment(session: Session, actor: Actor, invoice: Invoice, amount_minor: int
             Allocation.amount_minor - invoice.refunded_minor >= amount_minor,
             Payment.gateway_key.is_not(None),
             Payment.mode.is_(None) | (Payment.mode == mode),
+            Payment.id.not_in(but_for),
         )
     )
     for payment_id in session.scalars(of_invoice.order_by(Payment.id)):

@@ -1,6 +1,6 @@
 """What was proposed, as it is kept with a change, to be done as it was shown, whenever it is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,19 +15,7 @@ def kept(proposal: Proposal) -> dict[str, Any]:
         "when": proposal.when.value,
         "day": None if proposal.day is None else proposal.day.isoformat(),
         "promo_periods": proposal.promo_periods,
-        "credits": [
-            {
-                "charge_id": one.charge_id,
-                "invoice_id": one.invoice_id,
-                "kind": one.kind.value,
-                "code": one.code,
-                "first_day": one.days.start.isoformat(),
-                "last_day": one.days.end.isoformat(),
-                "net_minor": one.net_minor,
-                "tax_minor": one.tax_minor,
-            }
-            for one in proposal.credits
-        ],
+        "credits": kept_credits(proposal.credits),
         "amounts": {
             "subtotal_minor": proposal.sums.subtotal_minor,
             "tax_minor": proposal.sums.tax_minor,
@@ -40,6 +28,22 @@ def kept(proposal: Proposal) -> dict[str, Any]:
     if proposal.begun is not None:
         facts |= {"anchor_time": proposal.begun.anchor.anchor_time.isoformat(), "in_place": proposal.begun.in_place}
     return facts
+
+
+def kept_credits(given: Iterable[Credit]) -> list[dict[str, Any]]:
+    return [
+        {
+            "charge_id": one.charge_id,
+            "invoice_id": one.invoice_id,
+            "kind": one.kind.value,
+            "code": one.code,
+            "first_day": one.days.start.isoformat(),
+            "last_day": one.days.end.isoformat(),
+            "net_minor": one.net_minor,
+            "tax_minor": one.tax_minor,
+        }
+        for one in given
+    ]
 
 
 def credits_of(proposed: Mapping[str, Any]) -> list[Credit]:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
 from billing_core.errors import Conflict, UpstreamFailed
-from billing_core.identity import Actor, Permission
+from billing_core.identity import Actor, Permission, idempotent
+from billing_core.identity.idempotent import Claim
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.gateway import Gateway
 from billing_core.online_payments.models import PaymentMethodOnFile
@@ -20,9 +21,18 @@ from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 log = structlog.get_logger()
 
 
-def replace(sessions: Sessions, actor: Actor, gateway: Gateway, public_id: str, method: str, *, now: datetime) -> None:
+def replace(
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    public_id: str,
+    method: str,
+    *,
+    claim: Claim | None = None,
+    now: datetime,
+) -> None:
     """Charge another payment method from now on: ``method`` is the gateway's ``pm_…`` id. What is refused at once is
-    tried again as ever.
+    tried again as ever. ``claim``: of the request that asks for it, which is done once the card is in use.
 
     ``Declined`` where the method itself is refused: then nothing has changed.
     """
@@ -34,6 +44,8 @@ def replace(sessions: Sessions, actor: Actor, gateway: Gateway, public_id: str, 
     method_id = methods.attach(sessions, actor, gateway, customer_id, method, now=now)
     with sessions.begin() as session:
         owed = use(session, actor, subscription_id, method_id, now=now)
+        if claim is not None:
+            idempotent.mark_changed(session, claim, now=now)
     for billed_id in owed:
         try:
             collecting.collect(sessions, actor, gateway, billed_id, now=now)

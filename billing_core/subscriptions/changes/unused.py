@@ -81,9 +81,10 @@ def of_period(
     first_unused: date,
     *,
     but_for: Collection[tuple[ChargeKind, str]] = (),
+    without: Collection[int] = (),
 ) -> list[Credit]:
     """The unused share of what was charged for days of the period from one on (settled point 38), never more than is
-    left of it. What was credited once is credited to its end.
+    left of it. What was credited once is credited to its end. ``without``: these invoices.
     """
     statement = select(SubscriptionCharge).where(
         SubscriptionCharge.subscription_id == subscription.id,
@@ -91,6 +92,7 @@ def of_period(
         SubscriptionCharge.last_day >= first_unused,
         SubscriptionCharge.net_minor > 0,
         SubscriptionCharge.credited_minor == 0,
+        SubscriptionCharge.invoice_id.not_in(without),
     )
     rooms: dict[int, _Room | None] = {}
     found = []

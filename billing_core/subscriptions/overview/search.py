@@ -98,7 +98,8 @@ def listing(actor: Actor, filters: SubscriptionFilter) -> Select[*tuple[Any, ...
         *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, Subscription.created_at),
     )
     statement = worth.with_prices(_matching(actor, filters, *columns)).outerjoin(
-        PaymentMethodOnFile, PaymentMethodOnFile.id == Subscription.payment_method_id
+        PaymentMethodOnFile,
+        (PaymentMethodOnFile.id == Subscription.payment_method_id) & PaymentMethodOnFile.detached_at.is_(None),
     )
     return statement.order_by(*ordered(filters.order_by, *chosen(ORDERINGS, filters.order_by)))
 

@@ -19,6 +19,7 @@ from billing_core.errors import Forbidden
 from billing_core.identity import SESSION_COOKIE, Actor, api_keys, bearer, idempotent
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.api_keys import KeyMode
+from billing_core.identity.idempotent import Claim
 from billing_core.invoices.payment_links import Mode
 from billing_core.jobs import outbox_delivery
 from billing_core.online_payments import configured
@@ -114,6 +115,12 @@ def _browser(token: str, method: str, headers: Headers, *, now: datetime) -> Cal
     return Caller(signed_in.actor, "session", f"user:{signed_in.actor.user_id}", dialect_of(headers))
 
 
+def claim_of(request: Request) -> Claim | None:
+    """The claim of a request with an Idempotency-Key, for work that is done in transactions of its own."""
+    claim = request.scope.get(REPEATABLE_KEY)
+    return claim if isinstance(claim, Claim) else None
+
+
 # Not a plain function, which would run on another thread.
 async def _caller(request: Request) -> Caller:
     caller = request.scope.get(SCOPE_KEY)
@@ -126,7 +133,7 @@ def _changing(request: Request) -> Iterator[Session]:
     """One transaction, which also records that a request with an Idempotency-Key has done its work."""
     with runtime.sessions().begin() as session:
         yield session
-        if (claim := request.scope.get(REPEATABLE_KEY)) is not None:
+        if (claim := claim_of(request)) is not None:
             idempotent.mark_changed(session, claim, now=utc_now())
     outbox_delivery.nudge()
 

@@ -16,7 +16,7 @@ from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, collecting, renewals, signing_up
 from billing_core.subscriptions.changes import cancelling, changing, pausing, paying
-from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
+from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.changes.wanted import Wanted as WantedChange
 from billing_core.subscriptions.changes.wanted import When
 from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange, SubscriptionInvoice

@@ -3,12 +3,11 @@
 import enum
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Final, NotRequired
 
-from pydantic import ConfigDict, Field, StrictBool, with_config
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
 from billing_core.subscriptions.changes.listing import ChangeRow
 from billing_core.subscriptions.changes.proposing import Proposal
 from billing_core.subscriptions.changes.wanted import Wanted, When
@@ -16,7 +15,7 @@ from billing_core.web.api.billing.subscription_bodies import Seats
 from billing_core.web.api.exact_json import Body
 
 _WANTED: dict[str, Any] = {"plan_id": "plan_team_monthly", "when": "now"}
-_TOKEN = "5a52d5cd0e1f1d63e31aaad2e9eb1ff30fb4dbae5d0ba3f7d39a5a2a0b1a2c3d"
+TOKEN: Final = "5a52d5cd0e1f1d63e31aaad2e9eb1ff30fb4dbae5d0ba3f7d39a5a2a0b1a2c3d"
 _PREVIEW: dict[str, Any] = {
     "subscription_id": "sub_1234567890",
     "when": "now",
@@ -37,7 +36,7 @@ _PREVIEW: dict[str, Any] = {
         "tax": 0,
         "total": 6000,
     },
-    "token": _TOKEN,
+    "token": TOKEN,
 }
 _CHANGE: dict[str, Any] = {
     "id": 7,
@@ -88,20 +87,6 @@ class AskedChange(WantedChange):
     token: str | None = Field(
         None, min_length=1, max_length=64, description="A preview's: exactly that is done, once, or nothing"
     )
-
-
-class Cancellation(Body):
-    model_config = ConfigDict(json_schema_extra={"example": {"at_period_end": False, "unused": "credit"}})
-
-    at_period_end: StrictBool = Field(True, description="Else at once")
-    unused: Unused = Field(
-        Unused.CREDIT, description="What becomes of days that were charged and are not used; at once"
-    )
-    open_invoices: OpenInvoices = Field(OpenInvoices.KEEP, description="What becomes of unpaid invoices; at once")
-    reason: str = Field("", max_length=500)
-
-    def ending(self) -> Ending:
-        return Ending(self.at_period_end, self.unused, self.open_invoices, self.reason)
 
 
 class NewPaymentMethod(Body):

@@ -18,12 +18,12 @@ from billing_core.settings import settings
 from billing_core.subscriptions import listing as subscriptions
 from billing_core.subscriptions.changes import cancelling, changing, listing, pausing, paying
 from billing_core.subscriptions.changes.changing import Outdated
-from billing_core.web.api.access import CurrentCaller, Reading, Transaction
+from billing_core.web.api.access import CurrentCaller, Reading, Transaction, claim_of
+from billing_core.web.api.billing import cancel_bodies, subscription_bodies
 from billing_core.web.api.billing import change_bodies as bodies
-from billing_core.web.api.billing import subscription_bodies
+from billing_core.web.api.billing.cancel_bodies import AskedCancellation, CancelConflict, Cancellation, CancelPreview
 from billing_core.web.api.billing.change_bodies import (
     AskedChange,
-    Cancellation,
     Change,
     ChangeConflict,
     ChangeId,
@@ -61,6 +61,13 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
         "description": "It comes not to what the token stands for but to `preview`, or it cannot be changed now",
     },
 }
+_NOT_CANCELED: dict[int | str, dict[str, Any]] = {
+    **NOT_FOUND,
+    409: {
+        "model": CancelConflict,
+        "description": "It comes not to what the token stands for but to `preview`, or it cannot be canceled now",
+    },
+}
 _ChangeId = Annotated[ChangeId, Path(description="The change's id", examples=[7])]
 
 
@@ -75,7 +82,9 @@ def preview_change(
 
 
 @router.post("/change", response_model=Change, responses=_REFUSED, summary="Change a subscription")
-def change_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, given: AskedChange) -> Response:
+def change_subscription(
+    request: Request, caller: CurrentCaller, subscription_id: SubscriptionId, given: AskedChange
+) -> Response:
     """What is due now is charged before anything changes. Without a payment method the invoice is sent, and the change
     holds at once.
     """
@@ -84,7 +93,14 @@ def change_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, 
     try:
         with _documented():
             change_id = changing.change(
-                sessions, caller.actor, gateway, subscription_id, given.wanted(), token=given.token, now=utc_now()
+                sessions,
+                caller.actor,
+                gateway,
+                subscription_id,
+                given.wanted(),
+                token=given.token,
+                claim=claim_of(request),
+                now=utc_now(),
             )
     except Outdated as refusal:
         return ExactJSON({"detail": str(refusal), "preview": bodies.preview(refusal.proposal)}, 409)
@@ -124,12 +140,38 @@ def withdraw_subscription_change(
     return ExactJSON(bodies.change(listing.one(session, caller.actor, subscription_id, change_id)))
 
 
-@router.post("/cancel", response_model=Subscription, responses=_OVER | _UNANSWERED, summary="Cancel a subscription")
-def cancel_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, given: Cancellation) -> Response:
+@router.post("/cancel/preview", response_model=CancelPreview, responses=_OVER, summary="Preview a cancellation")
+def preview_cancellation(
+    caller: CurrentCaller, session: Reading, subscription_id: SubscriptionId, given: Cancellation
+) -> Response:
+    """Nothing is changed. It is computed as the cancellation itself is."""
+    mode = configured.mode(settings())
+    found = cancelling.preview(session, caller.actor, subscription_id, given.ending(), mode=mode, now=utc_now())
+    return ExactJSON(cancel_bodies.preview(found))
+
+
+@router.post(
+    "/cancel", response_model=Subscription, responses=_NOT_CANCELED | _UNANSWERED, summary="Cancel a subscription"
+)
+def cancel_subscription(
+    request: Request, caller: CurrentCaller, subscription_id: SubscriptionId, given: AskedCancellation
+) -> Response:
     """At the end of its period, or at once; then it is final, and no card is charged any more."""
     sessions = runtime.sessions()
     gateway = configured.gateway(sessions, settings())
-    cancelling.cancel(sessions, caller.actor, gateway, subscription_id, given.ending(), now=utc_now())
+    try:
+        cancelling.cancel(
+            sessions,
+            caller.actor,
+            gateway,
+            subscription_id,
+            given.ending(),
+            token=given.token,
+            claim=claim_of(request),
+            now=utc_now(),
+        )
+    except cancelling.Outdated as refusal:
+        return ExactJSON({"detail": str(refusal), "preview": cancel_bodies.preview(refusal.closing)}, 409)
     return _shown(caller.actor, subscription_id)
 
 
@@ -155,12 +197,15 @@ def resume_subscription(caller: CurrentCaller, session: Transaction, subscriptio
     responses=_OVER | _UNANSWERED | {402: {"description": "The payment method was refused: nothing has changed"}},
     summary="Charge another payment method",
 )
-def replace_payment_method(caller: CurrentCaller, subscription_id: SubscriptionId, given: NewPaymentMethod) -> Response:
+def replace_payment_method(
+    request: Request, caller: CurrentCaller, subscription_id: SubscriptionId, given: NewPaymentMethod
+) -> Response:
     """It is charged from now on, and at once for what an earlier one did not pay; the answer's `status` tells."""
     sessions = runtime.sessions()
     gateway = configured.gateway(sessions, settings())
+    method, claim = given.payment_method_id, claim_of(request)
     with _documented():
-        paying.replace(sessions, caller.actor, gateway, subscription_id, given.payment_method_id, now=utc_now())
+        paying.replace(sessions, caller.actor, gateway, subscription_id, method, claim=claim, now=utc_now())
     return _shown(caller.actor, subscription_id)
 
 

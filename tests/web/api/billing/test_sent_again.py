@@ -14,6 +14,7 @@ from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.settings import settings
 from billing_core.subscriptions import clock
 from billing_core.subscriptions.models import Subscription, SubscriptionChange
+from billing_core.web.api.billing import subscription_changes
 from tests.invoices.company import a_customer
 from tests.subscriptions.signed_up import a_plan
 
@@ -119,6 +120,26 @@ def test_a_change_is_charged_once(client, wanted, unanswered, sessions):
     assert charged(sessions) == [3_000, 3_000]
     with sessions() as session:
         assert len(session.scalars(select(SubscriptionChange)).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("change", TEAM), ("cancel", {"at_period_end": False}), ("payment-method", {"payment_method_id": "pm_card_visa"})],
+)
+def test_what_was_done_is_not_begun_anew_where_its_answer_was_lost(client, wanted, sessions, monkeypatch, path, body):
+    address = f"{ADDRESS}/{client.post(SUBSCRIBE, json=wanted).json()['id']}"
+
+    def lost(*_given):
+        raise UpstreamFailed("The answer is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subscription_changes, "ExactJSON", lost)
+        assert client.post(f"{address}/{path}", json=body, headers=KEY).status_code == 502
+    before = charged(sessions)
+    again = client.post(f"{address}/{path}", json=body, headers=KEY)
+    assert again.status_code == 409
+    assert "with this Idempotency-Key is still being carried out" in again.json()["detail"]
+    assert charged(sessions) == before
 
 
 @pytest.mark.parametrize(("ending", "again"), [({}, 200), ({"at_period_end": False}, 409)])

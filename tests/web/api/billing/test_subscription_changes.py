@@ -125,12 +125,35 @@ def test_cancelled_at_once_it_is_final(client, address):
         "preview": {"plan_id": "plan_team_monthly"},
         "change": {"plan_id": "plan_team_monthly"},
         "cancel": {},
+        "cancel/preview": {},
         "pause": None,
         "resume": None,
         "payment-method": {"payment_method_id": "pm_other"},
     }
     for verb, body in given.items():
         assert client.post(f"{address}/{verb}", json=body).status_code == 409, verb
+
+
+def test_what_was_previewed_is_what_cancelling_does(client, address):
+    """On the day on which its period of 30.00 has begun, which counts as used, but for no more than that day."""
+    ending = {"at_period_end": False, "unused": "refund"}
+    preview = client.post(f"{address}/cancel/preview", json=ending).json()
+    assert preview["lines"][0]["amount"] == -preview["refunded"] == -preview["credited"]
+    assert 2_890 < preview["refunded"] < 2_910
+    assert (preview["to_credit"], preview["off_invoices"], preview["open_invoices"]) == (0, 0, [])
+    other = {"at_period_end": False, "unused": "nothing", "token": preview["token"]}
+    refused = client.post(f"{address}/cancel", json=other)
+    assert refused.status_code == 409
+    assert refused.json()["preview"]["refunded"] == 0
+    for _ in range(2):
+        answer = client.post(f"{address}/cancel", json=ending | {"reason": "Dear", "token": preview["token"]})
+        assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    assert client.post(f"{address}/cancel/preview", json=ending).status_code == 409
+
+
+def test_a_preview_of_ending_with_the_period_gives_nothing_back(client, address):
+    preview = client.post(f"{address}/cancel/preview", json={}).json()
+    assert (preview["at_period_end"], preview["credited"], preview["lines"]) == (True, 0, [])
 
 
 def test_paused_and_resumed(client, address):
@@ -164,7 +187,8 @@ def test_what_is_not_there_is_404(client, address):
         assert client.post(f"{address}/{verb}", json={"plan_id": "plan_none"}).status_code == 404
         assert client.post(f"{ADDRESS}/sub_none/{verb}", json={"plan_id": "plan_team_monthly"}).status_code == 404
     assert client.get(f"{ADDRESS}/sub_none/changes").status_code == 404
-    assert client.post(f"{ADDRESS}/sub_none/cancel", json={}).status_code == 404
+    for path in ("cancel", "cancel/preview"):
+        assert client.post(f"{ADDRESS}/sub_none/{path}", json={}).status_code == 404
 
 
 def test_the_same_request_again_changes_once(client, address, sessions):
@@ -177,7 +201,13 @@ def test_the_same_request_again_changes_once(client, address, sessions):
 
 def test_only_admins_change(program, client, address):
     for role in ("finance", "manager"):
-        for verb, body in (("preview", {"seats": 2}), ("change", {"seats": 2}), ("cancel", {}), ("pause", None)):
+        for verb, body in (
+            ("preview", {"seats": 2}),
+            ("change", {"seats": 2}),
+            ("cancel", {}),
+            ("cancel/preview", {}),
+            ("pause", None),
+        ):
             assert program(role).post(f"{address}/{verb}", json=body).status_code == 403, verb
         assert program(role).get(f"{address}/changes").json() == {"changes": [], "count": 0}
 
