@@ -16,7 +16,15 @@ from billing_core.invoices.rows import InvoiceView
 from pages.invoice_document_sections import amounts, cancelling, drafts, preview, sending, timeline
 from pages.invoice_sections.columns import STATUS_COLORS
 from pages.payment_link_sections import creating
-from pages.sent_invoice_sections import corrections, incoming_payments, ledger_rows, linked, maintenance, paying_online
+from pages.sent_invoice_sections import (
+    charges,
+    corrections,
+    incoming_payments,
+    ledger_rows,
+    linked,
+    maintenance,
+    paying_online,
+)
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -36,6 +44,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     content = read.plain(queries.content, invoice)
     totals = content.totals()
     _lines(content, totals)
+    charges.draw(read, actor, invoice)
     says, paper = preview.beside()
     with says:
         _sums(read, invoice, content, totals, link_minor)

@@ -5,28 +5,19 @@ from typing import Final
 import streamlit as st
 
 from billing_core.invoices.models import InvoiceState
-from billing_core.online_payments.models import AttemptState
 from billing_core.subscriptions.models import InvoiceKind
-from billing_core.subscriptions.overview import history
-from billing_core.subscriptions.overview.history import BilledRow, ChargeRow, Shown
-from pages.subscription_sections import wording
+from billing_core.subscriptions.overview import charging, history
+from billing_core.subscriptions.overview.history import BilledRow, Shown
+from pages.sent_invoice_sections import charges
 from pages.ui import formats, opened, tables
-from pages.ui.colors import Color
 from pages.ui.reads import Reader
 
 PAGE_KEY = "subscription_invoices_page"
-_MOST_CHARGES = 50
 _KINDS: Final = {
     InvoiceKind.PERIOD: "Period",
     InvoiceKind.CHANGE: "Change",
     InvoiceKind.FINAL: "At its end",
     InvoiceKind.OTHER: "By hand",
-}
-_ATTEMPTS: Final[dict[AttemptState, tuple[str, Color]]] = {
-    AttemptState.STARTED: ("Not answered yet", "orange"),
-    AttemptState.SUCCEEDED: ("Paid", "gray"),
-    AttemptState.DECLINED: ("Declined", "red"),
-    AttemptState.AUTHENTICATION: ("Asked the customer", "orange"),
 }
 
 
@@ -58,40 +49,22 @@ def draw(read: Reader, shown: Shown) -> None:
 
 
 def _charges(read: Reader, shown: Shown, zone: str) -> None:
-    tried = read(history.charges, shown.row.id, limit=_MOST_CHARGES)
+    tried = read(charging.of_subscription, shown.row.id, limit=charges.MOST)
     st.subheader("Charges", anchor=False)
     if not tried:
         st.caption("No card was charged for it.")
         return
-    tables.show(
-        tried,
-        [
-            tables.instant("When", "started_at", zone),
-            tables.badge("Outcome", lambda row: _ATTEMPTS[row.state][0], dict(_ATTEMPTS.values())),
-            tables.money("Amount", "amount_minor", width=110),
-            tables.currency_of(),
-            tables.computed("Card", lambda row: wording.card(row.card_brand, row.card_last4), width=120),
-            tables.computed("Invoice", lambda row: row.invoice_number or "Draft", width=110),
-            tables.text("Why not", "failure", width="large"),
-        ],
-        key="subscription_charges",
-        alt="Charges to cards on file, the newest first",
-    )
-    if len(tried) == _MOST_CHARGES:
-        st.caption(f"The newest {_MOST_CHARGES} are shown; each invoice has all of its own.")
+    invoice = tables.computed("Invoice", lambda row: row.invoice_number or "Draft", width=110)
+    alt = "Charges to cards on file, the newest first"
+    charges.table(tried, zone, key="subscription_charges", alt=alt, between=[invoice])
+    if len(tried) == charges.MOST:
+        st.caption(f"The newest {charges.MOST} are shown; each invoice has all of its own.")
 
 
 def _collecting(row: BilledRow, zone: str) -> str:
     """Where it stands with getting the money."""
-    if row.state is not InvoiceState.OPEN or not row.due_minor:
-        return ""
-    failed = f"{formats.counted(row.failures, 'charge')} failed" if row.failures else ""
-    if row.gives_up_at is not None:
-        return f"{failed}: the card is refused for good, given up on {formats.instant(row.gives_up_at, zone)}"
-    if row.collect_at is not None:
-        return f"{failed + ', next' if failed else 'Next charge'} on {formats.instant(row.collect_at, zone)}"
-    return f"{failed}, none follows" if failed else "Mailed with a link"
+    return charges.following(row, zone) if row.state is InvoiceState.OPEN and row.due_minor else ""
 
 
-def _open(row: BilledRow | ChargeRow) -> None:
+def _open(row: BilledRow) -> None:
     opened.go_to_invoice(row.invoice_id)

@@ -14,7 +14,7 @@ from billing_core.subscriptions.models import SubscriptionState
 from billing_core.subscriptions.overview import history
 from billing_core.subscriptions.overview.history import Shown
 from pages.plan_sections.wording import due
-from pages.subscription_sections import billed, changing, ending, failed, timeline, usage, wording
+from pages.subscription_sections import billed, changing, ending, failed, pausing, timeline, usage, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -73,9 +73,9 @@ def _header(read: Reader, actor: Actor, shown: Shown) -> None:
 
 def _actions(shown: Shown) -> None:
     row = shown.row
-    steps: dict[str, Callable[[Shown], None]] = {"Other payment method": ending.other_method}
-    steps |= {} if row.paused_at else {"Pause": ending.pause}
-    steps |= {"Resume": ending.resume} if row.paused_at or row.cancel_at_period_end else {}
+    steps: dict[str, Callable[[Shown], None]] = {"Other payment method": pausing.other_method}
+    steps |= {} if row.paused_at else {"Pause": pausing.pause}
+    steps |= {"Resume": pausing.resume} if row.paused_at or row.cancel_at_period_end else {}
     steps["Cancel"] = ending.cancel
     chosen = st.menu_button("More", list(steps), key="subscription_more", icon=":material/more_horiz:")
     if chosen:

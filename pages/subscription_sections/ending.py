@@ -1,21 +1,22 @@
-"""Cancelling, pausing and resuming a subscription, and charging another card: in words before it is done."""
+"""Cancelling a subscription: what it comes to, before anything is done."""
 
 from typing import Final
 
 import streamlit as st
 
+from billing_core import runtime
 from billing_core.dates import day_in, utc_now
-from billing_core.subscriptions.changes import cancelling, pausing, paying
-from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unused
+from billing_core.errors import BillingError
+from billing_core.subscriptions.changes import cancelling
+from billing_core.subscriptions.changes.closing import Closing, Ending, OpenInvoices, Unused
 from billing_core.subscriptions.overview.history import Shown
 from billing_core.text import LONGEST_REASON
-from pages.subscription_sections import paying_by
-from pages.ui import collection_mode, context, formats
+from pages.ui import collection_mode, context, formats, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.reads import Reader
 from pages.ui.text import md
 
 _PERIOD_END, _NOW = "At the end of the period", "Now"
+_SHOWN: Final = "subscription_ending_shown"
 _UNUSED: Final = {
     Unused.CREDIT: "is credited: it pays what is due, and then later invoices",
     Unused.REFUND: "is paid back to the card",
@@ -24,64 +25,119 @@ _UNUSED: Final = {
 _OPEN: Final = {OpenInvoices.KEEP: "stay due, without another charge", OpenInvoices.VOID: "are cancelled"}
 
 
-@st.dialog("Cancel the subscription", icon=":material/cancel:")
+@st.dialog("Cancel the subscription", icon=":material/cancel:", width="medium")
 def cancel(shown: Shown) -> None:
     actor = signed_in()
     collection_mode.mark()
+    ending = _fields(shown)
+    # What stands on the screen while the button is pressed: the run that follows computes anew.
+    seen = st.session_state.get(_SHOWN)
+    public_id, mode = shown.row.public_id, collection_mode.mode()
+    try:
+        with runtime.sessions()() as session:
+            closing = cancelling.preview(session, actor, public_id, ending, mode=mode, now=utc_now())
+    except BillingError as error:
+        context.refused(error)
+        return
+    st.session_state[_SHOWN] = closing.token
+    if ending.at_period_end:
+        _at_period_end(shown, closing)
+    else:
+        _now(closing)
+    done = "The subscription ends with its period" if ending.at_period_end else "The subscription is canceled"
+    if st.button("Cancel it", type="primary", icon=":material/cancel:", key="do_cancel_subscription"):
+        with collection_mode.asking(done) as sessions:
+            gateway = collection_mode.gateway()
+            cancelling.cancel(sessions, actor, gateway, public_id, ending, token=seen, now=utc_now())
+    _invoices(closing)
+
+
+def _fields(shown: Shown) -> Ending:
     at_end = not shown.row.cancel_at_period_end and shown.row.next_at is not None
     choices = [_PERIOD_END, _NOW] if at_end else [_NOW]
     when = st.segmented_control("When", choices, default=choices[0], key="cancel_when", required=True)
     unused, unpaid = Unused.CREDIT, OpenInvoices.KEEP
     if when == _NOW:
-        unused = st.selectbox(
-            "What is paid and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="cancel_unused"
-        )
-        unpaid = st.selectbox(
-            "Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="cancel_unpaid"
-        )
-        st.warning("It ends today, and no card is charged for it any more. This cannot be undone.")
-    elif shown.row.next_at is not None:
-        day = formats.day(day_in(shown.zone, shown.row.next_at))
-        st.markdown(f"It goes on until **{md(day)}** and ends then. Until that day this can be taken back.")
+        with st.container(horizontal=True):
+            unused = st.selectbox(
+                "What is charged and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="cancel_unused"
+            )
+            unpaid = st.selectbox(
+                "Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="cancel_unpaid"
+            )
     reason = st.text_input("Reason", key="cancel_reason", max_chars=LONGEST_REASON, placeholder="Too expensive")
-    ending = Ending(when != _NOW, unused, unpaid, reason)
-    done = "The subscription is canceled" if when == _NOW else "The subscription ends with its period"
-    if st.button("Cancel it", type="primary", icon=":material/cancel:", key="do_cancel_subscription"):
-        with collection_mode.asking(done) as sessions:
-            gateway = collection_mode.gateway()
-            cancelling.cancel(sessions, actor, gateway, shown.row.public_id, ending, now=utc_now())
+    return Ending(when != _NOW, unused, unpaid, reason)
 
 
-@st.dialog("Pause the subscription", icon=":material/pause:")
-def pause(shown: Shown) -> None:
-    actor = signed_in()
-    st.markdown(
-        "Periods that begin from now on are not billed, until it is resumed. What was billed before stays due, and is "
-        "collected as ever."
+def _at_period_end(shown: Shown, closing: Closing) -> None:
+    until = "" if shown.row.next_at is None else formats.day(day_in(shown.zone, shown.row.next_at))
+    told = [f"It goes on until **{md(until)}** and ends then. Until that day this can be taken back."]
+    told.append("Nothing is given back, and what is due is collected as ever." if closing.invoices else "")
+    st.markdown(" ".join(filter(None, told)))
+
+
+def _now(closing: Closing) -> None:
+    day = md(formats.day(closing.last_day))
+    st.warning(
+        f"The last day of use is **{day}**, and no card is charged for it any more. This cannot be undone.",
+        icon=":material/warning:",
     )
-    if st.button("Pause it", type="primary", icon=":material/pause:", key="do_pause_subscription"):
-        with context.attempt("The subscription is paused") as session:
-            pausing.pause(session, actor, shown.row.public_id, now=utc_now())
+    st.markdown(" ".join(_given_back(closing)))
 
 
-@st.dialog("Go on with the subscription", icon=":material/play_arrow:")
-def resume(shown: Shown) -> None:
-    actor = signed_in()
-    day = md(formats.day(day_in(shown.zone, shown.row.next_at))) if shown.row.next_at else ""
-    told = "It is billed again from its next period on" if shown.row.paused_at else "It does not end with its period"
-    st.markdown(f"{told}{f', which begins on **{day}**' if day else ''}.")
-    if st.button("Go on with it", type="primary", icon=":material/play_arrow:", key="do_resume_subscription"):
-        with context.attempt("The subscription goes on") as session:
-            pausing.resume(session, actor, shown.row.public_id, now=utc_now())
+def _given_back(closing: Closing) -> list[str]:
+    """What was charged and is not used, and where it goes."""
+
+    def amount(minor: int) -> str:
+        return md(formats.money(minor, closing.currency))
+
+    told = []
+    if closing.credited_minor:
+        tax = f", {amount(closing.tax_minor)} of tax in it" if closing.tax_minor else ""
+        goes = [
+            f"{amount(minor)} {words}"
+            for minor, words in (
+                (closing.off_invoices_minor, "is taken off what is due"),
+                (closing.refunded_minor, "is paid back to the card"),
+                (closing.prepaid_minor, "goes back to prepaid credit"),
+                (closing.kept_minor, "becomes credit that pays later invoices"),
+            )
+            if minor
+        ]
+        told.append(f"**{amount(closing.credited_minor)}** was charged for days after it{tax}: {', '.join(goes)}.")
+        if closing.refunded_minor:
+            told.append("What the payment service refuses to pay back becomes credit.")
+    elif closing.ending.unused is not Unused.NOTHING:
+        told.append("Nothing was charged for days after it.")
+    else:
+        told.append("Nothing is given back.")
+    if closing.has_more:
+        told.append("What was used up to that day is billed once it is over.")
+    if closing.scheduled:
+        told.append(f"{formats.counted(len(closing.scheduled), 'scheduled change')} will not begin.")
+    return told
 
 
-@st.dialog("Another payment method", icon=":material/credit_card:")
-def other_method(shown: Shown) -> None:
-    actor = signed_in()
-    collection_mode.mark()
-    method = paying_by.choose(Reader(actor), shown.row.customer_id, key="other_method", with_link=False)
-    st.caption("What an earlier card did not pay is charged to it at once.")
-    if st.button("Use it", type="primary", icon=":material/check:", key="do_other_method") and method:
-        with collection_mode.asking("The payment method is in use from now on") as sessions:
-            gateway = collection_mode.gateway()
-            paying.replace(sessions, actor, gateway, shown.row.public_id, method, now=utc_now())
+def _invoices(closing: Closing) -> None:
+    """What becomes of each that is not paid."""
+    if not closing.invoices:
+        return
+
+    def column(label: str, name: str) -> tables.Column:
+        def cell(row: object) -> str:
+            return formats.amount(getattr(row, name), closing.currency)
+
+        return tables.computed(label, cell, right=True, width=90)
+
+    tables.show(
+        closing.invoices,
+        [
+            tables.computed("Open invoice", lambda row: row.number or "Draft", width="medium"),
+            column(f"Due, {closing.currency}", "due_minor"),
+            column("Not used", "credited_minor"),
+            column("Cancelled", "voided_minor"),
+            column("Left to pay", "left_minor"),
+        ],
+        key="subscription_ending_invoices",
+        alt="What becomes of invoices that are not paid",
+    )

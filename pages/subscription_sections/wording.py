@@ -83,8 +83,8 @@ def total(bill: Bill, currency: str) -> str:
 
 
 def card(brand: str | None, last4: str | None) -> str:
-    """What is charged: such as ``Visa 4242``; without a card the invoices are mailed with a link."""
-    return f"{formats.words(brand)} {last4}" if brand and last4 else "Mailed link"
+    """What is charged: such as ``Visa •••• 4242``; without a card the invoices are mailed with a link."""
+    return formats.card(brand, last4) if brand and last4 else "Mailed link"
 
 
 def _day(moment: datetime | None, zone: str) -> str:

@@ -77,6 +77,11 @@ def counted(value: int, noun: str) -> str:
     return f"{count(value)} {noun if value == 1 else noun + 's'}"
 
 
+def card(brand: str, last4: str) -> str:
+    """Such as ``Visa •••• 4242``."""
+    return f"{words(brand)} •••• {last4}"
+
+
 def decimal(value: Decimal | None) -> str:
     """A quantity or a price with the digits it has and no more."""
     if value is None:

@@ -12,6 +12,7 @@ from billing_core.plans.terms import AddOn
 from billing_core.settings import settings
 from billing_core.subscriptions import signing_up
 from billing_core.subscriptions.changes import listing
+from billing_core.subscriptions.changes.closing import OpenInvoices
 from billing_core.subscriptions.models import (
     ChangeState,
     Subscription,
@@ -20,6 +21,8 @@ from billing_core.subscriptions.models import (
     SubscriptionState,
 )
 from billing_core.subscriptions.service import Wanted
+from pages.ui import formats
+from pages.ui.text import md
 from tests.invoices.company import a_customer
 from tests.pages.pressing import press
 from tests.pages.roles import OTHER_ROLES
@@ -46,7 +49,7 @@ def page_of(page_as, sub: int, role: str = "admin", **query):
     return page_as(role).visit("subscriptions.py", subscription=str(sub), **query)
 
 
-def does(page, label: str, button: str, **fields: object):
+def does(page, label: str, button: str | None, **fields: object):
     """Choose from the menu, fill in the dialog, press its button: the whole page runs each time, with its dialog."""
     page.menu_button(key="subscription_more").click(label).run()
     for key, value in fields.items():
@@ -55,6 +58,8 @@ def does(page, label: str, button: str, **fields: object):
         )
         control.set_value(value)
         page.menu_button(key="subscription_more").click(label).run()
+    if button is None:
+        return page
     page.menu_button(key="subscription_more").click(label)
     return page.button(key=button).click().run()
 
@@ -145,16 +150,53 @@ def test_it_is_canceled_with_its_period_and_that_is_taken_back(page_as, sessions
 
 
 def test_it_is_canceled_at_once_with_the_unused_days_credited(page_as, sessions, sub):
-    page = does(page_of(page_as, sub), "Cancel", "do_cancel_subscription", cancel_when="Now")
+    page = does(page_of(page_as, sub), "Cancel", None, cancel_when="Now")
+    assert "This cannot be undone" in page.warning[0].value
+    shown = next(text.value for text in page.markdown if "was charged for days after it" in text.value)
+    page.menu_button(key="subscription_more").click("Cancel")
+    page.button(key="do_cancel_subscription").click().run()
 
     assert not page.exception
     with sessions() as session:
         assert state(session, sub).state is SubscriptionState.CANCELED
         charged = session.scalars(select(SubscriptionCharge)).one()
         assert 0 < charged.credited_minor < charged.net_minor
+        credited = md(formats.money(charged.credited_minor, "USD"))
+    assert shown == (
+        f"**{credited}** was charged for days after it: {credited} becomes credit that pays later invoices."
+    )
     page = page_of(page_as, sub)
     assert "Change" not in {button.label for button in page.main.button}
     assert "Ended on" in told(page)
+
+
+def test_what_cancelling_comes_to_has_to_be_looked_at_again_once_it_has_changed(page_as, sessions, sub):
+    page = does(page_of(page_as, sub), "Cancel", None, cancel_when="Now")
+    with sessions.begin() as session:
+        state(session, sub).cancel_reason = "Asked by phone"
+    page.menu_button(key="subscription_more").click("Cancel")
+    page.button(key="do_cancel_subscription").click().run()
+
+    assert not page.exception
+    assert "does not come to what was shown" in page.error[0].value
+    with sessions() as session:
+        assert state(session, sub).state is SubscriptionState.ACTIVE
+
+
+def test_what_becomes_of_open_invoices_is_shown_before(page_as, sessions, sub):
+    with sessions.begin() as session:
+        a_plan(session, "later", "20")
+        customer = session.get_one(Customer, state(session, sub).customer_id).public_id
+    gateway = SandboxGateway(sessions, settings())
+    unpaid = signing_up.subscribe(sessions, SYSTEM, gateway, Wanted(customer, "later"), method=None, now=utc_now())
+    with sessions() as session:
+        open_one = session.scalars(select(Subscription.id).where(Subscription.public_id == unpaid)).one()
+    page = does(page_of(page_as, open_one), "Cancel", None, cancel_when="Now", cancel_unpaid=OpenInvoices.VOID)
+    assert not page.exception
+    invoices = next(table.value for table in page.dataframe if "Left to pay" in table.value.columns)
+    assert invoices[["Due, USD", "Not used", "Cancelled", "Left to pay"]].values.tolist() == [
+        ["20.00", "0.00", "20.00", "0.00"]
+    ]
 
 
 def test_it_is_paused_and_resumed(page_as, sessions, sub):

@@ -70,7 +70,22 @@ def test_invoices_tell_the_charge_that_failed_and_the_next_one(page_as, declined
         "1 charge failed, next on Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM"
     ]
     assert [list(cell) for cell in charges["Outcome"]] == [["Declined"]]
-    assert charges[["Amount", "Card"]].values.tolist() == [["30.00", "Visa 0341"]]
+    assert charges[["Amount", "Card"]].values.tolist() == [["30.00", "Visa •••• 0341"]]
+
+
+@EVERY_ROLE
+def test_the_invoice_tells_of_its_charges_too(page_as, declined, sessions, role):
+    with sessions() as session:
+        invoice_id = session.scalars(select(Invoice.id)).one()
+    page = page_as(role).visit("invoice_editor.py", invoice=str(invoice_id))
+
+    assert not page.exception
+    charges = next(table.value for table in page.dataframe if "Outcome" in table.value.columns)
+    assert charges[["Amount", "Card", "Why not"]].values.tolist() == [
+        ["30.00", "Visa •••• 0341", "Your card was declined. (generic decline)"]
+    ]
+    told = [text.value for text in page.markdown]
+    assert "1 charge failed, next on Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM." in told
 
 
 @EVERY_ROLE

@@ -1,4 +1,4 @@
-"""One subscription: what is agreed, its periods, what was billed for them, charges, and changes."""
+"""One subscription: what is agreed, its periods, what was billed for them, and what was used."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.online_payments.models import AttemptState, ChargeAttempt, PaymentMethodOnFile
+from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.promotions.models import PromoCode, PromoRedemption
 from billing_core.subscriptions import queries
@@ -81,21 +81,6 @@ class BilledRow(NamedTuple):
     gives_up_at: datetime | None
     attempt_state: AttemptState | None
     failure: str | None
-
-
-class ChargeRow(NamedTuple):
-    """One attempt to charge a card on file. Minor units."""
-
-    id: int
-    started_at: datetime
-    invoice_id: int
-    invoice_number: str | None
-    amount_minor: int
-    currency: str
-    card_brand: str
-    card_last4: str
-    state: AttemptState
-    failure: str
 
 
 def one(session: Session, actor: Actor, subscription_id: int) -> Shown:
@@ -176,25 +161,6 @@ def billed_count(session: Session, actor: Actor, subscription_id: int) -> int:
     _require(session, actor, subscription_id)
     mine = SubscriptionInvoice.subscription_id == subscription_id
     return _counted(session, mine, SubscriptionInvoice.invoice_id.is_not(None))
-
-
-def charges(session: Session, actor: Actor, subscription_id: int, *, limit: int) -> list[ChargeRow]:
-    """The attempts to charge its invoices, the newest first."""
-    actor.require(Permission.PAYMENT_READ)
-    _require(session, actor, subscription_id)
-    statement: Select[*tuple[Any, ...]] = (
-        select(
-            *(ChargeAttempt.id, ChargeAttempt.started_at, Invoice.id, Invoice.number),
-            *(ChargeAttempt.amount_minor, ChargeAttempt.currency),
-            *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, ChargeAttempt.state, ChargeAttempt.failure),
-        )
-        .join_from(ChargeAttempt, Invoice, Invoice.id == ChargeAttempt.invoice_id)
-        .join(SubscriptionInvoice, SubscriptionInvoice.invoice_id == Invoice.id)
-        .join(PaymentMethodOnFile, PaymentMethodOnFile.id == ChargeAttempt.method_id)
-        .where(SubscriptionInvoice.subscription_id == subscription_id)
-        .order_by(ChargeAttempt.id.desc())
-    )
-    return [ChargeRow(*row) for row in session.execute(statement.limit(limit))]
 
 
 def used(session: Session, actor: Actor, subscription_id: int, days: Period) -> list[Charge]:

@@ -10,7 +10,7 @@ from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.invoices.models import InvoiceState
 from billing_core.subscriptions.models import InvoiceKind
-from billing_core.subscriptions.overview import forecast, history
+from billing_core.subscriptions.overview import charging, forecast, history
 from tests.subscriptions.signed_up import a_plan, a_subscription, at, renewed, state
 
 DAYS = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -20,7 +20,7 @@ READS = [
     history.period_count,
     partial(history.billed, limit=5),
     history.billed_count,
-    partial(history.charges, limit=5),
+    partial(charging.of_subscription, limit=5),
     partial(history.used, days=DAYS),
     partial(forecast.bills, count=1),
 ]
@@ -52,7 +52,7 @@ def test_invoices_stand_with_how_they_are_collected(sessions, renewed_once):
         assert (newest.kind, newest.state, newest.failures) == (InvoiceKind.PERIOD, InvoiceState.OPEN, 0)
         assert (newest.issued_on, newest.collect_at) == (date(2026, 2, 28), at(3, 1))
         assert history.billed_count(session, SYSTEM, renewed_once) == 2
-        assert history.charges(session, SYSTEM, renewed_once, limit=5) == []
+        assert charging.of_subscription(session, SYSTEM, renewed_once, limit=5) == []
 
 
 @pytest.mark.parametrize("read", READS)
