@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     keep_jobs_days: int = Field(
         30, ge=1, le=3_650, description="Finished background jobs and ended processes are kept for so many days"
     )
+    move_notice_days: int = Field(
+        30,
+        ge=0,
+        le=365,
+        description="Subscriptions go on with another version of their plan after so many days of notice, at least",
+    )
     archive_usage_after_months: int | None = Field(
         None,
         ge=1,

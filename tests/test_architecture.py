@@ -81,7 +81,7 @@ ORDER = {
         ["invoicing"],
         ["beginning", "collecting"],
         ["changes"],
-        ["service", "renewals"],
+        ["service", "renewals", "moving"],
         ["signing_up"],
         ["upkeep"],
         ["clock", "reporting", "further", "overview"],

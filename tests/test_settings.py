@@ -45,6 +45,7 @@ WRONG = {
     "session_idle_minutes": ["ten", "4", "1.5", "9" * 9, "9" * 5_000],
     "archive_usage_after_months": ["ten", "0", "-1", "1201", "1.5"],
     "archive_usage_dir": [__file__],
+    "move_notice_days": ["a month", "-1", "366", "1.5"],
     "keep_jobs_days": ["a month", "0", "-1", "3651"],
     "session_max_hours": ["ten", "0", "-1", "9" * 9],
     "stripe_secret_key": [f"pk_test_{HIDDEN}", f"sk_test_{HIDDEN}"],

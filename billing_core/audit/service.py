@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Select, String, Table, func, insert, literal, select
+from sqlalchemy import cast as cast_in_sql
 from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
@@ -72,6 +73,34 @@ def record_many(session: Session, actor: Actor, action: str, traces: Sequence[Tr
     ]
     if rows:
         session.connection().execute(_INSERT, rows)
+
+
+def record_each(
+    session: Session,
+    actor: Actor,
+    action: str,
+    kind: str,
+    subjects: Select[int, str],
+    *,
+    after: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Append the same entry for every subject of a kind: ``subjects`` are ids and labels, in the database."""
+    found = subjects.subquery("subjects")
+    identity, label = found.c
+    facts: dict[str, Any] = {
+        "at": now,
+        "actor_id": actor.user_id,
+        "actor_name": actor.name,
+        "action": action,
+        "subject_kind": kind,
+        "after": _plain(after),
+    }
+    columns = AuditEntry.__table__.c
+    values = [literal(value, columns[name].type) for name, value in facts.items()]
+    entries = select(*values, cast_in_sql(identity, String), func.substr(label, 1, 200))
+    names = [*facts, "subject_id", "subject_label"]
+    session.execute(insert(AuditEntry).from_select(names, entries.order_by(identity)))
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

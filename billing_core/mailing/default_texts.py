@@ -282,4 +282,39 @@ Kind regards
 {{ business_name }}
 """),
     ),
+    MailKind.PLAN_MOVE: Wording(
+        subject=gettext_noop("{{ plan }}: new terms from {{ starts_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+From {{ starts_on }}, with the billing period that begins then, your subscription to {{ plan }} goes on by new terms.
+
+Price of a billing period so far: {{ old_price }}
+Price of a billing period from then on: {{ new_price }}
+
+These are full prices before tax: a discount that you have is still taken off.
+{% if has_usage %}
+From that day on, usage is charged by the new terms, too.
+{% endif %}
+
+There is nothing that you have to do. If you do not wish to go on by these terms, simply reply to this e-mail before \
+that day.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.PLAN_MOVE_WITHDRAWN: Wording(
+        subject=gettext_noop("{{ plan }}: no new terms from {{ starts_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+We had announced new terms for your subscription to {{ plan }} from {{ starts_on }}. They do not come.
+
+Your subscription goes on as before, and a billing period still costs {{ old_price }}, before tax and discounts.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
 }

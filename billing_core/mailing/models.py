@@ -24,6 +24,8 @@ class MailKind(enum.StrEnum):
     CHARGE_FAILED = "charge_failed"
     CARD_EXPIRING = "card_expiring"
     SUBSCRIPTION_ENDED = "subscription_ended"
+    PLAN_MOVE = "plan_move"
+    PLAN_MOVE_WITHDRAWN = "plan_move_withdrawn"
 
 
 class MailText(Base):

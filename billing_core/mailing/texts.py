@@ -36,6 +36,12 @@ _OF_INVOICES: Final = _ALWAYS | {
     "link": "the address of the customer's page of the invoice",
     "pay_link": "the address where it can be paid online; empty where it cannot",
 }
+_OF_MOVES: Final = _ALWAYS | {
+    "plan": "the plan's name",
+    "starts_on": "the first day of the new terms",
+    "old_price": "what a whole billing period costs before, at full prices and without tax",
+    "new_price": "what it costs by the new terms",
+}
 # The variables of each kind of mail; the page shows the descriptions.
 VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
     MailKind.INVOICE: _OF_INVOICES,
@@ -93,6 +99,8 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
     },
     MailKind.SUBSCRIPTION_ENDED: _ALWAYS
     | {"plan": "the plan's name", "ended_on": "the day on which the subscription ended"},
+    MailKind.PLAN_MOVE: _OF_MOVES | {"has_usage": "yes where usage has a price by the new terms (for if)"},
+    MailKind.PLAN_MOVE_WITHDRAWN: _OF_MOVES,
 }
 _ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True

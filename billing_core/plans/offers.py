@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
-from sqlalchemy import and_, case, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid, NotFound
@@ -88,7 +88,6 @@ def offer(session: Session, version_id: int, currency: str) -> Offer:
     """What the version costs in the currency; NotFound, Invalid where it cannot be had in it."""
     own = PlanVersion.currency == currency
     in_other = and_(PlanAmount.plan_version_id == PlanVersion.id, PlanAmount.currency == currency)
-    has_prices = select(PlanPrice.id).where(PlanPrice.plan_version_id == PlanVersion.id).exists()
     statement = (
         select(
             PlanVersion,
@@ -97,7 +96,7 @@ def offer(session: Session, version_id: int, currency: str) -> Offer:
             or_(own, PlanAmount.currency.is_not(None)),
             case((own, PlanVersion.price_minor), else_=PlanAmount.price_minor),
             case((own, PlanVersion.seat_price_minor), else_=PlanAmount.seat_price_minor),
-            or_(PlanVersion.price_per_call > 0, has_prices),
+            has_usage_price(PlanVersion),
         )
         .join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
         .outerjoin(PlanAmount, in_other)
@@ -130,6 +129,12 @@ def offer(session: Session, version_id: int, currency: str) -> Offer:
         add_ons=_add_ons(session, version_id, currency),
         phases=parts.phases(session, version_id),
     )
+
+
+def has_usage_price(version: type[PlanVersion]) -> ColumnElement[bool]:
+    """In SQL: calls or other meters have a price by the version, which may be an alias."""
+    has_prices = select(PlanPrice.id).where(PlanPrice.plan_version_id == version.id).exists()
+    return or_(version.price_per_call > 0, has_prices)
 
 
 def _add_ons(session: Session, version_id: int, currency: str) -> tuple[OfferedAddOn, ...]:

@@ -6,7 +6,7 @@ begins.
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from billing_core.dates import add_months, in_utc
@@ -28,6 +28,11 @@ class Cycle:
     interval: PlanInterval
     count: int = 1
 
+    @classmethod
+    def of_days(cls, anchor_day: date, interval: PlanInterval, count: int) -> Self:
+        """Where days alone are asked for, which are the same in every zone."""
+        return cls(anchor_day, time.min, "UTC", interval, count)
+
     def day(self, number: int) -> date:
         """The local day of a boundary: the anchor's is 0."""
         steps = number * self.count
@@ -38,6 +43,14 @@ class Cycle:
     def boundary(self, number: int) -> datetime:
         """The instant (UTC) of a boundary, at which one period ends and the next begins."""
         return instant(self.day(number), self.anchor_time, self.zone)
+
+    def first_from(self, day: date) -> int:
+        """The number of the first boundary that lies on this local day or later, from 0 on."""
+        longest = _DAYS.get(self.interval) or _MONTHS[self.interval] * 31
+        number = max((day - self.anchor_day).days // (longest * self.count), 0)
+        while self.day(number) < day:
+            number += 1
+        return number
 
     def last_day(self, number: int) -> date:
         """The last whole day of the period that begins at a boundary."""

@@ -20,6 +20,7 @@ from billing_core.online_payments.gateway import Gateway
 from billing_core.subscriptions import collecting, queries, renewals, signing_up
 from billing_core.subscriptions.changes import changing, giving_back
 from billing_core.subscriptions.collecting import Collected
+from billing_core.subscriptions.moving import letters
 from billing_core.subscriptions.renewals import Done
 from billing_core.subscriptions.upkeep import cards, reminding
 
@@ -70,7 +71,7 @@ def look_after(sessions: Sessions, actor: Actor, *, now: datetime, ending: Calla
 
 
 def remind(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[[], bool] = never) -> int:
-    """Tell customers of trials that end and cards that expire; how many were told."""
+    """Tell customers of trials that end, cards that expire, and moves to other terms; how many were told."""
     told = 0
     with sessions() as session:
         today = businesses.today(session, now=now)
@@ -84,6 +85,18 @@ def remind(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[
         if not ending():
             with sessions.begin() as session:
                 told += reminding.remind_of_card(session, actor, method_id, today=today, now=now)
+    return told + _tell_of_moves(sessions, actor, now=now, ending=ending)
+
+
+def _tell_of_moves(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[[], bool]) -> int:
+    """All of them, as many at once as one transaction should hold."""
+    told = 0
+    while not ending():
+        with sessions.begin() as session:
+            some = letters.tell(session, actor, limit=_AT_ONCE, now=now)
+        if not some:
+            break
+        told += some
     return told
 
 

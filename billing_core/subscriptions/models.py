@@ -15,7 +15,7 @@ from billing_core.database import Base
 from billing_core.database.types import BigId, Percent
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments.models import ChargeAttempt, PaymentMethodOnFile
-from billing_core.plans.models import PlanVersion
+from billing_core.plans.models import Plan, PlanVersion
 from billing_core.promotions.models import PromoRedemption
 
 
@@ -59,6 +59,8 @@ _TO_REMIND = text("trial_ends_at IS NOT NULL AND trial_reminded_at IS NULL")
 _ASKED = text("card_asked_at IS NOT NULL")
 _TO_COLLECT = text("collect_at IS NOT NULL")
 _CHARGING = text("state = 'charging'")
+_MOVING = text("move_id IS NOT NULL AND state = 'scheduled'")
+_TO_MAIL = text("mail IN ('due', 'recall_due')")
 
 
 class Subscription(Base):
@@ -244,13 +246,25 @@ class SubscriptionChange(Base):
     """Other terms that were asked for: ``wanted`` has the plan's code and version, seats and add-ons that differ.
     ``period_number``: the period that it begins with, or inside of which it was applied. ``token`` names what was
     proposed, ``proposed``, which is done as it was shown.
+
+    One of a move of many waits for a period that begins on the local day ``not_before`` or later. Another one that is
+    scheduled begins with the next period.
     """
 
     __tablename__ = "subscription_changes"
     __table_args__ = (
+        CheckConstraint("(move_id IS NULL) = (not_before IS NULL)", name="moves_wait_for_a_day"),
         Index("ix_subscription_changes_subscription_id", "subscription_id", "id"),
         Index("ix_subscription_changes_state", "state", "id", sqlite_where=_CHARGING, postgresql_where=_CHARGING),
         Index("uq_subscription_changes_token", "subscription_id", "token", unique=True),
+        Index("uq_subscription_changes_move_id", "move_id", "subscription_id", unique=True),
+        Index(
+            "uq_subscription_changes_moving",
+            "subscription_id",
+            unique=True,
+            sqlite_where=_MOVING,
+            postgresql_where=_MOVING,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -266,3 +280,69 @@ class SubscriptionChange(Base):
     asked_by: Mapped[str] = mapped_column(String(200))
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(String(500), default="")
+    move_id: Mapped[int | None] = mapped_column(ForeignKey("plan_moves.id"))
+    not_before: Mapped[date | None]
+
+
+class PlanMove(Base):
+    """Subscriptions on older versions of a plan that were asked to go on with another one: each with the first period
+    that begins on the local day ``first_day`` or later. ``token`` names what was rehearsed. ``told``: their customers
+    are told of it by mail.
+    """
+
+    __tablename__ = "plan_moves"
+    __table_args__ = (
+        Index("ix_plan_moves_plan_id", "plan_id", "id"),
+        Index("uq_plan_moves_token", "token", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey(Plan.id, ondelete="RESTRICT"))
+    version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"))
+    first_day: Mapped[date]
+    told: Mapped[bool]
+    token: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
+    asked_by_id: Mapped[int | None]
+    asked_by: Mapped[str] = mapped_column(String(200))
+    withdrawn_at: Mapped[datetime | None]
+
+
+class MoveMail(enum.StrEnum):
+    """NONE: there is nothing to tell. DUE: the customer is to be told of the move, then TOLD. RECALL_DUE: they were,
+    and are to be told that it does not come, then RECALLED.
+    """
+
+    NONE = "none"
+    DUE = "due"
+    TOLD = "told"
+    RECALL_DUE = "recall_due"
+    RECALLED = "recalled"
+
+    def withdrawn(self, *, recalls: bool) -> "MoveMail":
+        """Once the move does not come; ``recalls``: who was told is told that."""
+        if self is MoveMail.DUE:
+            return MoveMail.NONE
+        return MoveMail.RECALL_DUE if self is MoveMail.TOLD and recalls else self
+
+
+class MovedSubscription(Base):
+    """What a move comes to for one subscription, as it was rehearsed: it begins with the period ``period_number``, for
+    which the plan, seats and add-ons cost ``before_minor`` by the version that it leaves, and ``after_minor`` by the
+    other one: at full prices, without tax and usage. What became of it its change says.
+    """
+
+    __tablename__ = "moved_subscriptions"
+    __table_args__ = (
+        CheckConstraint("before_minor >= 0 AND after_minor >= 0", name="not_negative"),
+        Index("ix_moved_subscriptions_subscription_id", "subscription_id"),
+        Index("ix_moved_subscriptions_mail", "move_id", sqlite_where=_TO_MAIL, postgresql_where=_TO_MAIL),
+    )
+
+    move_id: Mapped[int] = mapped_column(ForeignKey(PlanMove.id, ondelete="RESTRICT"), primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="RESTRICT"), primary_key=True)
+    from_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"))
+    period_number: Mapped[int]
+    before_minor: Mapped[int] = mapped_column(BigInteger)
+    after_minor: Mapped[int] = mapped_column(BigInteger)
+    mail: Mapped[MoveMail]

@@ -118,7 +118,7 @@ def _charging(subscription_id: InstrumentedAttribute[int] | int) -> Select[int]:
 
 
 def scheduled(subscription_id: int) -> Select[SubscriptionChange]:
-    """The changes that begin with the next period, in the order in which they were asked for."""
+    """The changes that begin with a later period, in the order in which they were asked for."""
     waiting = select(SubscriptionChange).where(
         SubscriptionChange.subscription_id == subscription_id, SubscriptionChange.state == ChangeState.SCHEDULED
     )

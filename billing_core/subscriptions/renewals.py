@@ -99,11 +99,13 @@ def _end_trial(session: Session, actor: Actor, subscription: Subscription, due_a
     metered.close_trial(session, actor, subscription, subscription.anchor_day - timedelta(days=1), now=now)
     if subscription.cancel_at_period_end or (not has_method and offer.trial_end is TrialEnd.CANCEL):
         metered.take_off(session, actor, subscription, subscription.anchor_day, now=now)
+        agreeing.withdraw_all(session, actor, subscription, now=now)
         lifecycle.move(session, actor, subscription, CANCELED, now=due_at)
         return _done(subscription, Step.CANCELED, due_at, None)
     if not has_method and offer.trial_end is TrialEnd.PAUSE:
         subscription.paused_at = due_at
     lifecycle.move(session, actor, subscription, ACTIVE, now=now)
+    agreeing.begin_scheduled(session, actor, subscription, now=now)
     made = beginning.first_period(session, actor, subscription, now=now)
     invoicing.issue(session, actor, made, now=now)
     step = Step.TRIAL_ENDED if subscription.paused_at is None else Step.PAUSED
@@ -118,6 +120,7 @@ def _renew(session: Session, actor: Actor, subscription: Subscription, due_at: d
     if subscription.cancel_at_period_end or is_over:
         made = beginning.final(session, actor, subscription, ended, now=now)
         invoicing.issue(session, actor, made, now=now)
+        agreeing.withdraw_all(session, actor, subscription, now=now)
         lifecycle.move(session, actor, subscription, CANCELED, now=due_at)
         return _done(subscription, Step.CANCELED, due_at, made.invoice_id)
     agreeing.begin_scheduled(session, actor, subscription, now=now)

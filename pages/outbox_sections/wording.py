@@ -28,6 +28,8 @@ TOPICS = {
     MailKind.CHARGE_FAILED.value: "Charge to a card failed",
     MailKind.CARD_EXPIRING.value: "Card expires",
     MailKind.SUBSCRIPTION_ENDED.value: "Subscription ended",
+    MailKind.PLAN_MOVE.value: "New terms of a plan",
+    MailKind.PLAN_MOVE_WITHDRAWN.value: "New terms withdrawn",
     DEACTIVATE: "Payment link to deactivate",
     FETCH_DETAILS: "Fee of a payment",
     EVENT: "Event of the sandbox",

@@ -8,7 +8,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, fir
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing, queries, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
-from pages.plan_sections import agreed, comparison, costs, prices, terms, wording
+from pages.plan_sections import agreed, comparison, costs, moves, prices, terms, wording
 from pages.plan_sections.versions import choose
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
@@ -20,6 +20,7 @@ from pages.ui.text import md
 PAGE_KEY = "plan_customers_page"
 _ASKED = "plan_customer_to_take_off"
 TERMS, COSTS, COMPARISON = "Versions and organizations", "What it costs", "What a month would have cost"
+MOVES = "Moves"
 
 
 def draw(read: Reader, actor: Actor, code: str) -> None:
@@ -38,6 +39,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
         f"{md(latest.code)} · {formats.counted(sum(row.customers for row in versions), 'organization')} on it today"
     )
     names = [TERMS, COSTS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
+    names += [MOVES] if actor.may(Permission.SUBSCRIPTION_READ) else []
     tabs = dict(zip(names, st.tabs(names, key="plan_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -51,6 +53,8 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
                 _subscribers(read, actor, latest)
             elif name == COSTS:
                 costs.draw(read, versions)
+            elif name == MOVES:
+                moves.draw(read, actor, versions)
             else:
                 comparison.draw(read, versions)
 

@@ -77,7 +77,7 @@ def draw(read: Reader, actor: Actor, shown: Shown) -> None:
     zone = read.company.time_zone
     columns = [
         tables.badge("State", lambda row: _STATES[row.state][0], dict(_STATES.values())),
-        tables.computed("What", lambda row: words(row.wanted), width="medium"),
+        tables.computed("What", _words, width="medium"),
         tables.computed("Charged", lambda row: _amount(row, "total_minor"), right=True, width=100),
         tables.computed("Credited", lambda row: _amount(row, "credited_minor"), right=True, width=100),
         tables.currency_of(),
@@ -94,9 +94,16 @@ def draw(read: Reader, actor: Actor, shown: Shown) -> None:
         _withdraw(asked)
 
 
+def _words(row: ChangeRow) -> str:
+    """With the day of a move."""
+    told = words(row.wanted)
+    return told if row.not_before is None else f"{told}, with the first period from {formats.day(row.not_before)} on"
+
+
 def words(wanted: Mapping[str, Any]) -> str:
-    """What was asked for: ``plan team, 5 seats, add-ons: 2 × sms``."""
-    parts = [f"plan {wanted['plan']}"] if "plan" in wanted else []
+    """What was asked for: ``plan team, 5 seats, add-ons: 2 × sms``, or ``version 3 of plan team``."""
+    plan = f"version {wanted['version']} of plan" if "version" in wanted else "plan"
+    parts = [f"{plan} {wanted['plan']}"] if "plan" in wanted else []
     parts += [formats.counted(wanted["seats"], "seat")] if "seats" in wanted else []
     if "add_ons" in wanted:
         counted = [f"{formats.count(many)} × {code}" for code, many in sorted(wanted["add_ons"].items())]
@@ -200,7 +207,9 @@ def _ask(row: ChangeRow) -> None:
 @st.dialog("Withdraw the change", icon=":material/undo:")
 def _withdraw(row: ChangeRow) -> None:
     actor = signed_in()
-    st.markdown(f"It does not begin: {md(words(row.wanted))}. The next period is billed as the present one.")
+    st.markdown(f"It does not begin: {md(_words(row))}. The next period is billed as the present one.")
+    if row.not_before is not None:
+        st.caption("A customer who was told of it by mail is told that it does not come.")
     if st.button("Withdraw it", type="primary", icon=":material/undo:", key="do_withdraw_change"):
         with context.attempt("The change is withdrawn") as session:
             changing.withdraw(session, actor, row.subscription_id, row.id, now=utc_now())

@@ -58,7 +58,7 @@ def renew(chunk: range, ending: Callable[[], bool] = lambda: False) -> int:
 
 
 def remind(ending: Callable[[], bool] = lambda: False) -> None:
-    """Tell customers of trials that end and cards that expire."""
+    """Tell customers of trials that end, cards that expire, and moves to other terms."""
     if told := clock.remind(runtime.sessions(), SYSTEM, now=utc_now(), ending=ending):
         log.info("subscribers_reminded", mails=told)
         nudges.tell(*_FOLLOWING)

@@ -11,6 +11,7 @@ from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.lifecycle import TRIALING
 from billing_core.subscriptions.models import (
     ChangeState,
+    MovedSubscription,
     Subscription,
     SubscriptionChange,
     SubscriptionPeriod,
@@ -31,8 +32,10 @@ def begin(
     """Agree on what was asked for from a day on; the change is done. Returns the terms."""
     before = queries.terms(session, subscription)
     after = asking.merged(session, before, [change.wanted])
-    is_other_plan = after.offer.version_id != before.offer.version_id
-    if is_other_plan and before.offer.has_usage and not after.offer.has_usage:
+    is_other_version = after.offer.version_id != before.offer.version_id
+    if after.offer.code != before.offer.code:
+        _drop_moves(session, actor, subscription, now=now)
+    if is_other_version and before.offer.has_usage and not after.offer.has_usage:
         metered.take_off(session, actor, subscription, first_day, now=now)
     subscription.plan_version_id, subscription.seats = after.offer.version_id, after.seats
     subscription.add_ons = dict(after.add_ons)
@@ -46,7 +49,7 @@ def begin(
         )
     )
     session.flush()
-    if is_other_plan:
+    if is_other_version:
         in_trial = subscription.state is TRIALING
         metered.put_on(session, actor, subscription, first_day, in_trial=in_trial, now=now)
     change.state, change.ended_at, change.effective_at = ChangeState.APPLIED, now, change.effective_at or now
@@ -58,16 +61,24 @@ def begin(
 
 
 def begin_scheduled(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
-    """What is to begin with the period after the present one, which is over; one of another length moves the anchor."""
+    """What is to begin with the period after the present one, or after the trial, which is over; one of another length
+    moves the anchor.
+    """
     ended = queries.period(session, subscription)
-    for change in asking.scheduled(session, subscription.id):
-        assert ended is not None  # noqa: S101  # nothing is scheduled in a trial
+    number, first_day, starts_at = 0, subscription.anchor_day, subscription.trial_ends_at
+    if ended is not None:
+        number, first_day, starts_at = ended.number + 1, ended.last_day + timedelta(days=1), ended.ends_at
+    waiting = asking.scheduled(session, subscription.id, locked=True)
+    for change in asking.beginning_on(first_day, waiting):
         before = queries.terms(session, subscription)
-        change.period_number, change.effective_at = ended.number + 1, ended.ends_at
-        first_day = ended.last_day + timedelta(days=1)
+        if change.move_id is not None and change.wanted["plan"] != before.offer.code:
+            # It was changed to another plan in the same moment in which it was to be moved.
+            withdraw(session, actor, subscription, change, now=now)
+            continue
+        change.period_number, change.effective_at = number, starts_at
         after = begin(session, actor, subscription, change, first_day, now=now)
         if not asking.same_interval(before, after):
-            subscription.anchor_day, subscription.anchor_number = first_day, ended.number + 1
+            subscription.anchor_day, subscription.anchor_number = first_day, number
 
 
 def begin_period(
@@ -99,10 +110,36 @@ def begin_period(
     session.flush()
 
 
+def withdraw_all(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
+    """Nothing that is scheduled will begin, since the subscription ends."""
+    for change in asking.scheduled(session, subscription.id, locked=True):
+        withdraw(session, actor, subscription, change, now=now)
+
+
 def withdraw(
-    session: Session, actor: Actor, subscription: Subscription, change: SubscriptionChange, *, now: datetime
+    session: Session,
+    actor: Actor,
+    subscription: Subscription,
+    change: SubscriptionChange,
+    *,
+    recalls: bool = False,
+    now: datetime,
 ) -> None:
-    """A scheduled change of a locked subscription will not begin."""
+    """A scheduled change of a locked subscription will not begin. ``recalls``: a customer who was told of it by mail is
+    told that, too.
+    """
     change.state, change.ended_at = ChangeState.WITHDRAWN, now
+    if change.move_id is not None:
+        moved = session.get_one(
+            MovedSubscription, (change.move_id, subscription.id), populate_existing=True, with_for_update=True
+        )
+        moved.mail = moved.mail.withdrawn(recalls=recalls)
     facts = {"change": change.id, "wanted": dict(change.wanted)}
     lifecycle.record(session, actor, subscription, "withdraw_change", facts, {"state": "withdrawn"}, now=now)
+
+
+def _drop_moves(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
+    """Whoever has gone to another plan is not moved to another version of the one before."""
+    for change in asking.scheduled(session, subscription.id, locked=True):
+        if change.move_id is not None:
+            withdraw(session, actor, subscription, change, now=now)

@@ -21,7 +21,6 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Gateway
 from billing_core.subscriptions import calendar, lifecycle, metered, queries
 from billing_core.subscriptions.changes import agreeing, closing, giving_back, unused
-from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.changes.closing import Closing, Ending
 from billing_core.subscriptions.lifecycle import CANCELED
 from billing_core.subscriptions.models import Subscription, SubscriptionCharge, SubscriptionInvoice
@@ -126,8 +125,7 @@ def _at_once(
 ) -> dict[int, giving_back.Refund]:
     day, day_after = agreed.last_day, agreed.last_day + timedelta(days=1)
     _stop_retries(session, subscription)
-    for change in asking.scheduled(session, subscription.id):
-        agreeing.withdraw(session, actor, subscription, change, now=now)
+    agreeing.withdraw_all(session, actor, subscription, now=now)
     asked = giving_back.ask(session, actor, agreed.refunds, now=now)
     unused.give(session, actor, subscription, agreed.as_credit, today=day, now=now)
     reason = agreed.ending.reason.strip()

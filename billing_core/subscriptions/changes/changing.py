@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
+from billing_core.dates import LATEST_DAY
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission, idempotent
 from billing_core.identity.idempotent import Claim
@@ -96,10 +97,11 @@ def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, 
         raise Conflict(f"The change is {made.state.value}, it cannot be withdrawn any more")
     planned = [one for one in asking.scheduled(session, subscription.id) if one.id != change_id]
     try:
-        asking.merged(session, queries.terms(session, subscription), [one.wanted for one in planned])
+        begins = asking.beginning_on(LATEST_DAY, planned)
+        asking.merged(session, queries.terms(session, subscription), [one.wanted for one in begins])
     except Invalid as refusal:
         raise Conflict(f"Another scheduled change needs it: {refusal}") from None
-    agreeing.withdraw(session, actor, subscription, made, now=now)
+    agreeing.withdraw(session, actor, subscription, made, recalls=True, now=now)
 
 
 def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:

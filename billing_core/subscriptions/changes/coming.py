@@ -70,10 +70,11 @@ def of_items(session: Session, subscription: Subscription, items: Sequence[Item]
     return Sums(lines, sums.subtotal_minor, sums.tax_minor, sums.total_minor)
 
 
-def after_trial(session: Session, subscription: Subscription, terms: Terms) -> NextInvoice | None:
-    """That of the first paid period; None where there will be none."""
+def after_trial(session: Session, subscription: Subscription, in_trial: Terms, terms: Terms) -> NextInvoice | None:
+    """That of the first paid period, which begins with these terms; None where there will be none."""
     offer = terms.offer
-    by_itself = offer.trial_end is TrialEnd.INVOICE or queries.payment_method(session, subscription) is not None
+    goes_on = in_trial.offer.trial_end is TrialEnd.INVOICE
+    by_itself = goes_on or queries.payment_method(session, subscription) is not None
     if subscription.cancel_at_period_end or subscription.paused_at is not None or not by_itself:
         return None
     anchor = Cycle(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -15,8 +15,9 @@ from billing_core.subscriptions.models import ChangeState, SubscriptionChange
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """``wanted``: the plan's code, seats and add-ons that were asked for. ``amounts`` are what it came to, in minor
-    units, by their names as in ``keeping``; of a scheduled one all are 0.
+    """``wanted``: the plan's code, seats and add-ons that were asked for, or its version where many are moved to that.
+    ``amounts`` are what it came to, in minor units, by their names as in ``keeping``; of a scheduled one all are 0.
+    ``not_before``: it begins with the first period that does on this local day or later; None: with the next one.
     """
 
     id: int
@@ -30,6 +31,7 @@ class ChangeRow:
     effective_at: datetime | None
     ended_at: datetime | None
     outcome: str
+    not_before: date | None
 
 
 def page(
@@ -64,4 +66,5 @@ def _row(change: SubscriptionChange, public_id: str, currency: str) -> ChangeRow
         change.effective_at,
         change.ended_at,
         change.outcome,
+        change.not_before,
     )

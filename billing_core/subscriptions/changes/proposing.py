@@ -109,7 +109,11 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
     facts = asking.facts(session, actor, wanted, before)
     after = asking.merged(session, before, [facts])
     waiting = asking.scheduled(session, subscription.id)
-    planned = asking.merged(session, before, [one.wanted for one in waiting])
+    if asking.is_to_other_plan(facts):
+        waiting = [one for one in waiting if one.move_id is None]
+    asking.refuse_against_moves(session, after, waiting)
+    coming_next = asking.beginning_on(_next_day(session, subscription), waiting)
+    planned = asking.merged(session, before, [one.wanted for one in coming_next])
     number = subscription.period_number or 0
     is_trial = subscription.state is TRIALING
     when = When.NOW if is_trial else wanted.when or asking.by_money(before, after, number)
@@ -128,7 +132,7 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
         scheduled=tuple(one.id for one in waiting),
         asked_before=asking.newest(session, subscription.id),
     )
-    later = [*(one.wanted for one in waiting), *([facts] if when is When.PERIOD_END else [])]
+    later = [*(one.wanted for one in coming_next), *([facts] if when is When.PERIOD_END else [])]
     if is_trial:
         made = replace(bare, day=local(now, subscription.zone)[0])
     elif when is When.PERIOD_END:
@@ -137,6 +141,12 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
         made = _now(session, subscription, bare, before, now)
     in_future = asking.merged(session, after if when is When.NOW else before, later)
     return replace(made, next_invoice=_next(session, subscription, made, before, in_future))
+
+
+def _next_day(session: Session, subscription: Subscription) -> date:
+    """The first day of the period that comes next."""
+    begun = queries.period(session, subscription)
+    return subscription.anchor_day if begun is None else begun.last_day + _ONE_DAY
 
 
 def refuse_unready(session: Session, subscription: Subscription, now: datetime) -> None:
@@ -261,7 +271,7 @@ def _next(
     session: Session, subscription: Subscription, made: Proposal, before: Terms, in_future: Terms
 ) -> NextInvoice | None:
     if made.is_trial:
-        return coming.after_trial(session, subscription, in_future)
+        return coming.after_trial(session, subscription, made.after, in_future)
     begun = queries.period(session, subscription)
     assert begun is not None  # noqa: S101  # only a trial comes before the first
     if made.begun is not None and made.day is not None:

@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -61,9 +62,40 @@ def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]])
     return present
 
 
-def scheduled(session: Session, subscription_id: int) -> list[SubscriptionChange]:
-    """What begins with the next period, in the order in which it was asked for."""
-    return list(session.scalars(queries.scheduled(subscription_id)))
+def scheduled(session: Session, subscription_id: int, *, locked: bool = False) -> list[SubscriptionChange]:
+    """What is to begin with a later period, in the order in which it was asked for."""
+    waiting = queries.scheduled(subscription_id)
+    if locked:
+        # Those of a move are withdrawn together, without the locks of their subscriptions.
+        waiting = waiting.with_for_update().execution_options(populate_existing=True)
+    return list(session.scalars(waiting))
+
+
+def beginning_on(first_day: date, waiting: Iterable[SubscriptionChange]) -> list[SubscriptionChange]:
+    """Those that begin with the period of this first day, if it is the next one or a later one. Whoever goes to another
+    plan is not moved to another version of the one before.
+    """
+    due = [one for one in waiting if one.not_before is None or one.not_before <= first_day]
+    if any(one.move_id is None and is_to_other_plan(one.wanted) for one in due):
+        return [one for one in due if one.move_id is None]
+    return due
+
+
+def is_to_other_plan(asked: Mapping[str, Any]) -> bool:
+    """Of what a customer is asked for; a move stays on its plan."""
+    return "version_id" in asked
+
+
+def refuse_against_moves(session: Session, after: Terms, waiting: Iterable[SubscriptionChange]) -> None:
+    """Invalid where the version to which the subscription moves later does not go with these terms."""
+    for one in waiting:
+        if one.move_id is None:
+            continue
+        try:
+            merged(session, after, [one.wanted])
+        except Invalid as refusal:
+            told = f"The subscription moves to version {one.wanted['version']} of its plan, which does not go with it"
+            raise Invalid(f"{told}: {refusal}. Withdraw that first", fields=refusal.fields) from None
 
 
 def newest(session: Session, subscription_id: int) -> int | None:

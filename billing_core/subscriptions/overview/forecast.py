@@ -21,7 +21,7 @@ from billing_core.subscriptions import beginning, invoicing, pricing, queries
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.lifecycle import CANCELED
-from billing_core.subscriptions.models import Subscription, SubscriptionPeriod
+from billing_core.subscriptions.models import Subscription, SubscriptionChange, SubscriptionPeriod
 from billing_core.subscriptions.pricing import Item, Terms
 
 
@@ -62,7 +62,7 @@ class _Ended:
 @dataclass(slots=True)
 class _Course:
     """Where the computation has come to. The next period begins ``place`` periods after the anchor; ``uses`` are the
-    periods of the promo code that were used up on the way.
+    periods of the promo code that were used up on the way, ``scheduled`` the changes that are still to begin.
     """
 
     terms: Terms
@@ -70,6 +70,7 @@ class _Course:
     place: int
     ended: _Ended | None
     is_paused: bool
+    scheduled: list[SubscriptionChange]
     uses: int = 0
 
 
@@ -106,8 +107,7 @@ def _bills(session: Session, subscription: Subscription, count: int, has_method:
             if items or has_usage:
                 yield Bill(number, first_day, None, *_sums(subscription, items), has_usage=has_usage)
             return
-        if ended is not None and ended.begun is not None:
-            _change(session, subscription, course, first_day)
+        _change(session, course, first_day)
         days = Period(first_day, course.anchor.last_day(course.place))
         items = [*_in_advance(session, subscription, course, number, days), *items]
         sums = _sums(subscription, items)
@@ -120,17 +120,24 @@ def _begin(session: Session, subscription: Subscription) -> _Course:
     terms = queries.terms(session, subscription)
     anchor = beginning.cycle(subscription, terms.offer)
     is_paused = subscription.paused_at is not None
+    scheduled = asking.scheduled(session, subscription.id)
     begun = queries.period(session, subscription)
     if begun is None:
-        return _Course(terms, anchor, 0, None, is_paused)
+        return _Course(terms, anchor, 0, None, is_paused, scheduled)
     ended = _Ended(begun.number, Period(begun.first_day, begun.last_day), not begun.paused, begun)
-    return _Course(terms, anchor, begun.number + 1 - subscription.anchor_number, ended, is_paused)
+    return _Course(terms, anchor, begun.number + 1 - subscription.anchor_number, ended, is_paused, scheduled)
 
 
-def _change(session: Session, subscription: Subscription, course: _Course, first_day: date) -> None:
-    """What is scheduled begins with the period after the present one; one of another length moves the anchor."""
-    scheduled = asking.scheduled(session, subscription.id)
-    after = asking.merged(session, course.terms, [one.wanted for one in scheduled])
+def _change(session: Session, course: _Course, first_day: date) -> None:
+    """What is scheduled for the period of this first day; one of another length moves the anchor."""
+    begins = asking.beginning_on(first_day, course.scheduled)
+    if not begins:
+        return
+    after = asking.merged(session, course.terms, [one.wanted for one in begins])
+    to_other_plan = after.offer.code != course.terms.offer.code
+    course.scheduled = [
+        one for one in course.scheduled if one not in begins and not (to_other_plan and one.move_id is not None)
+    ]
     if not asking.same_interval(course.terms, after):
         offer = after.offer
         course.anchor = replace(

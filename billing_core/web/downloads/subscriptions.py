@@ -1,4 +1,4 @@
-"""The list of subscriptions as a file, streamed under the permissions of the signed-in session."""
+"""Lists of subscriptions as files, also of those that would be moved, under the permissions of the session."""
 
 from typing import Annotated
 
@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from billing_core.subscriptions.moving import exports as moves
+from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.overview import exports
 from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.downloads.parameters import Day, ForExcel, Id, Text
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")
@@ -33,3 +35,24 @@ def subscriptions(
 ) -> StreamingResponse:
     """Subscriptions with the page's filters."""
     return streamed(lambda session: exports.subscriptions(session, actor, filters, for_excel=excel))
+
+
+class _Move(BaseModel):
+    plan: Text
+    version: Id
+    first_day: Day
+    # May be repeated.
+    older: tuple[Id, ...] = ()
+    tells: bool = True
+
+
+def _asked(query: Annotated[_Move, Query()]) -> Asked:
+    return Asked(query.plan, query.version, query.first_day, query.older, query.tells)
+
+
+@router.get("/plan-move.csv")
+def plan_move(
+    actor: CurrentActor, asked: Annotated[Asked, Depends(_asked)], excel: ForExcel = False
+) -> StreamingResponse:
+    """What a move to another version would come to for every subscription of the plan."""
+    return streamed(lambda session: moves.rehearsed(session, actor, asked, for_excel=excel))

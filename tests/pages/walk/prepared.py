@@ -66,6 +66,9 @@ from billing_core.subscriptions.models import (
     SubscriptionInvoice,
     SubscriptionState,
 )
+from billing_core.subscriptions.moving import rehearsing
+from billing_core.subscriptions.moving import service as moving
+from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
@@ -117,6 +120,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("rate_cards.py", {"customer": owing}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
             ("plans.py", {"plan": "walked"}),
+            ("plans.py", {"plan": "moved", "plan_tab": "Moves"}),
             ("promo_codes.py", {"code": "WALKED"}),
             ("usage.py", {"organization": billed}),
             *_subscriptions_shown(session),
@@ -152,6 +156,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _usage(session, now)
         _usage_billed(session, now)
         _promo_codes(session, now)
+        _moves(session, now)
         _subscriptions(session, now)
         # Of the customer who owes the newest invoice, whose payments are looked at.
         _prepaid_credit(session, now)
@@ -318,6 +323,29 @@ def _promo_codes(session: Session, now: datetime) -> None:
     promotions.create(session, SYSTEM, NewCode("WALKED", "walked", percent=Decimal(20)), now=now)
     facts = {"customer_id": customer.id, "plan_id": plan_id, "currency": customer.currency}
     redeeming.redeem(session, SYSTEM, "WALKED", subject="sub_walked", now=now, **facts)
+
+
+def _moves(session: Session, now: datetime) -> None:
+    """A subscription that is to go on with version 2 of its plan, and two that could go on with version 4."""
+    customer = session.scalars(select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(1)).one()
+
+    def signed_up(price: int) -> None:
+        agreed = Terms("USD", Decimal(price), 0, Decimal(0))
+        if price == 30:
+            plans.create(session, SYSTEM, code="moved", name="Moved", agreed=agreed, now=now)
+        else:
+            plans.add_version(session, SYSTEM, "moved", agreed, now=now)
+        wanted = Wanted(customer.public_id, "moved", trial_days=14)
+        subscriptions.create(session, SYSTEM, wanted, method_id=None, now=now)
+
+    signed_up(30)
+    signed_up(40)
+    asked = Asked("moved", 2, now.date() + timedelta(days=60))
+    limits = {"today": now.date(), "notice_days": 30}
+    shown = rehearsing.rehearse(session, SYSTEM, asked, **limits)
+    moving.move(session, SYSTEM, asked, shown.token, now=now, **limits)
+    signed_up(50)
+    plans.add_version(session, SYSTEM, "moved", Terms("USD", Decimal(60), 0, Decimal(0)), now=now)
 
 
 def _subscriptions(session: Session, now: datetime) -> None:

@@ -73,6 +73,7 @@ FORBIDDEN = {
     "get_promo_code",
     "end_promo_code",
     "promo_codes",
+    "plan_move",
     "rejected_rows",
     "message",
 }
@@ -177,6 +178,7 @@ NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_us
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after", "list_subscription_changes.starting_after"))
 NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
+NEUTRAL |= {"plan_move.plan": "pro", "version": 2, "first_day": "2026-12-31", "older": None, "tells": None}
 
 
 @dataclass(frozen=True)

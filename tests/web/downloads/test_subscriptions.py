@@ -2,8 +2,10 @@
 
 import pytest
 
-from billing_core.identity import Role
-from tests.subscriptions.signed_up import a_plan, a_subscription, state
+from billing_core.identity import SYSTEM, Role
+from billing_core.plans import service as plans
+from billing_core.plans.terms import Terms
+from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, state
 from tests.web.downloading import get, read, signed_in
 
 FILE = "/downloads/subscriptions.csv"
@@ -51,3 +53,19 @@ def test_who_may_not_export_gets_no_file(served, names):
 @pytest.mark.parametrize("filters", ["?tab=good", "?order_by=plan", "?customer_id=0"])
 def test_an_unknown_filter_is_refused(served, names, filters):
     assert get(FILE + filters, signed_in(served, Role.MANAGER)).status_code == 400
+
+
+MOVE = "/downloads/plan-move.csv?plan=pro&version=2&first_day=2026-03-03"
+
+
+def test_what_a_move_would_come_to_is_a_file_for_who_may_move(served, names):
+    with served.begin() as session:
+        plans.add_version(session, SYSTEM, "pro", Terms("USD", D(40), 0, D(0)), now=BEGUN)
+    admin = signed_in(served, Role.ADMIN)
+    (row,) = read(get(MOVE, admin))
+    assert (row["id"], row["begins_on"], row["mail"]) == (names["trial"], "2026-03-14", "ap@acme.example")
+    assert (row["old_price"], row["new_price"], row["difference"]) == ("30.00", "40.00", "10.00")
+    assert read(get(f"{MOVE}&older=1&tells=false", admin))[0]["mail"] == ""
+    assert get(MOVE, signed_in(served, Role.MANAGER)).status_code == 403
+    assert get(MOVE.replace("version=2", "version=3"), admin).status_code == 404
+    assert get(MOVE.replace("version=2", "version=0"), admin).status_code == 400

@@ -43,6 +43,7 @@ _CHANGE: dict[str, Any] = {
     "subscription_id": "sub_1234567890",
     "status": "applied",
     "plan_id": "plan_team_monthly",
+    "plan_version": None,
     "seats": None,
     "add_ons": None,
     "currency": "USD",
@@ -51,6 +52,7 @@ _CHANGE: dict[str, Any] = {
     "credit_used": 1500,
     "to_pay": 1500,
     "created_at": "2024-02-14T10:30:00Z",
+    "not_before": None,
     "effective_at": "2024-02-14T10:30:00Z",
     "ended_at": "2024-02-14T10:30:02Z",
     "outcome": "",
@@ -58,7 +60,9 @@ _CHANGE: dict[str, Any] = {
 
 
 class ChangeStatus(enum.StrEnum):
-    """`scheduled`: it begins with the next period. `charging`: what it costs now is being charged."""
+    """`scheduled`: it begins with the next period, or with the first one from `not_before` on. `charging`: what it
+    costs now is being charged.
+    """
 
     CHARGING = "charging"
     SCHEDULED = "scheduled"
@@ -134,12 +138,17 @@ class ChangePreview(TypedDict):
 
 @with_config(json_schema_extra={"example": _CHANGE})
 class Change(TypedDict):
-    """What was asked for, null where it was to stay, and what that came to, in cents. ``outcome``: why it failed."""
+    """What was asked for, null where it was to stay, and what that came to, in cents. ``outcome``: why it failed.
+
+    ``plan_version``: we move subscriptions from older versions of their plan to this one. ``not_before``: that begins
+    with the first period that does on this day or later.
+    """
 
     id: int
     subscription_id: str
     status: ChangeStatus
     plan_id: str | None
+    plan_version: int | None
     seats: int | None
     add_ons: Mapping[str, int] | None
     currency: str
@@ -148,6 +157,7 @@ class Change(TypedDict):
     credit_used: int
     to_pay: int
     created_at: datetime
+    not_before: date | None
     effective_at: datetime | None
     ended_at: datetime | None
     outcome: str
@@ -205,6 +215,7 @@ def change(row: ChangeRow) -> Change:
         "subscription_id": row.subscription_id,
         "status": ChangeStatus(row.state),
         "plan_id": row.wanted.get("plan"),
+        "plan_version": row.wanted.get("version"),
         "seats": row.wanted.get("seats"),
         "add_ons": row.wanted.get("add_ons"),
         "currency": row.currency,
@@ -213,6 +224,7 @@ def change(row: ChangeRow) -> Change:
         "credit_used": amounts.get("credit_used_minor", 0),
         "to_pay": amounts.get("to_pay_minor", 0),
         "created_at": row.asked_at,
+        "not_before": row.not_before,
         "effective_at": row.effective_at,
         "ended_at": row.ended_at,
         "outcome": row.outcome,

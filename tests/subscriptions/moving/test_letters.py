@@ -1,0 +1,110 @@
+"""Customers are told of a move once, by a mail with both prices and the day, and that it does not come."""
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.identity import SYSTEM
+from billing_core.subscriptions import clock
+from billing_core.subscriptions.changes import cancelling, changing
+from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.models import MovedSubscription, MoveMail
+from billing_core.subscriptions.moving import letters, service
+from tests.invoices.company import a_customer
+from tests.subscriptions.moving.moves import NOW, a_version, moved
+from tests.subscriptions.signed_up import a_plan, a_subscription, at, state
+from tests.subscriptions.test_collecting import gateway
+from tests.subscriptions.test_telling import mails
+
+__all__ = ["gateway"]
+
+
+@pytest.fixture
+def three(sessions) -> list[int]:
+    """One in English, one in German, and one without an address."""
+    with sessions.begin() as session:
+        a_plan(session)
+        for ref, facts in (("ONE", {}), ("ZWEI", {"language": "de"}), ("NOBODY", {"email": ""})):
+            a_customer(session, ref, **facts)
+        found = [a_subscription(session, ref=ref) for ref in ("ONE", "ZWEI", "NOBODY")]
+        a_version(session)
+    return found
+
+
+def told(sessions, now=NOW) -> int:
+    with sessions.begin() as session:
+        return letters.tell(session, SYSTEM, limit=100, now=now)
+
+
+def states(sessions) -> list[MoveMail]:
+    with sessions() as session:
+        return list(session.scalars(select(MovedSubscription.mail).order_by(MovedSubscription.subscription_id)))
+
+
+def test_each_customer_is_told_once_in_their_language(sessions, three):
+    moved(sessions)
+    assert clock.remind(sessions, SYSTEM, now=NOW) == 2
+    english, german = mails(sessions)
+    assert english.title == "Pro: new terms from March 31, 2026"
+    assert "so far: $30.00" in english.content["text"]
+    assert "from then on: $40.00" in english.content["text"]
+    assert "usage" not in english.content["text"]
+    assert german.title == "Pro: neue Bedingungen ab 31. März 2026"
+    assert states(sessions) == [MoveMail.TOLD, MoveMail.TOLD, MoveMail.NONE]
+    assert clock.remind(sessions, SYSTEM, now=NOW) == 0
+    assert len(mails(sessions)) == 2
+
+
+def test_usage_is_named_where_it_has_a_price(sessions):
+    with sessions.begin() as session:
+        a_plan(session, price_per_call="0.01")
+        a_subscription(session)
+        a_version(session, price_per_call="0.05")
+    moved(sessions)
+    told(sessions)
+    (mail,) = mails(sessions)
+    assert "usage is charged by the new terms" in mail.content["text"]
+
+
+def test_nobody_is_told_where_no_mail_is_wanted(sessions, three):
+    moved(sessions, tells=False)
+    assert told(sessions) == 0
+    assert states(sessions) == [MoveMail.NONE] * 3
+
+
+def test_who_was_told_is_told_that_it_does_not_come(sessions, three):
+    move_id = moved(sessions)
+    told(sessions)
+    with sessions.begin() as session:
+        changing.withdraw(session, SYSTEM, state(session, three[0]).public_id, 1, now=at(2, 2))
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=at(2, 3))
+    assert (told(sessions), told(sessions)) == (2, 0)
+    english, german = mails(sessions, "plan_move_withdrawn")
+    assert english.title == "Pro: no new terms from March 31, 2026"
+    assert "still costs $30.00" in english.content["text"]
+    assert german.recipient == "ap@acme.example"
+
+
+def test_who_was_not_told_yet_is_told_nothing(sessions, three):
+    move_id = moved(sessions)
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=NOW)
+    assert told(sessions) == 0
+    assert states(sessions) == [MoveMail.NONE] * 3
+
+
+def test_who_cancels_is_told_of_that_alone(sessions, three, gateway):
+    moved(sessions)
+    told(sessions)
+    with sessions() as session:
+        public_id = state(session, three[0]).public_id
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, Ending(), now=at(2, 2))
+    assert told(sessions) == 0
+    assert [mail.topic for mail in mails(sessions)] == ["plan_move", "plan_move", "subscription_ended"]
+
+
+def test_so_many_at_once_as_one_transaction_holds(sessions, three):
+    moved(sessions)
+    with sessions.begin() as session:
+        assert letters.tell(session, SYSTEM, limit=1, now=NOW) == 1
+    assert states(sessions)[:2] == [MoveMail.TOLD, MoveMail.DUE]

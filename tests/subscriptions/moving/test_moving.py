@@ -1,0 +1,436 @@
+"""Subscriptions go on with another version of their plan, each with its first period after notice."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
+from billing_core.plans.terms import AddOn, Amounts, Phase
+from billing_core.promotions import service as promotions
+from billing_core.promotions.models import PromoDuration
+from billing_core.promotions.new_codes import NewCode
+from billing_core.settings import settings
+from billing_core.subscriptions import verification
+from billing_core.subscriptions.changes import cancelling, changing, pausing
+from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.wanted import Wanted, When
+from billing_core.subscriptions.models import ChangeState, PlanMove, SubscriptionChange
+from billing_core.subscriptions.moving import exports, listing, rehearsing, service
+from billing_core.subscriptions.moving.candidates import LeftOut
+from billing_core.subscriptions.moving.service import Outdated
+from billing_core.subscriptions.overview import forecast
+from tests.invoices.company import a_customer
+from tests.subscriptions.moving.moves import NOTICE, NOW, TODAY, a_version, asked, moved, rehearsed, states
+from tests.subscriptions.signed_up import D, a_plan, a_subscription, at, billed, renewed, state
+from tests.subscriptions.test_metered import called
+
+SCHEDULED, APPLIED, WITHDRAWN = ChangeState.SCHEDULED, ChangeState.APPLIED, ChangeState.WITHDRAWN
+SUPPORT = AddOn("support", "Support", {"USD": D(7)})
+
+
+@pytest.fixture
+def gateway(sessions, data_dir) -> SandboxGateway:
+    return SandboxGateway(sessions, settings())
+
+
+@pytest.fixture
+def pro(sessions) -> int:
+    """Signed up on 31 January, so that its periods begin on 28 February, 31 March, 30 April."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "team", "60")
+        made = a_subscription(session)
+        a_version(session)
+    return made
+
+
+def public_id(sessions, subscription_id: int) -> str:
+    with sessions() as session:
+        return state(session, subscription_id).public_id
+
+
+def totals(sessions, subscription_id: int) -> list[int]:
+    with sessions() as session:
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
+        return [total for _, total in billed(session, subscription_id)]
+
+
+def left_out(session, **facts) -> dict[LeftOut, int]:
+    return dict(rehearsed(session, **facts).left_out)
+
+
+def test_the_first_period_after_notice_takes_the_new_price(sessions, pro):
+    """The period of 28 February begins before 3 March."""
+    moved(sessions)
+    for now in (at(2, 28), at(3, 31), at(4, 30)):
+        renewed(sessions, pro, now)
+    assert totals(sessions, pro) == [3_000, 3_000, 4_000, 4_000]
+    with sessions() as session:
+        (change,) = session.scalars(select(SubscriptionChange))
+        assert (change.state, change.period_number, change.effective_at) == (APPLIED, 2, at(3, 31))
+
+
+def test_the_day_of_a_period_counts_and_not_that_of_the_run(sessions, pro):
+    """Nothing ran until 30 April."""
+    moved(sessions)
+    renewed(sessions, pro, at(4, 30))
+    assert totals(sessions, pro) == [3_000, 3_000, 4_000, 4_000]
+
+
+@pytest.mark.parametrize(("day", "second"), [(date(2026, 3, 31), 4_000), (date(2026, 4, 1), 3_000)])
+def test_a_period_that_begins_on_the_day_itself_counts(sessions, pro, day, second):
+    moved(sessions, first_day=day)
+    renewed(sessions, pro, at(4, 30))
+    assert totals(sessions, pro) == [3_000, 3_000, second, 4_000]
+
+
+def test_a_trial_that_ends_after_notice_begins_with_the_new_price(sessions):
+    with sessions.begin() as session:
+        a_plan(session, trial_end=TrialEnd.INVOICE)
+        early = a_subscription(session, ref="EARLY", trial_days=14)
+        late = a_subscription(session, ref="LATE", trial_days=45)
+        a_version(session, trial_end=TrialEnd.INVOICE)
+    moved(sessions)
+    for one in (early, late):
+        renewed(sessions, one, at(3, 17))
+    assert (totals(sessions, early), totals(sessions, late)) == ([3_000, 4_000], [4_000])
+    renewed(sessions, late, at(4, 17))
+    assert totals(sessions, late) == [4_000, 4_000]
+
+
+def test_seats_add_ons_and_a_promo_code_go_on(sessions):
+    """(30 + 2 seats × 5 + 2 × 7), then (40 + 2 × 6 + 2 × 8), half of the plan's price off each time."""
+    with sessions.begin() as session:
+        promotions.create(session, SYSTEM, NewCode("HALF", percent=D(50), duration=PromoDuration.FOREVER), now=at(1, 1))
+        a_plan(session, seat_price=D(5), included_seats=1, add_ons=(SUPPORT,))
+        made = a_subscription(session, seats=3, add_ons={"support": 2}, promo_code="HALF")
+        a_version(session, seat_price=D(6), included_seats=1, add_ons=(AddOn("support", "Support", {"USD": D(8)}),))
+        found = rehearsed(session)
+        assert [tuple(one) for one in found.sums] == [("USD", 1, 3_000 + 1_000 + 1_400, 4_000 + 1_200 + 1_600)]
+    moved(sessions)
+    renewed(sessions, made, at(3, 31))
+    assert totals(sessions, made) == [3_900, 3_900, 4_800]
+
+
+def test_usage_is_priced_by_the_version_of_its_period(sessions):
+    """A call of March at 1 cent is billed with 31 March, one of April at 5 cents with 30 April."""
+    with sessions.begin() as session:
+        a_plan(session, price_per_call="0.01")
+        made = a_subscription(session)
+        a_version(session, price_per_call="0.05")
+    moved(sessions)
+    renewed(sessions, made, at(2, 28))
+    called(sessions, made, at(3, 10))
+    renewed(sessions, made, at(3, 31))
+    called(sessions, made, at(4, 10))
+    renewed(sessions, made, at(4, 30))
+    assert totals(sessions, made) == [3_000, 3_000, 4_001, 4_005]
+
+
+def test_a_version_in_arrears_bills_its_periods_afterwards(sessions):
+    """March is 30.00 in advance, April 40.00 once it is over: nothing is billed as it begins."""
+    with sessions.begin() as session:
+        a_plan(session)
+        made = a_subscription(session)
+        a_version(session, timing=BillingTiming.ARREARS)
+    moved(sessions)
+    for now in (at(2, 28), at(3, 31), at(4, 30)):
+        renewed(sessions, made, now)
+    assert totals(sessions, made) == [3_000, 3_000, 4_000]
+
+
+def test_phases_are_those_of_the_period_that_begins(sessions):
+    """Period 2, from 31 March, is the last of three at half price by the new version."""
+    with sessions.begin() as session:
+        a_plan(session)
+        made = a_subscription(session)
+        a_version(session, phases=(Phase(3, D(50)),))
+        assert [tuple(one) for one in rehearsed(session).sums] == [("USD", 1, 3_000, 2_000)]
+    moved(sessions)
+    renewed(sessions, made, at(4, 30))
+    assert totals(sessions, made) == [3_000, 3_000, 2_000, 4_000]
+
+
+def test_a_change_of_seats_keeps_the_move_and_one_of_the_plan_drops_it(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session, seat_price=D(5), included_seats=1)
+        a_plan(session, "team", "60")
+        more, other = a_subscription(session, ref="MORE"), a_subscription(session, ref="OTHER")
+        a_version(session, seat_price=D(5), included_seats=1)
+    moved(sessions)
+    for one, wanted in ((more, Wanted(seats=2)), (other, Wanted("team"))):
+        changing.change(sessions, SYSTEM, gateway, public_id(sessions, one), wanted, now=NOW)
+    assert states(sessions) == [SCHEDULED, WITHDRAWN, APPLIED, APPLIED]
+    renewed(sessions, more, at(3, 31))
+    renewed(sessions, other, at(3, 31))
+    assert totals(sessions, more)[-2:] == [3_500, 4_500]
+    assert totals(sessions, other)[-2:] == [6_000, 6_000]
+
+
+def test_another_plan_at_the_end_of_the_same_period_comes_before_the_move(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "small", "10")
+        made = a_subscription(session)
+        a_version(session)
+    moved(sessions)
+    renewed(sessions, made, at(2, 28))
+    name = public_id(sessions, made)
+    with sessions() as session:
+        shown = changing.preview(session, SYSTEM, name, Wanted("small"), now=at(3, 5))
+        assert (shown.when, shown.next_invoice.sums.total_minor) == (When.PERIOD_END, 1_000)
+    changing.change(sessions, SYSTEM, gateway, name, Wanted("small"), now=at(3, 5))
+    with sessions() as session:
+        assert [one.total_minor for one in forecast.bills(session, SYSTEM, made, count=2)] == [1_000, 1_000]
+    renewed(sessions, made, at(3, 31))
+    assert totals(sessions, made) == [3_000, 3_000, 1_000]
+    assert states(sessions) == [WITHDRAWN, APPLIED]
+
+
+def test_terms_that_the_new_version_lacks_are_refused_while_it_waits(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session, add_ons=(SUPPORT,))
+        made = a_subscription(session)
+        a_version(session)
+    moved(sessions)
+    with sessions() as session, pytest.raises(Invalid, match=r"moves to version 2 .*has no add-on “support”"):
+        changing.preview(session, SYSTEM, public_id(sessions, made), Wanted(add_ons={"support": 1}), now=NOW)
+
+
+def test_coming_bills_and_previews_show_the_new_price(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session, seat_price=D(5), included_seats=1)
+        made = a_subscription(session)
+        a_version(session, seat_price=D(5), included_seats=1)
+    moved(sessions)
+    with sessions() as session:
+        coming = forecast.bills(session, SYSTEM, made, count=3)
+        assert [(one.issued_on, one.total_minor) for one in coming] == [
+            (date(2026, 2, 28), 3_000),
+            (date(2026, 3, 31), 4_000),
+            (date(2026, 4, 30), 4_000),
+        ]
+    renewed(sessions, made, at(2, 28))
+    with sessions() as session:
+        shown = changing.preview(session, SYSTEM, public_id(sessions, made), Wanted(seats=2), now=at(3, 31, 9))
+        assert shown.next_invoice.sums.total_minor == 4_500
+
+
+def test_who_is_cancelled_is_not_moved(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session)
+        at_once, at_end = a_subscription(session), a_subscription(session, ref="AT END")
+        a_version(session)
+    moved(sessions)
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id(sessions, at_once), Ending(), now=NOW)
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id(sessions, at_end), Ending(at_period_end=True), now=NOW)
+    assert states(sessions) == [WITHDRAWN, SCHEDULED]
+    renewed(sessions, at_end, at(3, 31))
+    assert states(sessions) == [WITHDRAWN, WITHDRAWN]
+    assert totals(sessions, at_end) == [3_000]
+
+
+def test_each_reason_to_be_left_out_is_named(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session, seat_price=D(5), included_seats=1, add_ons=(SUPPORT,))
+        a_plan(session, "small", "10")
+        paused, ending, small, _, _, fine = (
+            a_subscription(session, ref=ref, **facts)
+            for ref, facts in (
+                ("PAUSED", {}),
+                ("ENDING", {}),
+                ("SMALL", {}),
+                ("SEATS", {"seats": 2}),
+                ("ADD-ONS", {"add_ons": {"support": 1}}),
+                ("FINE", {}),
+            )
+        )
+        a_version(session)
+        pausing.pause(session, SYSTEM, state(session, paused).public_id, now=NOW)
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id(sessions, ending), Ending(at_period_end=True), now=NOW)
+    changing.change(sessions, SYSTEM, gateway, public_id(sessions, small), Wanted("small"), now=NOW)
+    with sessions() as session:
+        assert rehearsed(session).moved == 1
+        each = {LeftOut.PAUSED, LeftOut.ENDING, LeftOut.OTHER_PLAN, LeftOut.SEATS, LeftOut.ADD_ONS}
+        assert left_out(session) == dict.fromkeys(each, 1)
+        rows = rehearsing.page(session, SYSTEM, asked(), left_out=True, limit=10)
+        assert [(row.customer_name, row.mail) for row in rows] == [("Acme Corp", "")] * 5
+        assert {row.left_out for row in rows} == each
+    moved(sessions)
+    with sessions() as session:
+        assert left_out(session)[LeftOut.MOVING] == 1
+        assert [row.subscription_id for row in listing.page(session, SYSTEM, 1, limit=10)] == [fine]
+
+
+def test_who_ends_before_or_by_the_other_version_is_left_out(sessions):
+    """After two periods, on 31 March, which would be the third one."""
+    with sessions.begin() as session:
+        a_plan(session, ends_after=2)
+        a_subscription(session)
+        a_version(session)
+        a_version(session, price="50", ends_after=3)
+        assert left_out(session) == {LeftOut.ENDED: 1}
+        a_subscription(session, ref="SECOND", now=at(3, 1))
+    with sessions.begin() as session:
+        assert rehearsed(session, older=(1,), version=3).moved == 0
+
+
+def test_a_currency_that_the_version_lacks_and_sums_of_each(sessions):
+    with sessions.begin() as session:
+        further = {"EUR": Amounts(D(28)), "CHF": Amounts(D(29))}
+        a_plan(session, further=further)
+        for ref, currency in (("EURO", "EUR"), ("SWISS", "CHF"), ("DOLLAR", "USD"), ("SECOND", "USD")):
+            a_customer(session, ref, currency=currency)
+            a_subscription(session, ref=ref)
+        a_version(session, further={"EUR": Amounts(D(35))})
+        found = rehearsed(session)
+        assert [tuple(one) for one in found.sums] == [("EUR", 1, 2_800, 3_500), ("USD", 2, 6_000, 8_000)]
+        assert [tuple(one) for one in found.differences] == [("USD", 1_000, 2), ("EUR", 700, 1)]
+        assert found.left_out == {LeftOut.CURRENCY: 1}
+
+
+def test_usage_that_another_subscription_bills_keeps_out(sessions):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "calls", price_per_call="0.01")
+        a_subscription(session)
+        a_subscription(session, "calls")
+        a_subscription(session, ref="ALONE")
+        a_version(session, price_per_call="0.01")
+        assert (rehearsed(session).moved, left_out(session)) == (1, {LeftOut.USAGE: 1})
+
+
+def test_other_periods_or_another_currency_are_refused(sessions, pro):
+    with sessions.begin() as session:
+        a_version(session, price="360", interval=PlanInterval.YEAR)
+        a_version(session, price="45", currency="EUR")
+        for facts, reason in (
+            ({"version": 3, "older": (1,)}, "whose periods have another length than those of version 3"),
+            ({"version": 4, "older": (2,)}, "which is in USD, while version 4 is in EUR"),
+            ({"version": 1}, "is the oldest of the plan"),
+            ({"version": 2, "older": (3,)}, "not older than version 2"),
+            ({"first_day": date(2026, 3, 2)}, "must be 2026-03-03 or later: 30 days of notice"),
+            ({"first_day": date(9999, 1, 1)}, "must be 2026-03-03 or later"),
+        ):
+            with pytest.raises(Invalid, match=reason):
+                rehearsed(session, **facts)
+        for unknown in ({"version": 9}, {"plan_code": "other"}, {"plan_code": "p\0"}, {"older": (7,)}):
+            with pytest.raises(NotFound):
+                rehearsed(session, **unknown)
+
+
+def test_only_the_versions_that_are_named_are_left(sessions, pro):
+    with sessions.begin() as session:
+        second = a_subscription(session, ref="SECOND")
+        a_version(session, price="50")
+    moved(sessions, version=3, older=(2,))
+    renewed(sessions, pro, at(3, 31))
+    renewed(sessions, second, at(3, 31))
+    assert (totals(sessions, pro)[-1], totals(sessions, second)[-1]) == (3_000, 5_000)
+
+
+def test_a_move_is_done_as_it_was_shown_and_once(sessions, pro):
+    with sessions() as session:
+        token = rehearsed(session).token
+    assert moved(sessions, token=token) == moved(sessions, token=token)
+    with sessions() as session:
+        assert len(session.scalars(select(PlanMove)).all()) == 1
+        recorded = select(AuditEntry.action, AuditEntry.subject_kind, AuditEntry.subject_id)
+        newest = session.execute(recorded.order_by(AuditEntry.id.desc()).limit(2)).all()
+        assert [tuple(row) for row in newest] == [
+            ("subscription.ask_change", "subscription", f"{pro}"),
+            ("subscription.move", "plan", "1"),
+        ]
+
+
+def test_what_has_changed_meanwhile_is_shown_anew(sessions, pro):
+    with sessions() as session:
+        shown = rehearsed(session)
+        public_id = state(session, pro).public_id
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, public_id, now=NOW)
+    with pytest.raises(Outdated) as refusal:
+        moved(sessions, token=shown.token)
+    assert (shown.moved, refusal.value.rehearsal.moved) == (1, 0)
+    assert states(sessions) == []
+
+
+def test_renewals_and_cards_do_not_outdate_what_was_shown(sessions, pro):
+    with sessions() as session:
+        shown = rehearsed(session)
+    renewed(sessions, pro, at(2, 28))
+    moved(sessions, token=shown.token)
+    assert states(sessions) == [SCHEDULED]
+
+
+def test_nobody_to_move_is_refused(sessions):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_version(session)
+    with pytest.raises(Invalid, match="no subscription to move"):
+        moved(sessions)
+
+
+def test_a_move_can_be_withdrawn_and_asked_for_again(sessions, pro):
+    move_id = moved(sessions)
+    with sessions.begin() as session:
+        assert service.withdraw(session, SYSTEM, move_id, now=at(2, 2)) == 1
+    with sessions.begin() as session, pytest.raises(Conflict, match="nothing to withdraw"):
+        service.withdraw(session, SYSTEM, move_id, now=at(2, 2))
+    with sessions.begin() as session, pytest.raises(NotFound):
+        service.withdraw(session, SYSTEM, 99, now=at(2, 2))
+    renewed(sessions, pro, at(3, 31))
+    assert totals(sessions, pro) == [3_000, 3_000, 3_000]
+    assert moved(sessions, first_day=date(2026, 4, 30)) != move_id
+    renewed(sessions, pro, at(4, 30))
+    assert totals(sessions, pro)[-1] == 4_000
+
+
+def test_one_of_many_can_be_withdrawn(sessions, pro):
+    with sessions.begin() as session:
+        other = a_subscription(session, ref="OTHER")
+        a_version(session, price="50")
+    move_id = moved(sessions, version=3)
+    with sessions.begin() as session:
+        changing.withdraw(session, SYSTEM, state(session, pro).public_id, 1, now=at(2, 2))
+        (row,) = listing.moves(session, SYSTEM, "pro", limit=10)
+        assert (row.id, row.scheduled, row.applied, row.withdrawn) == (move_id, 1, 0, 1)
+    renewed(sessions, pro, at(3, 31))
+    renewed(sessions, other, at(3, 31))
+    assert (totals(sessions, pro)[-1], totals(sessions, other)[-1]) == (3_000, 5_000)
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE, Role.MANAGER])
+def test_only_who_may_change_subscriptions_may_move_them(sessions, pro, role):
+    actor = actor_with(role, user_id=1, name="Mo")
+    move_id = moved(sessions)
+    limits = {"today": TODAY, "notice_days": NOTICE}
+    with sessions.begin() as session:
+        for verb in (
+            lambda: rehearsing.rehearse(session, actor, asked(), **limits),
+            lambda: rehearsing.page(session, actor, asked(), limit=10),
+            lambda: exports.rehearsed(session, actor, asked()),
+            lambda: service.move(session, actor, asked(), "x", now=NOW, **limits),
+            lambda: service.withdraw(session, actor, move_id, now=NOW),
+        ):
+            with pytest.raises(Forbidden):
+                verb()
+        assert [row.id for row in listing.moves(session, actor, "pro", limit=10)] == [move_id]
+
+
+def test_whoever_is_bound_to_a_customer_sees_no_other(sessions, pro):
+    with sessions.begin() as session:
+        a_subscription(session, ref="OTHER")
+        theirs = state(session, pro).customer_id
+    move_id = moved(sessions)
+    other = actor_with(Role.MANAGER, user_id=1, name="Mo", customer_id=theirs + 1)
+    with sessions() as session:
+        assert listing.moves(session, other, "pro", limit=10) == []
+        assert listing.page(session, other, move_id, limit=10) == []
+        with pytest.raises(NotFound):
+            listing.one(session, other, move_id)
