@@ -66,7 +66,8 @@ def _found(session: Session, invoice: Invoice, kind: InvoiceKind) -> Told:
         invoice.tax_minor,
         -(session.scalar(applied) or 0),
         session.scalar(notes) or 0,
-        invoice.state is InvoiceState.CANCELLED,
+        # One that is credited as a whole counts as cancelled too.
+        invoice.state is InvoiceState.CANCELLED and not invoice.credited_minor,
         kind is InvoiceKind.FINAL,
     )
 

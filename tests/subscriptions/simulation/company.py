@@ -193,11 +193,11 @@ class Company:
             self.outcomes[number].append(DONE)
 
     def _catch_up(self, subscription_id: int, now: datetime) -> None:
+        """By somebody who is not killed."""
+        gateway, only = SandboxGateway(self.sessions, settings()), range(subscription_id, subscription_id + 1)
         self._take_calls(now)
-        clock.recover(self.sessions, SYSTEM, self.gateway, now=now)
+        clock.recover(self.sessions, SYSTEM, gateway, now=now)
         while True:
-            only = range(subscription_id, subscription_id + 1)
-            gateway = SandboxGateway(self.sessions, settings())
             list(clock.renew(self.sessions, SYSTEM, now=now, within=only))
             if not self._released(now):
                 break

@@ -90,13 +90,16 @@ class Draw:
         return self.chance.choice(_INTERVALS)
 
     def moments(self, count: int) -> list[datetime]:
-        """One after the other, each on a day of its own, never at the hour at which jobs run."""
+        """One after the other, never at the hour at which jobs run. Some are on the day on which most periods begin, in
+        the hours before and after that.
+        """
         days = (self.until - self.begun_at).days - 20
-        drawn = sorted(self.chance.sample(range(3, days, 2), count))
         minutes = self.chance.randint(15, 45)
-        return [
-            self.begun_at.replace(hour=self.chance.randrange(24), minute=minutes) + timedelta(days=day) for day in drawn
-        ]
+        found = []
+        for day in self.chance.sample(range(3, days, 2), count):
+            at = self.begun_at.replace(hour=self.chance.randrange(24), minute=minutes) + timedelta(days=day)
+            found.append(at.replace(day=min(self.begun_at.day, 28)) if self.chance.random() < 0.25 else at)
+        return sorted(found)
 
     def zone(self) -> str:
         return self.chance.choice(_ZONES)
@@ -134,17 +137,18 @@ def in_arrears(draw: Draw) -> Contract:
 
 
 def metered(draw: Draw) -> Contract:
-    """Usage on another plan from some day on, and on one without from a period on."""
+    """Usage on another plan from some day on, and on one without from another."""
     first, second = draw.moments(2)
     plans = [_metered(draw, "a"), _metered(draw, "b"), draw.plan("c")]
-    acts = Change(first, plans[1], when=NOW), Change(second, plans[2], when=PERIOD_END)
+    when = draw.chance.choice((NOW, PERIOD_END))
+    acts = Change(first, plans[1], when=NOW), Change(second, plans[2], when=when)
     return draw.contract(*plans, acts=acts)
 
 
 def becomes_metered(draw: Draw) -> Contract:
     """From a plan without usage, in the middle of a period."""
     first, second = draw.moments(2)
-    plans = draw.plan("a"), _metered(draw, "b", included_calls=0, in_arrears=draw.chance.random() < 0.5)
+    plans = draw.plan("a"), _metered(draw, "b", in_arrears=draw.chance.random() < 0.5)
     acts = Change(first, plans[1], when=NOW), Cancel(second, draw.chance.choice((CREDIT, NOTHING, PERIOD_END)))
     return draw.contract(*plans, acts=acts)
 
@@ -153,7 +157,11 @@ def dearer(draw: Draw) -> Contract:
     """More money begins now: another plan, then seats and add-ons where there are some; two changes on a day."""
     first, second = draw.moments(2)
     every = draw.every()
-    plans = draw.plan("a", 500, 5_000, every=every), draw.plan("b", 20_000, 90_000, every=every)
+    phases = ((2, D(50)), (3, D("33.333")))
+    plans = (
+        draw.plan("a", 500, 5_000, every=every),
+        draw.plan("b", 20_000, 90_000, every=every, phases=phases if draw.chance.random() < 0.5 else ()),
+    )
     more = {"seats": 12} if draw.has_seats else {}
     more |= {"add_ons": dict.fromkeys(draw.add_ons, 5)}
     acts = (
@@ -336,5 +344,4 @@ def _one(number: int, seed: int, until: datetime) -> Contract:
 
 
 def _metered(draw: Draw, letter: str, **facts: object) -> Plan:
-    included = facts.pop("included_calls", draw.chance.randint(0, 20))
-    return draw.plan(letter, included_calls=included, call_price=D("0.0137"), **facts)
+    return draw.plan(letter, included_calls=draw.chance.randint(0, 20), call_price=D("0.0137"), **facts)

@@ -160,23 +160,24 @@ class Life:
         return found
 
     def _usage(self, last_used: date) -> list[Item]:
-        """Each plan has its own share of what it includes, by days; whatever else of the terms changes."""
-        if self.period_paused:
-            return []
+        """Each plan has its own share of what it includes, by its days of those that are billed together; whatever else
+        of the terms changes.
+        """
         runs: list[tuple[date, date, Plan]] = []
         for first, last, terms in self._segments(last_used):
             if runs and runs[-1][2].code == terms.plan.code:
                 runs[-1] = runs[-1][0], last, terms.plan
             else:
                 runs.append((first, last, terms.plan))
+        metered = [run for run in runs if run[2].call_price]
+        if self.period_paused or not metered:
+            return []
+        of_days = (metered[-1][1] - metered[0][0]).days + 1
         items = []
         there = ZoneInfo(self.zone)
-        for first, last, plan in runs:
-            if not plan.call_price:
-                continue
+        for first, last, plan in metered:
             made = sum(first <= call.astimezone(there).date() <= last for call in self.contract.calls)
-            days, of_days = (last - first).days + 1, (self.last_day - self.first_day).days + 1
-            included = -(-plan.included_calls * days // of_days)
+            included = -(-plan.included_calls * ((last - first).days + 1) // of_days)
             amount = rounded(max(made - included, 0) * plan.call_price, self.places)
             if amount:
                 items.append(Item((USAGE, plan.code), Decimal(1), ZERO, amount, amount, first, last))
