@@ -30,7 +30,7 @@ _REASONS: Final = {
     LeftOut.CURRENCY: "The version has no price in its currency",
     LeftOut.SEATS: "It has seats, which the version has not",
     LeftOut.ADD_ONS: "It has an add-on that the version has not",
-    LeftOut.USAGE: "Another subscription bills this customer's usage",
+    LeftOut.USAGE: "Another subscription bills this customer's usage, or is to",
 }
 
 

@@ -1,27 +1,34 @@
 """The checks of ``verify`` about subscriptions hold for a company that has some, and fail where they are damaged."""
 
+from datetime import date
+
 import pytest
 
 from billing_core.commands import verify
 from billing_core.identity import SYSTEM
+from billing_core.plans import service as plans
 from billing_core.plans.models import TrialEnd
+from billing_core.plans.terms import Terms
 from billing_core.subscriptions import further, renewals
 from billing_core.subscriptions.lifecycle import PAST_DUE
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.moving import rehearsing
+from billing_core.subscriptions.moving import service as moving
+from billing_core.subscriptions.moving.asked import Asked
 from tests.commands.proving import found_wrong, rooms_of_checks
 from tests.invoices.company import an_invoice
 from tests.ledger.damaging import as_if_nothing_refused
-from tests.subscriptions.signed_up import BEGUN, a_plan, a_subscription, at
+from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, at
 
 # The id of the first, of the one whose charge failed, and so on, in the order in which they sign up.
-NAMES = ("sub_first", "sub_owing", "sub_trial", "sub_over", "sub_free")
+NAMES = ("sub_first", "sub_owing", "sub_trial", "sub_over", "sub_free", "sub_moved")
 
 
 @pytest.fixture
 def company(session) -> None:
     """*first* is in its third period, and has an invoice (4) that a person added; the charge for the second period of
-    *owing* failed; *trial* is in its trial, *over* is cancelled, *free* costs nothing. Invoices 1 to 3 are the first's,
-    5 and 6 those of *owing*.
+    *owing* failed; *trial* is in its trial, *over* is cancelled, *free* costs nothing. *moved* has gone on with another
+    version in its third period, the present one. Invoices 1 to 3 are the first's, 5 and 6 those of *owing*.
     """
     a_plan(session, trial_end=TrialEnd.INVOICE)
     a_plan(session, "short", ends_after=1)
@@ -39,7 +46,19 @@ def company(session) -> None:
     over = _named(session, "short", "FOUR")
     renewals.advance(session, SYSTEM, over, now=at(2, 28))
     _named(session, "free", "FIVE")
+    _moved(session)
     session.flush()
+
+
+def _moved(session) -> None:
+    a_plan(session, "moved")
+    moved = _named(session, "moved", "SIX")
+    plans.add_version(session, SYSTEM, "moved", Terms("USD", D(40), 0, D(0)), now=BEGUN)
+    asked, limits = Asked("moved", 2, date(2026, 3, 3)), {"today": date(2026, 2, 1), "notice_days": 30}
+    token = rehearsing.rehearse(session, SYSTEM, asked, **limits).token
+    moving.move(session, SYSTEM, asked, token, now=at(2, 1), **limits)
+    for now in (at(2, 28), at(3, 31)):
+        renewals.advance(session, SYSTEM, moved, now=now)
 
 
 def _named(session, code, ref, **facts) -> int:
@@ -103,6 +122,7 @@ DAMAGES = {
             "UPDATE subscription_periods SET starts_at = '2026-03-01 10:00:00.000000' WHERE last_day = '2026-03-30'",
             "subscription sub_first, period 1",
             "subscription sub_owing, period 1",
+            "subscription sub_moved, period 1",
         ),
         (
             "UPDATE subscription_periods SET first_day = '2026-03-01' WHERE subscription_id = 1 AND number = 1",
@@ -128,6 +148,29 @@ DAMAGES = {
         ("UPDATE subscriptions SET state = 'active' WHERE id = 2", "subscription sub_owing"),
         ("UPDATE subscription_invoices SET failed_at = NULL", "subscription sub_owing"),
         ("UPDATE subscriptions SET state = 'unpaid' WHERE id = 1", "subscription sub_first"),
+    ],
+    "A move to another version of a plan begins with the first period on its day or later": [
+        (
+            "UPDATE subscription_changes SET state = 'scheduled'",
+            "subscription sub_moved, move 1: period 2 began without it",
+        ),
+        (
+            "UPDATE subscription_changes SET period_number = 1",
+            "subscription sub_moved, move 1: it began with another period or version",
+        ),
+        (
+            "UPDATE subscription_changes SET period_number = 9",
+            "subscription sub_moved, move 1: period 2 began without it",
+            "subscription sub_moved, move 1: it began with another period or version",
+        ),
+        (
+            "UPDATE subscription_periods SET plan_version_id = 1 WHERE subscription_id = 6",
+            "subscription sub_moved, move 1: it began with another period or version",
+        ),
+        (
+            "DELETE FROM subscription_changes",
+            "subscription sub_moved, move 1: nothing is known of what became of it",
+        ),
     ],
 }
 

@@ -42,7 +42,7 @@ class LeftOut(enum.StrEnum):
     """Why a subscription stays where it is. ENDING: with its period. ENDED: its last period is over by then, or would
     be by the other version. OTHER_PLAN: a change to another plan is scheduled, or being charged. MOVING: it is to be
     moved already. What the other version lacks: CURRENCY, SEATS, ADD_ONS. USAGE: another subscription of its customer
-    bills their usage.
+    bills their usage, or is to.
     """
 
     PAUSED = "paused"
@@ -144,7 +144,7 @@ def _left_out(course: Course, standing: Subquery, after: Any) -> ColumnElement[s
         (_has_other_add_ons(course, standing), LeftOut.ADD_ONS),
     ]
     if course.has_usage:
-        reasons.append((_is_metered_elsewhere(standing), LeftOut.USAGE))
+        reasons.append((_is_metered_elsewhere(course, standing), LeftOut.USAGE))
     return case(*((condition, reason.value) for condition, reason in reasons), else_=None)
 
 
@@ -168,12 +168,17 @@ def _has_other_add_ons(course: Course, standing: Subquery) -> ColumnElement[bool
     )
 
 
-def _is_metered_elsewhere(standing: Subquery) -> ColumnElement[bool]:
+def _is_metered_elsewhere(course: Course, standing: Subquery) -> ColumnElement[bool]:
+    """Or will be: of several that would begin with usage, the customer's first one does."""
     other, version = aliased(Subscription), aliased(PlanVersion)
+    metered = [offer.version_id for offer in course.offers if offer.has_usage]
+    before = and_(
+        standing.c.version_id.not_in(metered), other.plan_version_id.in_(course.left_ids), other.id < standing.c.id
+    )
     return exists().where(
         other.customer_id == standing.c.customer_id,
         other.id != standing.c.id,
         other.state.not_in(_OVER),
         version.id == other.plan_version_id,
-        has_usage_price(version),
+        or_(has_usage_price(version), before),
     )

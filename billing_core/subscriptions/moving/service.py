@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, case, func, insert, literal, null,
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.database.functions import equals
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.plans.models import Plan
@@ -41,12 +42,15 @@ def move(
     ``Outdated`` where it comes to something else by now; Invalid where there is nobody to move.
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
-    known = session.scalar(select(PlanMove.id).where(PlanMove.token == token[:64]))
-    if known is not None:
-        return known
+    known = select(PlanMove.id).where(equals(PlanMove.token, token))
+    if (move_id := session.scalar(known)) is not None:
+        return move_id
     asking.check_notice(asked, today=today, notice_days=notice_days)
     course = asking.course(session, asked)
     _lock(session, actor, course)
+    # Somebody may have done the same meanwhile.
+    if (move_id := session.scalar(known)) is not None:
+        return move_id
     rehearsal = rehearsing.of_course(session, actor, course)
     if rehearsal.token != token:
         raise Outdated(rehearsal)

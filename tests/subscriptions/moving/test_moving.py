@@ -24,6 +24,7 @@ from billing_core.subscriptions.moving import exports, listing, rehearsing, serv
 from billing_core.subscriptions.moving.candidates import LeftOut
 from billing_core.subscriptions.moving.service import Outdated
 from billing_core.subscriptions.overview import forecast
+from tests.at_once import at_once
 from tests.invoices.company import a_customer
 from tests.subscriptions.moving.moves import NOTICE, NOW, TODAY, a_version, asked, moved, rehearsed, states
 from tests.subscriptions.signed_up import D, a_plan, a_subscription, at, billed, renewed, state
@@ -300,9 +301,11 @@ def test_usage_that_another_subscription_bills_keeps_out(sessions):
         a_plan(session, "calls", price_per_call="0.01")
         a_subscription(session)
         a_subscription(session, "calls")
+        alone = a_subscription(session, ref="ALONE")
         a_subscription(session, ref="ALONE")
         a_version(session, price_per_call="0.01")
-        assert (rehearsed(session).moved, left_out(session)) == (1, {LeftOut.USAGE: 1})
+        assert left_out(session) == {LeftOut.USAGE: 2}
+        assert [row.id for row in rehearsing.page(session, SYSTEM, asked(), limit=9)] == [alone]
 
 
 def test_other_periods_or_another_currency_are_refused(sessions, pro):
@@ -346,6 +349,27 @@ def test_a_move_is_done_as_it_was_shown_and_once(sessions, pro):
             ("subscription.ask_change", "subscription", f"{pro}"),
             ("subscription.move", "plan", "1"),
         ]
+
+
+def test_two_who_move_in_the_same_moment_move_once(sessions, pro):
+    with sessions() as session:
+        token = rehearsed(session).token
+    assert at_once(*[lambda: moved(sessions, token=token)] * 2) == [1, 1]
+    assert states(sessions) == [SCHEDULED]
+
+
+def test_a_period_that_begins_while_the_move_is_withdrawn_takes_one_price(sessions, pro):
+    """Whoever comes first: either it has begun, or it is withdrawn."""
+    move_id = moved(sessions)
+    renewed(sessions, pro, at(2, 28))
+
+    def withdraws():
+        with sessions.begin() as session:
+            return service.withdraw(session, SYSTEM, move_id, now=at(3, 31))
+
+    _, withdrawn = at_once(lambda: renewed(sessions, pro, at(3, 31)), withdraws)
+    expected = (WITHDRAWN, 3_000) if withdrawn == 1 else (APPLIED, 4_000)
+    assert (states(sessions)[0], totals(sessions, pro)[-1]) == expected
 
 
 def test_what_has_changed_meanwhile_is_shown_anew(sessions, pro):
