@@ -68,6 +68,7 @@ class _Plan:
     orders: int
     months: int
     calls: int = CALLS
+    subscriptions: int = subscribed.COUNT
 
     @property
     def first_day(self) -> date:
@@ -85,6 +86,7 @@ def fill(
     orders: int = ORDERS,
     months: int = MONTHS,
     calls: int = CALLS,
+    subscriptions: int = subscribed.COUNT,
 ) -> Filled:
     """Fill an empty database: that many whole months and the running one, up to ``today``; and add the accounts.
 
@@ -97,7 +99,7 @@ def fill(
     with sessions.begin() as session:
         plan = _begun(session)
         if plan is None:
-            plan = _Plan(today, seed, orders, months, calls)
+            plan = _Plan(today, seed, orders, months, calls, subscriptions)
             _begin(session, actor, made_of, plan, now)
         customers = company.customer_ids(session, made_of)
         zone = default_business(session).time_zone
@@ -117,9 +119,10 @@ def fill(
             billing.bill(session, actor, bills)
         time.sleep(_PAUSE_SECONDS)
     since = start_of_day(zone, plan.first_day)
+    signed_up = {"seed": plan.seed, "count": plan.subscriptions}
     for month in invoicing.months(books):
         until = start_of_day(zone, add_months(month, 1))
-        subscribed.live(sessions, actor, books, seed=plan.seed, since=since, until=until)
+        subscribed.live(sessions, actor, books, **signed_up, since=since, until=until)
         since = until
         time.sleep(_PAUSE_SECONDS)
         with sessions.begin() as session:
@@ -128,7 +131,7 @@ def fill(
         if paid_online.is_online(month, plan.today):
             paid_online.collect_month(sessions, actor, month, books)
             time.sleep(_PAUSE_SECONDS)
-    subscribed.live(sessions, actor, books, seed=plan.seed, since=since, until=start_of_day(zone, plan.today))
+    subscribed.live(sessions, actor, books, **signed_up, since=since, until=start_of_day(zone, plan.today))
     paid_online.read_books(sessions, actor, books, now=now)
     metered.fill(sessions, actor, made_of, books, seed=plan.seed, calls=plan.calls, now=now, pause=_PAUSE_SECONDS)
     with sessions.begin() as session:

@@ -95,15 +95,17 @@ class DemoSubscription:
     fewer_from: datetime | None = None
 
 
-def drawn(books: Books, seed: int) -> list[DemoSubscription]:
-    """All of them, in the order in which they were signed up for."""
+def drawn(books: Books, seed: int, count: int) -> list[DemoSubscription]:
+    """All of them, in the order in which they were signed up for. The first ones are one of each state at least."""
     refs = sorted(books.customers)
-    made = [_one(number, refs[number % len(refs)], books, seed) for number in range(COUNT)]
+    made = [_one(number, refs[number % len(refs)], books, seed) for number in range(count)]
     return sorted(made, key=lambda one: one.begun_at)
 
 
-def live(sessions: Sessions, actor: Actor, books: Books, *, seed: int, since: datetime, until: datetime) -> None:
-    """What happens after ``since``, up to ``until``, unless it has happened already."""
+def live(
+    sessions: Sessions, actor: Actor, books: Books, *, seed: int, count: int, since: datetime, until: datetime
+) -> None:
+    """What happens to that many after ``since``, up to ``until``, unless it has happened already."""
     engine = sessions.engine.execution_options(begin="IMMEDIATE")
     with engine.begin() as connection:
         joined = Joined(connection)
@@ -112,7 +114,7 @@ def live(sessions: Sessions, actor: Actor, books: Books, *, seed: int, since: da
                 return
             _begin(session, actor, books)
         story = _Story(joined, actor, books, since)
-        for at, one in sorted(_acts(drawn(books, seed)), key=lambda act: act[0]):
+        for at, one in sorted(_acts(drawn(books, seed, count)), key=lambda act: act[0]):
             if since < at <= until:
                 story.go_on(at)
                 story.act(one, at)
@@ -163,17 +165,17 @@ def _special(number: int, one: DemoSubscription, books: Books, chance: random.Ra
     today = books.today
     lately = datetime.combine(today - timedelta(days=25), time(12), UTC)
     match number:
-        case 5 | 10 | 15:
-            return on(today - timedelta(days=number // 2), trial_days=30, promo_code=_WELCOME)
-        case 20 | 25:
+        case 0 | 1 | 2:
+            return on(today - timedelta(days=2 + 2 * number), trial_days=30, promo_code=_WELCOME)
+        case 3 | 4:
             return on(add_months(today - timedelta(days=2), -4), fails_from=lately)
-        case 30:
+        case 5:
             return on(add_months(today - timedelta(days=12), -7), fails_from=lately)
-        case 35 | 40:
+        case 6 | 7:
             return on(add_months(today - timedelta(days=8), -3), ends_from=lately + timedelta(days=20))
-        case 45 | 50:
+        case 8 | 9:
             return on(add_months(today, -9), trial_days=14, ends_from=lately - timedelta(days=60))
-        case 55:
+        case 10:
             few = lately + timedelta(days=20)
             return on(add_months(today - timedelta(days=10), -5), promo_code=_WELCOME, fewer_from=few)
     return one

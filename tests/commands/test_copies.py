@@ -46,7 +46,7 @@ def filled_file(sqlite_template, tmp_path_factory) -> Path:
     sessions = Sessions(connect(f"sqlite:///{file}"))
     with pytest.MonkeyPatch.context() as nobody_else_works:
         nobody_else_works.setattr(demo_service, "_PAUSE_SECONDS", 0)
-        demo.fill(sessions, SYSTEM, today=date(2026, 11, 21), now=NOW, orders=50, months=2, calls=500)
+        demo.fill(sessions, SYSTEM, today=date(2026, 11, 21), now=NOW, orders=50, months=2, calls=500, subscriptions=4)
     with sessions.begin() as session:
         user = User(email="a@b.example", name="Ada", role=Role.ADMIN, created_at=NOW)
         session.add(user)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3, "calls": 2_000}
+SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3, "calls": 2_000, "subscriptions": 6}
 
 
 class CutOff(Exception):

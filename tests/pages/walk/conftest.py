@@ -26,7 +26,7 @@ from tests.pages.walk.window import Recorder, Window
 from tests.web.downloading import get
 
 # Seven months are the least in which every kind of payment link has come to its end.
-MONTHS, ORDERS, CALLS = 7, 600, 6_000
+MONTHS, ORDERS, CALLS, SUBSCRIPTIONS = 7, 600, 6_000, 16
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,16 @@ def demo_file(sqlite_template, tmp_path_factory, worker_id) -> Path:
             now = utc_now()
             with pytest.MonkeyPatch.context() as nobody_else_works:
                 nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
-                demo.fill(sessions, SYSTEM, today=now.date(), now=now, orders=ORDERS, months=MONTHS, calls=CALLS)
+                demo.fill(
+                    sessions,
+                    SYSTEM,
+                    today=now.date(),
+                    now=now,
+                    orders=ORDERS,
+                    months=MONTHS,
+                    calls=CALLS,
+                    subscriptions=SUBSCRIPTIONS,
+                )
             prepare(sessions, now=now)
             settled(sessions)
             growing.rename(file)

@@ -125,7 +125,7 @@ def test_the_demo_company_is_made_in_the_background(visitor, link, sessions, fre
     made = demo.fill
 
     def small(sessions, actor, **facts):
-        return made(sessions, actor, **facts, orders=40, months=2, calls=400)
+        return made(sessions, actor, **facts, orders=40, months=2, calls=400, subscriptions=2)
 
     monkeypatch.setattr(demo, "fill", small)
     done = answer(visitor, link, demo="yes")
@@ -150,6 +150,7 @@ def test_a_filling_that_was_cut_off_is_finished_when_the_process_starts_again(
         "orders": 40,
         "months": 2,
         "calls": 400,
+        "subscriptions": 2,
     }
     with monkeypatch.context() as patched:
         patched.setattr(demo_billing, "bill", cut_off)
