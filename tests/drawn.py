@@ -1,7 +1,8 @@
-"""A plugin of pytest that keeps what Hypothesis drew in each test, and what was written to the database of it.
+"""A plugin of pytest that keeps what Hypothesis drew in the first few examples of each test, and what was written to
+the database of them.
 
 ``python -m pytest -p tests.drawn …`` with ``DRAWN`` in the environment, a file: JSON, by test how many examples it had,
-and the digests of what they drew and of the statements that wrote. What was read is left out: SQLAlchemy forgets
+at most ``EXAMPLES``, and the digests of what they drew and of the statements that wrote. What was read is left out: SQLAlchemy forgets
 objects when the garbage is collected, and reads them again.
 """
 
@@ -11,6 +12,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from hypothesis import settings
 from hypothesis.control import currently_in_test_context
 from hypothesis.internal.conjecture.data import ConjectureData
 from sqlalchemy import event
@@ -41,6 +43,8 @@ def _freeze_and_keep(self):
 
 
 ConjectureData.freeze = _freeze_and_keep
+# The class itself refuses to be changed.
+type.__setattr__(settings, "max_examples", property(lambda _: int(os.environ["EXAMPLES"])))
 
 
 @event.listens_for(Engine, "before_cursor_execute")
