@@ -20,6 +20,7 @@ from billing_core.identity.sessions import Browser
 from billing_core.people import service
 from billing_core.web import rate_limiter
 from tests.web.forms import PASSWORD
+from tests.web.in_one_go import Client
 
 
 async def dashboard(scope, receive, send) -> None:
@@ -68,9 +69,7 @@ def browser(product, portal) -> Callable[[], TestClient]:
     """``browser()``: a fresh browser without cookies that follows no redirect by itself."""
 
     def open_browser() -> TestClient:
-        client = TestClient(product, follow_redirects=False, raise_server_exceptions=False)
-        client.portal = portal
-        return client
+        return Client(product, portal)
 
     return open_browser
 
