@@ -2,8 +2,8 @@
 the database of them.
 
 ``python -m pytest -p tests.drawn …`` with ``DRAWN`` in the environment, a file: JSON, by test how many examples it had,
-at most ``EXAMPLES``, and the digests of what they drew and of the statements that wrote. What was read is left out: SQLAlchemy forgets
-objects when the garbage is collected, and reads them again.
+at most ``EXAMPLES``, and the digests of what they drew and of the statements that wrote. What was read is left out:
+SQLAlchemy forgets objects when the garbage is collected, and reads them again.
 """
 
 import hashlib
