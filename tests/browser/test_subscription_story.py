@@ -52,7 +52,7 @@ def test_a_subscription_from_its_plan_to_its_end(token, product: Product, page: 
     expect(cell(page, "Paid")).to_be_attached()
 
     pays_by(page, "Test card that is declined when charged")
-    expect(page.get_by_text("Visa 0341")).to_be_visible()
+    expect(page.get_by_text("Visa •••• 0341")).to_be_visible()
     assert "declined" in runs(tmp_path / "data", after_trial + timedelta(days=32))
     page.reload()
     expect(stands(page, "Past due")).to_be_visible()
