@@ -269,6 +269,26 @@ Kind regards
 {{ business_name }}
 """),
     ),
+    MailKind.CARD_REQUEST: Wording(
+        subject=gettext_noop("Please give us {% if card %}another{% else %}a{% endif %} card for {{ plan }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+{% if card %}
+The last day of your card {{ card }}, to which we charge {{ plan }}, is {{ expires_on }}.
+{% else %}
+We have no card to which we can charge {{ plan }}.
+{% endif %}
+
+You can give us {% if card %}another{% else %}one{% endif %} here, which is charged from then on:
+{{ card_link }}
+
+Only the payment service sees its number.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
     MailKind.SUBSCRIPTION_ENDED: Wording(
         subject=gettext_noop("Your subscription to {{ plan }} has ended"),
         body=gettext_noop("""\

@@ -23,6 +23,7 @@ class MailKind(enum.StrEnum):
     TRIAL_ENDING = "trial_ending"
     CHARGE_FAILED = "charge_failed"
     CARD_EXPIRING = "card_expiring"
+    CARD_REQUEST = "card_request"
     SUBSCRIPTION_ENDED = "subscription_ended"
     PLAN_MOVE = "plan_move"
     PLAN_MOVE_WITHDRAWN = "plan_move_withdrawn"

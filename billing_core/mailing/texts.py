@@ -97,6 +97,13 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
         "expires_on": "its last day",
         "card_link": "the address where the customer can give us another card",
     },
+    MailKind.CARD_REQUEST: _ALWAYS
+    | {
+        "plan": "the plan's name",
+        "card": "the card that is charged now; empty where there is none",
+        "expires_on": "its last day; empty where there is none",
+        "card_link": "the address where the customer can give us a card",
+    },
     MailKind.SUBSCRIPTION_ENDED: _ALWAYS
     | {"plan": "the plan's name", "ended_on": "the day on which the subscription ended"},
     MailKind.PLAN_MOVE: _OF_MOVES | {"has_usage": "yes where usage has a price by the new terms (for if)"},

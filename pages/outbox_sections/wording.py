@@ -27,6 +27,7 @@ TOPICS = {
     MailKind.TRIAL_ENDING.value: "Trial ends",
     MailKind.CHARGE_FAILED.value: "Charge to a card failed",
     MailKind.CARD_EXPIRING.value: "Card expires",
+    MailKind.CARD_REQUEST.value: "Asking for a card",
     MailKind.SUBSCRIPTION_ENDED.value: "Subscription ended",
     MailKind.PLAN_MOVE.value: "New terms of a plan",
     MailKind.PLAN_MOVE_WITHDRAWN.value: "New terms withdrawn",

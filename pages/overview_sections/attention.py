@@ -257,9 +257,9 @@ def _of_subscriptions(actor: Actor, today: date) -> list[Matter]:
             now,
             lambda count: f"{formats.counted(count, 'subscription')} with a card about to expire",
             "subscriptions.py",
-            None,
-            "Open subscriptions",
-            Permission.SUBSCRIPTION_READ,
+            {"subscriptions_tab": "card_expires"},
+            "Ask for cards",
+            Permission.PAYMENT_WRITE,
             ":material/credit_card_clock:",
         ),
     ]

@@ -14,7 +14,7 @@ from billing_core.subscriptions.models import SubscriptionState
 from billing_core.subscriptions.overview import history
 from billing_core.subscriptions.overview.history import Shown
 from pages.plan_sections.wording import due
-from pages.subscription_sections import billed, changing, ending, failed, pausing, timeline, usage, wording
+from pages.subscription_sections import asking, billed, changing, ending, pausing, timeline, usage, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -29,7 +29,7 @@ def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
     opened.back("All subscriptions", "subscription")
     shown = read(history.one, subscription_id)
     _header(read, actor, shown)
-    failed.draw(read, actor, shown)
+    asking.draw(read, actor, shown)
     names = [PERIODS]
     names += [INVOICES] if actor.may(Permission.INVOICE_READ) and actor.may(Permission.PAYMENT_READ) else []
     names.append(CHANGES)
@@ -60,7 +60,7 @@ def _header(read: Reader, actor: Actor, shown: Shown) -> None:
             if st.button("Customer", icon=":material/groups:", key="subscription_customer"):
                 opened.go_to_customer(row.customer_id, "Overview")
             if actor.may(Permission.SUBSCRIPTION_WRITE) and row.state is not SubscriptionState.CANCELED:
-                _actions(shown)
+                _actions(actor, shown)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for state in wording.states(row):
             st.badge(state, color=wording.COLORS[state])
@@ -71,9 +71,10 @@ def _header(read: Reader, actor: Actor, shown: Shown) -> None:
         _held(actor, shown, zone)
 
 
-def _actions(shown: Shown) -> None:
+def _actions(actor: Actor, shown: Shown) -> None:
     row = shown.row
     steps: dict[str, Callable[[Shown], None]] = {"Other payment method": pausing.other_method}
+    steps |= {"Ask for a card": asking.dialog} if asking.may_ask_for_card(actor) else {}
     steps |= {} if row.paused_at else {"Pause": pausing.pause}
     steps |= {"Resume": pausing.resume} if row.paused_at or row.cancel_at_period_end else {}
     steps["Cancel"] = ending.cancel

@@ -1,23 +1,26 @@
 """The subscriptions that match, filtered, paged and summed in SQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import streamlit as st
 
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
+from billing_core.money import Money
 from billing_core.plans import listing as plans
 from billing_core.subscriptions.overview import search
 from billing_core.subscriptions.overview.figures import MONTHLY_RECURRING
 from billing_core.subscriptions.overview.search import ListedSubscription, SubscriptionFilter, Tab
-from pages.subscription_sections import wording
+from billing_core.subscriptions.upkeep import asking as to_mail
+from pages.subscription_sections import asking, wording
 from pages.ui import downloads, formats, tables
 from pages.ui.figures import cards
 from pages.ui.figures.cards import Card
 from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 
+_LINK, _CARD = "subscription_to_mail_a_link", "subscription_to_ask_for_a_card"
 PAGE_KEY, SORT_KEY, TAB_KEY = "subscriptions_page", "subscriptions_sort", "subscriptions_tab"
 # Of more than these the count shows a plus, and their sum is left out.
 _COUNTED = 20_000
@@ -45,11 +48,15 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     total = counts[tab] if counts[tab] < _COUNTED else read(search.count, wanted)
     if tab is not Tab.CANCELED and total < _COUNTED:
-        sums = " · ".join(formats.money(one.minor, one.currency) for one in read(search.worth_a_month, wanted))
-        st.caption(f"Worth {sums} a month at full prices" if sums else "Worth nothing a month")
+        st.caption(_worth(read, wanted))
     skipped = tables.pager(total, key=PAGE_KEY, noun="subscription")
     rows = read(search.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
-    tables.show(rows, columns(read.company.time_zone, _open), key=f"subscriptions_{skipped}", alt="Subscriptions")
+    shown_columns = columns(read.company.time_zone, _open)
+    shown_columns[1:1] = _to_ask(read, actor, tab, rows)
+    tables.show(rows, shown_columns, key=f"subscriptions_{tab}_{skipped}", alt="Subscriptions")
+    for key, mail in ((_LINK, asking.mail_link), (_CARD, asking.mail_card_address)):
+        if (asked := st.session_state.pop(key, None)) is not None:
+            mail(asked)
     if actor.may(Permission.EXPORT):
         facts = asdict(wanted)
         st.link_button("List as CSV", downloads.address("subscriptions.csv", **facts), icon=":material/download:")
@@ -80,6 +87,41 @@ def columns(
     ]
 
 
+def _to_ask(read: Reader, actor: Actor, tab: Tab, rows: Sequence[ListedSubscription]) -> list[tables.Column]:
+    """Of what could not be charged, or soon cannot be: the next attempt, and one click that mails the customer."""
+    if tab is Tab.PAST_DUE and actor.may(Permission.INVOICE_READ):
+        attempts = read(to_mail.next_attempts, [row.id for row in rows])
+        zone = read.company.time_zone
+        again = tables.computed("Next attempt", lambda row: formats.instant(attempts.get(row.id), zone), width=150)
+        mail = tables.button("Mail", lambda row: asking.LINK if row.id in attempts else None, opens=_link, width=120)
+        return [mail, again] if asking.may_mail_links(actor) else [again]
+    if tab is Tab.CARD_EXPIRES:
+        last_day = tables.day("Card's last day", "card_expires_on")
+        mail = tables.button("Mail", lambda _: asking.CARD, opens=_card, width=130)
+        return [mail, last_day] if asking.may_ask_for_card(actor) else [last_day]
+    return []
+
+
+def _worth(read: Reader, wanted: SubscriptionFilter) -> str:
+    """As the figure above counts it, and beside it what bills nothing now."""
+
+    def summed(amounts: Sequence[Money]) -> str:
+        return " · ".join(formats.money(one.minor, one.currency) for one in amounts if one.minor)
+
+    found = read(search.worth_a_month, wanted)
+    recurring, beside = summed(found.recurring), summed(found.beside)
+    told = f"Worth {recurring} a month at full prices" if recurring else "Worth nothing a month now"
+    return f"{told}, trials and paused ones another {beside}" if beside else told
+
+
+def _link(row: ListedSubscription) -> None:
+    st.session_state[_LINK] = row.id
+
+
+def _card(row: ListedSubscription) -> None:
+    st.session_state[_CARD] = row.id
+
+
 def _open(row: ListedSubscription) -> None:
     st.query_params["subscription"] = str(row.id)
 
@@ -93,11 +135,11 @@ def _filters(read: Reader, actor: Actor) -> SubscriptionFilter:
         )
         order = filters.order(_ORDERS, "-created_at", key=SORT_KEY, page_key=PAGE_KEY)
         filters.saved_views(read, actor, "subscriptions", PAGE_KEY)
-    return SubscriptionFilter(customer_id=customer, plan=plan, text=text, order_by=order)
+    return SubscriptionFilter(customer_id=customer, plan=plan, text=text, order_by=order, today=read.today)
 
 
 def _nothing(read: Reader, actor: Actor, wanted: SubscriptionFilter) -> None:
-    if replace(wanted, tab=Tab.ALL, order_by="") != SubscriptionFilter(order_by=""):
+    if replace(wanted, tab=Tab.ALL, order_by="", today=None) != SubscriptionFilter(order_by=""):
         st.info(
             "No subscription matches these filters. Clear one of them, or choose the tab “All”.",
             icon=":material/filter_alt_off:",
@@ -118,6 +160,7 @@ _EMPTY_TABS = {
     Tab.TRIALING: "Nobody is in a trial.",
     Tab.ACTIVE: "No subscription is active.",
     Tab.PAST_DUE: "Every charge went through: nobody is past due.",
+    Tab.CARD_EXPIRES: "Every card is good for a while.",
     Tab.ENDING: "No subscription is about to end.",
     Tab.HELD: "No subscription waits for a decision.",
     Tab.CANCELED: "No subscription was canceled.",

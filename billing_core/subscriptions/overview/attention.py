@@ -64,7 +64,7 @@ def _expiring(scope: Scope) -> Select[*tuple[Any, ...]]:
         .join(Customer, Customer.id == Subscription.customer_id)
         .where(
             PaymentMethodOnFile.detached_at.is_(None),
-            PaymentMethodOnFile.expires_on.between(today, today + EXPIRING_WITHIN),
+            PaymentMethodOnFile.expires_on <= today + EXPIRING_WITHIN,
             Subscription.state.not_in(_OVER),
         )
     )
@@ -103,7 +103,7 @@ UNANSWERED_CHANGES: Final = Figure(
 EXPIRING_CARDS: Final = Figure(
     key="expiring_cards",
     title="Cards about to expire",
-    definition=f"Subscriptions whose card expires within {EXPIRING_WITHIN.days} days, with its last day.",
+    definition=f"Subscriptions whose card expires within {EXPIRING_WITHIN.days} days, or has, with its last day.",
     formula="number of subscriptions",
     permission=Permission.SUBSCRIPTION_READ,
     rows=_expiring,

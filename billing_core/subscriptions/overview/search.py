@@ -3,10 +3,10 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -17,20 +17,23 @@ from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 from billing_core.online_payments.models import PaymentMethodOnFile
+from billing_core.online_payments.off_session.methods import EXPIRING_WITHIN
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.subscriptions.models import Subscription, SubscriptionState
 from billing_core.subscriptions.overview import worth
+from billing_core.subscriptions.overview.figures import RECURRING
 
 
 class Tab(enum.StrEnum):
-    """PAST_DUE: also those that are unpaid. ENDING: cancelled with the end of their period. HELD: they wait for a
-    person.
+    """PAST_DUE: also those that are unpaid. CARD_EXPIRES: soon, or it has expired. ENDING: cancelled with the end of
+    their period. HELD: they wait for a person.
     """
 
     ALL = "all"
     TRIALING = "trialing"
     ACTIVE = "active"
     PAST_DUE = "past_due"
+    CARD_EXPIRES = "card_expires"
     ENDING = "ending"
     HELD = "held"
     CANCELED = "canceled"
@@ -46,18 +49,21 @@ _STATES: Final[Mapping[Tab, tuple[SubscriptionState, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """Empty fields do not limit. ``text``: part of the subscription's id, or of what is known of its customer."""
+    """Empty fields do not limit. ``text``: part of the subscription's id, or of what is known of its customer.
+    ``today``: from which on cards expire soon; without it none does.
+    """
 
     tab: Tab = Tab.ALL
     customer_id: int | None = None
     plan: str = ""
     text: str = ""
     order_by: str = "-created_at"
+    today: date | None = None
 
 
 class ListedSubscription(NamedTuple):
-    """``monthly_minor``: what it is worth a month. ``card_brand`` and ``card_last4``: of what is charged, if anything
-    is.
+    """``monthly_minor``: what it is worth a month. ``card_brand``, ``card_last4`` and the last day ``card_expires_on``:
+    of what is charged, if anything is.
     """
 
     id: int
@@ -78,7 +84,17 @@ class ListedSubscription(NamedTuple):
     held_at: datetime | None
     card_brand: str | None
     card_last4: str | None
+    card_expires_on: date | None
     created_at: datetime
+
+
+class Worth(NamedTuple):
+    """Per currency. ``recurring``: as the figure of the monthly recurring revenue counts it. ``beside``: of trials and
+    of those that are paused, which bill nothing now.
+    """
+
+    recurring: list[Money]
+    beside: list[Money]
 
 
 ORDERINGS: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -95,7 +111,8 @@ def listing(actor: Actor, filters: SubscriptionFilter) -> Select[*tuple[Any, ...
         *(Subscription.state, Subscription.currency, worth.a_month(), Subscription.seats, Subscription.next_at),
         *(Subscription.trial_ends_at, Subscription.cancel_at_period_end, Subscription.canceled_at),
         *(Subscription.paused_at, Subscription.held_at),
-        *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, Subscription.created_at),
+        *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, PaymentMethodOnFile.expires_on),
+        Subscription.created_at,
     )
     statement = worth.with_prices(_matching(actor, filters, *columns)).outerjoin(
         PaymentMethodOnFile,
@@ -133,12 +150,18 @@ def count(session: Session, actor: Actor, filters: SubscriptionFilter) -> int:
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
-def worth_a_month(session: Session, actor: Actor, filters: SubscriptionFilter) -> list[Money]:
-    """What those that match are worth a month together, per currency; those that are cancelled nothing."""
-    matching_ones = _matching(actor, filters, Subscription.currency, worth.a_month().label("minor"))
-    going_on = worth.with_prices(matching_ones).where(Subscription.state != SubscriptionState.CANCELED).subquery()
-    sums = select(going_on.c.currency, func.sum(going_on.c.minor)).group_by(going_on.c.currency)
-    return [Money(int(minor), currency) for currency, minor in session.execute(sums.order_by(going_on.c.currency))]
+def worth_a_month(session: Session, actor: Actor, filters: SubscriptionFilter) -> Worth:
+    """What those that match are worth a month together."""
+    is_recurring = and_(Subscription.state.in_(RECURRING), Subscription.paused_at.is_(None)).label("is_recurring")
+    columns = (Subscription.currency, is_recurring, worth.a_month().label("minor"))
+    going_on = worth.with_prices(_matching(actor, filters, *columns))
+    each = going_on.where(Subscription.state != SubscriptionState.CANCELED).subquery()
+    sums = select(each.c.is_recurring, each.c.currency, func.sum(each.c.minor))
+    sums = sums.group_by(each.c.is_recurring, each.c.currency).order_by(each.c.currency)
+    found: dict[bool, list[Money]] = {True: [], False: []}
+    for recurring, currency, minor in session.execute(sums):
+        found[bool(recurring)].append(Money(int(minor), currency))
+    return Worth(found[True], found[False])
 
 
 def _matching(actor: Actor, filters: SubscriptionFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
@@ -151,7 +174,7 @@ def _matching(actor: Actor, filters: SubscriptionFilter, *columns: Any) -> Selec
         .where(
             Subscription.state != SubscriptionState.INCOMPLETE,
             visible_to(actor, Subscription.customer_id),
-            _on(filters.tab),
+            _on(filters),
         )
     )
     if filters.customer_id is not None:
@@ -163,14 +186,26 @@ def _matching(actor: Actor, filters: SubscriptionFilter, *columns: Any) -> Selec
     return statement
 
 
-def _on(tab: Tab) -> ColumnElement[bool]:
+def _on(filters: SubscriptionFilter) -> ColumnElement[bool]:
     going_on = Subscription.state != SubscriptionState.CANCELED
-    match tab:
+    match filters.tab:
         case Tab.ALL:
             return true()
+        case Tab.CARD_EXPIRES:
+            return false() if filters.today is None else _expires(filters.today) & going_on
         case Tab.ENDING:
             return Subscription.cancel_at_period_end & going_on
         case Tab.HELD:
             return Subscription.held_at.is_not(None) & going_on
         case _:
-            return Subscription.state.in_(_STATES[tab])
+            return Subscription.state.in_(_STATES[filters.tab])
+
+
+def _expires(today: date) -> ColumnElement[bool]:
+    """Whether it is charged to a card that expires soon, or has expired."""
+    expires = select(PaymentMethodOnFile.id).where(
+        PaymentMethodOnFile.id == Subscription.payment_method_id,
+        PaymentMethodOnFile.detached_at.is_(None),
+        PaymentMethodOnFile.expires_on <= today + EXPIRING_WITHIN,
+    )
+    return expires.correlate(Subscription).exists()

@@ -12,7 +12,9 @@ from billing_core.subscriptions.models import Subscription, SubscriptionState
 
 SUBSCRIPTION: Final = "subscription"
 # What is done inside changes nothing that the API shows.
-_INTERNAL: Final = frozenset({"state", "hold", "release", "decline", "ask_change", "withdraw_change", "cancel"})
+_INTERNAL: Final = frozenset(
+    {"state", "hold", "release", "decline", "ask_change", "withdraw_change", "cancel", "mail_links", "ask_for_card"}
+)
 _BY_STATE: Final = {
     SubscriptionState.PAST_DUE: EventType.SUBSCRIPTION_PAST_DUE,
     SubscriptionState.UNPAID: EventType.SUBSCRIPTION_UNPAID,

@@ -45,12 +45,15 @@ def charge_failed(
     attempt: ChargeAttempt,
     *,
     next_at: datetime | None,
+    again: int = 0,
     now: datetime,
-) -> None:
-    """Once for each attempt, with the ways to pay."""
+) -> bool:
+    """Once for each attempt, with the ways to pay; ``again``: once more, because a person wants it. False where the
+    invoice has no address to send to.
+    """
     (invoice,) = service.views(session, actor, [attempt.invoice_id])
     if not is_email_address(invoice.customer_email):
-        return
+        return False
     sender = letters.senders(session, [invoice])[invoice.id]
     values = letters.invoice_values(invoice, sender, today=businesses.today(session, now=now)) | {
         "card": methods.card_on_file(session, attempt.method_id),
@@ -69,9 +72,10 @@ def charge_failed(
         ),
         sender=sender,
         attachments=[["invoice_pdf", invoice.id]],
-        name=f"mail:charge:{attempt.public_id}",
+        name=f"mail:charge:{attempt.public_id}" + (f":{again}" if again else ""),
     )
     outbox.put(session, actor, message, now=now)
+    return True
 
 
 def card_expiring(
@@ -94,6 +98,19 @@ def card_expiring(
     _put(session, actor, MailKind.CARD_EXPIRING, charged[0], values, f"card:{method.public_id}:{days}", now=now)
 
 
+def card_asked_for(session: Session, actor: Actor, subscription: Subscription, *, number: int, now: datetime) -> bool:
+    """The ``number``-th time that a person wants it; False where the customer has no address to send to."""
+    card = _card(session, subscription)
+    values = {
+        "plan": _plan(session, subscription),
+        "card": card,
+        "expires_on": _last_day(session, subscription) if card else "",
+        "card_link": _card_link(session, actor, [subscription], now=now),
+    }
+    name = f"card_request:{subscription.public_id}:{number}"
+    return _put(session, actor, MailKind.CARD_REQUEST, subscription, values, name, now=now)
+
+
 def ended(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
     """Once: it never begins again."""
     assert subscription.canceled_at is not None  # noqa: S101  # it is canceled
@@ -113,11 +130,11 @@ def _put(
     name: str,
     *,
     now: datetime,
-) -> None:
+) -> bool:
     customer = session.get_one(Customer, subscription.customer_id)
     business = session.get_one(Business, subscription.business_id)
     if not is_email_address(customer.email):
-        return
+        return False
     wording = letters.wordings(session, [business.id]).of(business.id, kind, customer.language)
     known = {"customer_name": customer.name or customer.email, "business_name": business.name}
     message = mails.mail(
@@ -131,6 +148,7 @@ def _put(
         name=f"mail:{name}",
     )
     outbox.put(session, actor, message, now=now)
+    return True
 
 
 def _plan(session: Session, subscription: Subscription) -> str:
@@ -142,6 +160,12 @@ def _card(session: Session, subscription: Subscription) -> str:
     """The card that is charged; empty where there is none."""
     method = session.get(PaymentMethodOnFile, subscription.payment_method_id or 0)
     return "" if method is None or method.detached_at is not None else methods.card_of(method)
+
+
+def _last_day(session: Session, subscription: Subscription) -> str:
+    """Of the card that is charged."""
+    method = session.get_one(PaymentMethodOnFile, subscription.payment_method_id)
+    return writing(session.get_one(Customer, subscription.customer_id).language).long_day(method.expires_on)
 
 
 def _day(session: Session, subscription: Subscription, at: datetime) -> str:

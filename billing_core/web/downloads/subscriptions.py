@@ -1,5 +1,6 @@
 """Lists of subscriptions as files, also of those that would be moved, under the permissions of the session."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -23,6 +24,7 @@ class _Subscriptions(BaseModel):
     plan: Text = ""
     text: Text = ""
     order_by: Text = "-created_at"
+    today: date | None = None
 
 
 def _filter(query: Annotated[_Subscriptions, Query()]) -> SubscriptionFilter:

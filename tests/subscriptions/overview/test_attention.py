@@ -3,28 +3,35 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing_core import figures
-from billing_core.errors import Forbidden, UpstreamFailed
+from billing_core.audit.models import AuditEntry
+from billing_core.customers.models import Customer
+from billing_core.errors import Conflict, Forbidden, UpstreamFailed
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.online_payments.models import PaymentMethodOnFile
+from billing_core.online_payments.models import CardRequest, PaymentMethodOnFile
+from billing_core.online_payments.off_session import methods, requests
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.subscriptions import clock, lifecycle, queries, renewals
+from billing_core.subscriptions.changes import cancelling
+from billing_core.subscriptions.changes.closing import Ending, Unused
 from billing_core.subscriptions.lifecycle import CANCELED
+from billing_core.subscriptions.overview import search
 from billing_core.subscriptions.overview.attention import (
     EXPIRING_CARDS,
     FAILED_CHARGES,
     HELD_SUBSCRIPTIONS,
     UNANSWERED_CHANGES,
 )
+from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 from billing_core.subscriptions.upkeep import asking
 from tests.subscriptions.changed import changed
 from tests.subscriptions.signed_up import a_plan, a_subscription, at, state
-from tests.subscriptions.test_collecting import FAILS, acme, gateway, other_card, run, subscribed
+from tests.subscriptions.test_collecting import FAILS, NEEDS_CUSTOMER, acme, gateway, other_card, run, subscribed
 
 __all__ = ["acme", "gateway"]
 
@@ -83,15 +90,18 @@ def test_changes_whose_charge_is_not_answered_from_the_next_day_on(sessions, gat
 
 @pytest.mark.parametrize(
     ("today", "counts"),
-    [(date(2026, 2, 28), False), (date(2026, 3, 1), True), (date(2026, 4, 30), True), (date(2026, 5, 1), False)],
+    [(date(2026, 2, 28), False), (date(2026, 3, 1), True), (date(2026, 4, 30), True), (date(2026, 5, 1), True)],
 )
-def test_cards_within_sixty_days_of_their_last_day(sessions, gateway, acme, today, counts):
+def test_cards_from_sixty_days_before_their_last_day_on(sessions, gateway, acme, today, counts):
     """On 30 April, which is 60 days after 1 March."""
     subscribed(sessions, gateway, acme)
     with sessions.begin() as session:
         session.scalars(select(PaymentMethodOnFile)).one().expires_on = date(2026, 4, 30)
     rows = [("Acme Corp, visa •••• 4242", date(2026, 4, 30))]
     assert shown(sessions, EXPIRING_CARDS, today) == (rows if counts else [])
+    with sessions() as session:
+        on_tab = SubscriptionFilter(tab=Tab.CARD_EXPIRES, today=today)
+        assert search.count(session, SYSTEM, on_tab) == len(rows if counts else [])
 
 
 def test_links_are_mailed_for_what_failed_once_a_time(sessions, gateway, acme):
@@ -99,14 +109,112 @@ def test_links_are_mailed_for_what_failed_once_a_time(sessions, gateway, acme):
     assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 1)) == 0
     other_card(sessions, gateway, subscription_id, FAILS)
     run(sessions, gateway, at(2, 28))
+    # The one that told of it waits in the outbox.
+    assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 28, 11)) == 0
+    delivered(sessions)
     assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 28, 12)) == 1
-    # The first one waits in the outbox.
     assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 28, 13)) == 0
     with sessions() as session:
-        mail = session.scalars(select(OutboxMessage).where(OutboxMessage.topic == "invoice")).one()
-        assert (mail.state, "/pay\n" in mail.content["text"]) == (MessageState.WAITING, True)
+        told, mail = session.scalars(select(OutboxMessage).where(OutboxMessage.topic == "charge_failed"))
+        assert (mail.state, mail.content["text"]) == (MessageState.WAITING, told.content["text"])
+        assert all(address in mail.content["text"] for address in ("/pay\n", "/card/", "again on March 1, 2026"))
         (failed,) = asking.failed(session, SYSTEM, subscription_id)
         assert failed.at == at(3, 1)
+        assert asking.next_attempts(session, SYSTEM, [subscription_id]) == {subscription_id: at(3, 1)}
     reader = actor_with(Role.MANAGER, user_id=1, name="Manager")
     with pytest.raises(Forbidden):
         asking.mail_links(sessions, reader, gateway, subscription_id, now=at(2, 28, 13))
+
+
+def delivered(sessions) -> None:
+    """All that waits in the outbox."""
+    with sessions.begin() as session:
+        session.execute(update(OutboxMessage).values(state=MessageState.DELIVERED, attempts=1))
+
+
+def test_whoever_has_to_confirm_is_mailed_the_link_that_asks_for_that(sessions, gateway, acme):
+    subscription_id = subscribed(sessions, gateway, acme)
+    other_card(sessions, gateway, subscription_id, NEEDS_CUSTOMER)
+    run(sessions, gateway, at(2, 28))
+    delivered(sessions)
+    assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 28, 12)) == 1
+    with sessions() as session:
+        mail = session.scalars(select(OutboxMessage).order_by(OutboxMessage.id.desc())).first()
+        assert mail.title.startswith("Please confirm your payment")
+        assert "/pay\n" in mail.content["text"]
+
+
+def test_of_what_is_canceled_the_invoice_is_mailed_and_no_card_asked_for(sessions, gateway, acme):
+    subscription_id = subscribed(sessions, gateway, acme)
+    other_card(sessions, gateway, subscription_id, FAILS)
+    run(sessions, gateway, at(2, 28))
+    with sessions() as session:
+        public_id = state(session, subscription_id).public_id
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, Ending(unused=Unused.NOTHING), now=at(2, 28, 11))
+    delivered(sessions)
+    assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 28, 12)) == 1
+    with sessions() as session:
+        mail = session.scalars(select(OutboxMessage).where(OutboxMessage.topic == "invoice")).one()
+        assert ("/pay\n" in mail.content["text"], "/card/" in mail.content["text"]) == (True, False)
+    with sessions.begin() as session, pytest.raises(Conflict):
+        asking.ask_for_card(session, SYSTEM, subscription_id, now=at(2, 28, 12))
+
+
+def asked(sessions, subscription_id: int, now) -> OutboxMessage:
+    with sessions.begin() as session:
+        asking.ask_for_card(session, SYSTEM, subscription_id, now=now)
+    with sessions() as session:
+        return session.scalars(select(OutboxMessage).order_by(OutboxMessage.id.desc())).first()
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("en", "Please give us another card for Pro", "The last day of your card Visa •••• 4242"),
+        ("de", "Bitte geben Sie uns eine andere Karte für Pro an", "Der letzte Tag Ihrer Karte Visa •••• 4242"),
+        ("es", "Facilítenos otra tarjeta para Pro", "El último día de su tarjeta Visa •••• 4242"),
+        ("fr", "Veuillez nous indiquer une autre carte pour Pro", "Le dernier jour de votre carte Visa •••• 4242"),
+    ],
+)
+def test_a_card_is_asked_for_in_the_customers_language(sessions, gateway, acme, language, title, words):
+    subscription_id = subscribed(sessions, gateway, acme)
+    with sessions.begin() as session:
+        session.scalars(select(Customer)).one().language = language
+    mail = asked(sessions, subscription_id, at(2, 1))
+    with sessions() as session:
+        request = session.scalars(select(CardRequest)).one()
+    assert (mail.topic, mail.title) == ("card_request", title)
+    assert words in mail.content["text"]
+    assert f"/card/{request.token}\n" in mail.content["text"]
+
+
+def test_a_card_is_asked_for_once_a_click_and_charged_once_it_is_given(sessions, gateway, acme):
+    subscription_id = subscribed(sessions, gateway, acme)
+    with sessions.begin() as session:
+        methods.detach(session, SYSTEM, state(session, subscription_id).payment_method_id, now=at(2, 1))
+    mail = asked(sessions, subscription_id, at(2, 1))
+    assert "We have no card to which we can charge Pro." in mail.content["text"]
+    with pytest.raises(Conflict, match="waits to be sent"):
+        asked(sessions, subscription_id, at(2, 1, 11))
+    delivered(sessions)
+    assert asked(sessions, subscription_id, at(2, 2)).id > mail.id
+    with sessions() as session:
+        # Both lead to the same address, and each was written down.
+        request = session.scalars(select(CardRequest)).one()
+        did = select(AuditEntry.action).where(AuditEntry.action == "subscription.ask_for_card")
+        assert len(session.scalars(did).all()) == 2
+    requests.keep(sessions, SYSTEM, gateway, request.id, "pm_card_visa", gateway_customer_id=None, now=at(2, 3))
+    clock.look_after(sessions, SYSTEM, now=at(2, 3))
+    with sessions() as session:
+        assert state(session, subscription_id).payment_method_id == session.get_one(CardRequest, request.id).method_id
+
+
+def test_who_has_no_address_is_not_asked(sessions, gateway, acme):
+    subscription_id = subscribed(sessions, gateway, acme)
+    with sessions.begin() as session:
+        session.scalars(select(Customer)).one().email = ""
+    with pytest.raises(Conflict, match="no e-mail address"):
+        asked(sessions, subscription_id, at(2, 1))
+    reader = actor_with(Role.MANAGER, user_id=1, name="Manager")
+    with sessions.begin() as session, pytest.raises(Forbidden):
+        asking.ask_for_card(session, reader, subscription_id, now=at(2, 1))

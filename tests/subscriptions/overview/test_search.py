@@ -104,8 +104,8 @@ def test_what_is_recurring_leaves_out_trials_and_what_is_paused_or_canceled(sess
     # Active 10.00; past due, unpaid, ending and held 30.00 each. The trial counts in the list alone.
     with sessions.begin() as session:
         assert figures.value(session, SYSTEM, MONTHLY_RECURRING, Scope()) == {"USD": 13_000}
-        assert search.worth_a_month(session, SYSTEM, ALL) == [Money(16_000, "USD")]
-        assert search.worth_a_month(session, SYSTEM, replace(ALL, tab=Tab.CANCELED)) == []
+        assert search.worth_a_month(session, SYSTEM, ALL) == ([Money(13_000, "USD")], [Money(3_000, "USD")])
+        assert search.worth_a_month(session, SYSTEM, replace(ALL, tab=Tab.CANCELED)) == ([], [])
         state(session, ids["ending"]).paused_at = at(2, 1)
         session.flush()
         assert figures.value(session, SYSTEM, MONTHLY_RECURRING, Scope()) == {"USD": 10_000}
@@ -150,5 +150,5 @@ def test_seats_beyond_the_included_and_add_ons_count_in_the_currency_of_each(ses
     rows = search.page(session, SYSTEM, ALL, limit=3)
     assert [(row.id, row.currency, row.monthly_minor) for row in rows][:1] == [(few, "USD", 30_00)]
     assert [(row.currency, row.monthly_minor) for row in rows][1:] == [("USD", 66_00), ("EUR", 50_00)]
-    assert search.worth_a_month(session, SYSTEM, ALL) == [Money(50_00, "EUR"), Money(96_00, "USD")]
+    assert search.worth_a_month(session, SYSTEM, ALL).recurring == [Money(50_00, "EUR"), Money(96_00, "USD")]
     assert figures.value(session, SYSTEM, MONTHLY_RECURRING, Scope()) == {"EUR": 50_00, "USD": 96_00}
