@@ -2,16 +2,33 @@
 
 from datetime import date, datetime
 
+import pytest
 from sqlalchemy import select
 
 from billing_core.identity import SYSTEM
 from billing_core.plans import service as plans
 from billing_core.plans.terms import Terms
+from billing_core.subscriptions import verification
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange
 from billing_core.subscriptions.moving import rehearsing, service
 from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.moving.rehearsing import Rehearsal
-from tests.subscriptions.signed_up import D, at
+from tests.subscriptions.signed_up import D, a_plan, a_subscription, at, billed, state
+from tests.subscriptions.test_collecting import gateway
+
+__all__ = ["gateway"]
+
+
+@pytest.fixture
+def pro(sessions) -> int:
+    """Signed up on 31 January, so that its periods begin on 28 February, 31 March, 30 April."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "team", "60")
+        made = a_subscription(session)
+        a_version(session)
+    return made
+
 
 TODAY = date(2026, 2, 1)
 NOW = at(2, 1)
@@ -41,3 +58,15 @@ def states(sessions) -> list[ChangeState]:
     """Of all changes, in the order in which they were asked for."""
     with sessions() as session:
         return list(session.scalars(select(SubscriptionChange.state).order_by(SubscriptionChange.id)))
+
+
+def public_id(sessions, subscription_id: int) -> str:
+    with sessions() as session:
+        return state(session, subscription_id).public_id
+
+
+def totals(sessions, subscription_id: int) -> list[int]:
+    """Of its invoices, in cents, the oldest first."""
+    with sessions() as session:
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
+        return [total for _, total in billed(session, subscription_id)]

@@ -5,6 +5,7 @@ the price that its first day says.
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -28,6 +29,12 @@ from tests.subscriptions.signed_up import a_plan, a_subscription, at, billed, re
 PRICES = {1: 3_000, 2: 4_000, 3: 5_000}
 TEAM = 6_000
 BOUNDARIES = [add_months(date(2026, 1, 31), months) for months in range(14)]
+
+
+@pytest.fixture
+def database_url(sqlite_url) -> str:
+    """What begins with which period is not said in SQL."""
+    return sqlite_url
 
 
 @dataclass

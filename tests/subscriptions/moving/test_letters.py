@@ -10,9 +10,8 @@ from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.models import MovedSubscription, MoveMail
 from billing_core.subscriptions.moving import letters, service
 from tests.invoices.company import a_customer
-from tests.subscriptions.moving.moves import NOW, a_version, moved
+from tests.subscriptions.moving.moves import NOW, a_version, gateway, moved
 from tests.subscriptions.signed_up import a_plan, a_subscription, at, state
-from tests.subscriptions.test_collecting import gateway
 from tests.subscriptions.test_telling import mails
 
 __all__ = ["gateway"]
