@@ -76,6 +76,11 @@ def test_day_by_day(on_sqlite):
     kinds = ("Change", "Withdraw", "Pause", "Resume", "Move", "Replace", "Cancel")
     assert all(done[kind, DONE] for kind in kinds)
     assert done["Change", DECLINED]
+    bills = [bill for life in lives for bill in life.account.bills]
+    for what in ("by_card", "by_credit", "failed", "voided_on", "final"):
+        assert any(getattr(bill, what) for bill in bills), what
+    for what in ("off_due", "kept", "refunded"):
+        assert any(getattr(one, what) for bill in bills for one in bill.given_back), what
 
 
 def test_the_same_hour_by_hour(on_sqlite):
