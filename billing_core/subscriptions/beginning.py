@@ -15,7 +15,7 @@ from billing_core.plans.models import BillingTiming, PlanVersion
 from billing_core.plans.offers import Offer
 from billing_core.promotions import reductions
 from billing_core.promotions.models import PromoCode, PromoRedemption
-from billing_core.promotions.reductions import NOTHING, Reduction
+from billing_core.promotions.reductions import NOTHING, PromoTerms, Reduction
 from billing_core.subscriptions import calendar, invoicing, metered, pricing, queries
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.models import (
@@ -190,14 +190,21 @@ def reduction(
 
 
 def reduction_inside(
-    session: Session, subscription: Subscription, offer: Offer, begun: SubscriptionPeriod
+    session: Session, subscription: Subscription, offer: Offer, begun: SubscriptionPeriod, day: date
 ) -> Reduction:
-    """What it takes off the price of the present period under other terms: nothing where it took none off before, since
-    what is billed inside of a period uses none up (settled point 37).
+    """What it takes off the price of the present period under other terms, from a day on. What is billed inside of a
+    period uses none up (settled point 37): a code that does not last for ever takes nothing off where it took none off
+    before, unless it will of what is due afterwards for the days before. That counts the period once, with this.
     """
-    if not _was_reduced(session, subscription, begun):
-        return NOTHING
-    return _reduction(session, subscription, offer, offer.price_in(begun.number), subscription.promo_periods_used - 1)
+    price_minor, used = offer.price_in(begun.number), subscription.promo_periods_used
+    if _was_reduced(session, subscription, begun):
+        return replace(_reduction(session, subscription, offer, price_minor, used - 1), uses_period=False)
+    found = _reduction(session, subscription, offer, price_minor, used)
+    before = Period(begun.first_day, day - timedelta(days=1)) if day > begun.first_day else None
+    if before and items_in_arrears(session, subscription, begun, stretches(session, subscription, begun, before))[1]:
+        return found
+    code = _code(session, subscription)
+    return NOTHING if code is None or code.most_periods is not None else replace(found, uses_period=False)
 
 
 def items_in_arrears(
@@ -222,13 +229,19 @@ def _reduction(
     session: Session, subscription: Subscription, offer: Offer, price_minor: int, periods_used: int
 ) -> Reduction:
     """A code for one plan reduces no other that the subscription has changed to."""
-    if subscription.redemption_id is None:
+    terms = _code(session, subscription)
+    if terms is None:
         return NOTHING
-    code = session.get_one(PromoCode, session.get_one(PromoRedemption, subscription.redemption_id).code_id)
-    terms = reductions.terms_of(code)
     if terms.plan_id is not None and terms.plan_id != session.get_one(PlanVersion, offer.version_id).plan_id:
         return NOTHING
     return reductions.reduction(terms, price_minor, subscription.currency, periods_used)
+
+
+def _code(session: Session, subscription: Subscription) -> PromoTerms | None:
+    if subscription.redemption_id is None:
+        return None
+    redeemed = session.get_one(PromoRedemption, subscription.redemption_id)
+    return reductions.terms_of(session.get_one(PromoCode, redeemed.code_id))
 
 
 def _was_reduced(session: Session, subscription: Subscription, begun: SubscriptionPeriod) -> bool:

@@ -24,9 +24,6 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.plans import queries as plan_queries
 from billing_core.plans.models import BillingTiming
-from billing_core.promotions import service as promotions
-from billing_core.promotions.models import PromoDuration
-from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, verification
 from billing_core.subscriptions.changes import cancelling, paying
@@ -35,7 +32,7 @@ from billing_core.subscriptions.changes.wanted import When
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, UNPAID
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange
 from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, previewed, subscribed
-from tests.subscriptions.signed_up import D, a_plan, at, billed, renewed, state
+from tests.subscriptions.signed_up import a_plan, at, billed, renewed, state
 from tests.subscriptions.test_collecting import FAILS, other_card
 from tests.subscriptions.test_metered import called
 
@@ -56,12 +53,6 @@ def further(sessions) -> None:
         a_plan(session, "more", "60", price_per_call="0.05")
         a_plan(session, "later", timing=ARREARS)
         a_plan(session, "latest", "60", timing=ARREARS)
-
-
-def a_code(sessions, **facts) -> str:
-    with sessions.begin() as session:
-        promotions.create(session, SYSTEM, NewCode("HALF", percent=D(50), **facts), now=at(1, 1))
-    return "HALF"
 
 
 def id_of(sessions, public_id) -> int:
@@ -193,50 +184,6 @@ def test_from_advance_to_arrears(sessions, gateway, further):
     list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28)))
     with sessions() as session:
         assert (charged(session), balance(session)) == ([3_000, 1_500], 0)
-
-
-def test_a_promo_code_reduces_the_rest_of_its_period_too_and_is_not_used_up_by_it(sessions, gateway):
-    """50 % for two periods: 15.00; then half of 30.00 less half of 15.00; then 30.00, then 60.00."""
-    code = a_code(sessions, duration=PromoDuration.PERIODS, periods=2)
-    public_id = subscribed(sessions, gateway, promo_code=code)
-    shown = previewed(sessions, public_id, plan_code="team")
-    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (1_500, 750, 3_000)
-    changed(sessions, gateway, public_id, plan_code="team")
-    subscription_id = id_of(sessions, public_id)
-    renewed(sessions, subscription_id, at(3, 31))
-    with sessions() as session:
-        assert [total for _, total in billed(session, subscription_id)] == [1_500, 1_500, 3_000, 6_000]
-
-
-def test_a_period_of_another_length_uses_one_of_the_promo_code(sessions, gateway):
-    code = a_code(sessions, duration=PromoDuration.PERIODS, periods=2)
-    public_id = subscribed(sessions, gateway, promo_code=code)
-    shown = previewed(sessions, public_id, plan_code="year")
-    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (18_000, 750, 36_000)
-    changed(sessions, gateway, public_id, plan_code="year", token=shown.token)
-    with sessions() as session:
-        assert found(session, public_id).promo_periods_used == 2
-
-
-def test_of_a_period_that_ends_early_in_arrears_the_promo_code_is_used_first(sessions, gateway, further):
-    """50 % once: half of 30.00 for 14 of 28 days, 7.50; the year is 360.00."""
-    code = a_code(sessions, duration=PromoDuration.ONCE)
-    public_id = subscribed(sessions, gateway, "later", promo_code=code)
-    shown = previewed(sessions, public_id, plan_code="year")
-    assert [line.amount_minor for line in shown.lines] == [36_000, 750]
-    changed(sessions, gateway, public_id, plan_code="year", token=shown.token)
-    with sessions() as session:
-        assert (charged(session), found(session, public_id).promo_periods_used) == ([36_750], 1)
-        assert everything_holds(session)
-
-
-def test_a_promo_code_for_one_plan_reduces_no_other(sessions, gateway):
-    with sessions.begin() as session:
-        plans(session)
-    code = a_code(sessions, plan_code="pro", duration=PromoDuration.FOREVER)
-    public_id = subscribed(sessions, gateway, promo_code=code)
-    shown = previewed(sessions, public_id, plan_code="team")
-    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (3_000, 750, 6_000)
 
 
 def test_credit_that_is_there_pays_first(sessions, gateway):

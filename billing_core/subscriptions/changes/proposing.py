@@ -181,9 +181,10 @@ def _inside(
     if begun.paused or day is None or day > whole.end:
         return bare
     rest = Period(day, whole.end)
-    present = {(one.kind, one.code): one for one in _of_rest(session, subscription, before, begun, rest)}
+    present = {(one.kind, one.code): one for one in _of_rest(session, subscription, before, begun, rest)[0]}
+    following, uses_period = _of_rest(session, subscription, bare.after, begun, rest)
     items, kept = [], set()
-    for item in _of_rest(session, subscription, bare.after, begun, rest):
+    for item in following:
         key = (item.kind, item.code)
         held = present.get(key)
         if held is not None and _as_before(held, item):
@@ -193,7 +194,7 @@ def _inside(
         else:
             items.append(item)
     credited = unused.of_period(session, subscription, begun.number, day, but_for=kept)
-    return replace(bare, items=tuple(items), credits=tuple(credited))
+    return replace(bare, items=tuple(items), credits=tuple(credited), promo_periods=int(uses_period))
 
 
 def _from_now(
@@ -224,7 +225,7 @@ def _from_now(
     items: list[Item] = []
     if asking.is_in_advance(after) and subscription.paused_at is None and not (in_place and begun.paused):
         if in_place:
-            reduction = beginning.reduction_inside(session, subscription, after.offer, begun)
+            reduction = beginning.reduction_inside(session, subscription, after.offer, begun, day)
         else:
             reduction = beginning.reduction(session, subscription, after.offer, number, used_since=promo_periods)
             promo_periods += reduction.uses_period
@@ -241,13 +242,13 @@ def _from_now(
 
 def _of_rest(
     session: Session, subscription: Subscription, terms: Terms, begun: SubscriptionPeriod, rest: Period
-) -> Sequence[Item]:
-    """What is due in advance for these days of the present period."""
+) -> tuple[Sequence[Item], bool]:
+    """What is due in advance for these days of the present period; whether that uses up a period of the code."""
     if not asking.is_in_advance(terms):
-        return ()
-    reduction = beginning.reduction_inside(session, subscription, terms.offer, begun)
+        return (), False
+    reduction = beginning.reduction_inside(session, subscription, terms.offer, begun, rest.start)
     whole = Period(begun.first_day, begun.last_day)
-    return pricing.items(terms, begun.number, whole, days=rest, reduction=reduction)
+    return pricing.items(terms, begun.number, whole, days=rest, reduction=reduction), reduction.uses_period
 
 
 def _as_before(held: Item, item: Item) -> bool:

@@ -270,17 +270,36 @@ class Life:
         assert self.number is not None
         self.account.settle(self.number, day, items, credited, may_decline=True)
         self.terms = after
+        if any(item.gross > item.net for item in items) and not self.reduced:
+            self.promo_used += self._is_owed_reduced(day)
+            self.reduced = True
         if day <= self.last_day:
             self.stretches = [one for one in self.stretches if one[0] < day] + [(day, after)]
 
     def _of_rest(self, terms: Terms, day: date) -> list[Item]:
-        """What is due in advance; the promo code reduces it where it has reduced the period."""
+        """What is due in advance."""
         if terms.plan.in_arrears:
             return []
         assert self.number is not None
-        taken = self._off(terms.plan, self.promo_used - 1)[0] if self.reduced else ZERO
         days = self.first_day, self.last_day
+        taken = self._off_rest(terms.plan, day)
         return items_of(terms, self.number, days, (day, self.last_day), taken, self.places)
+
+    def _off_rest(self, plan: Plan, day: date) -> Decimal:
+        """A period is one of the promo code's as a whole. What is billed inside of it makes it one only if the code
+        lasts for ever, or will reduce what days before cost afterwards.
+        """
+        if self.reduced:
+            return self._off(plan, self.promo_used - 1)[0]
+        promo = self.contract.promo
+        lasts = promo is not None and promo.periods is None
+        return self._off(plan, self.promo_used)[0] if lasts or self._is_owed_reduced(day) else ZERO
+
+    def _is_owed_reduced(self, day: date) -> bool:
+        return any(
+            first < day and terms.plan.in_arrears and self._off(terms.plan, self.promo_used)[1]
+            for first, terms in self.stretches
+        )
 
     def _more(self, item: Item, quantity: Decimal) -> Item:
         days, of_days = (item.last - item.first).days + 1, (self.last_day - self.first_day).days + 1
@@ -306,6 +325,7 @@ class Life:
         self.last_day = self.anchor.first_day(after.plan, self.number + 1) - ONE_DAY
         if not after.plan.in_arrears and not self.paused and not self.period_paused:
             items += self._of_rest(after, day) if in_place else self._of_whole_period()
+            self.reduced = self.reduced or any(item.gross > item.net for item in items if in_place)
         assert self.number is not None
         self.account.settle(self.number, day, items, credited, may_decline=True)
 
