@@ -38,6 +38,8 @@ OFF_SESSION_FAILURES: Final = {
 }
 # The documented test methods that are kept or charged otherwise than any other ``pm_…``, which is a good card.
 REFUSED_METHOD: Final = "pm_card_visa_chargeDeclined"
+# The cardholder is asked once, when it is put on file; then it is charged without them.
+CONFIRMED_METHOD: Final = "pm_card_authenticationRequiredOnSetup"
 _WHEN_CHARGED: Final = {
     "pm_card_chargeCustomerFail": Outcome.DECLINED,
     "pm_card_authenticationRequired": Outcome.AUTHENTICATION,
@@ -47,11 +49,13 @@ CARDS_TO_KEEP: Final = {
     "4242424242424242": "pm_card_visa",
     "4000000000000002": REFUSED_METHOD,
     "4000000000000341": "pm_card_chargeCustomerFail",
+    "4000002500003155": CONFIRMED_METHOD,
     "4000002760003184": "pm_card_authenticationRequired",
 }
 _LAST_FOUR: Final = {
     "pm_card_chargeCustomerFail": "0341",
     "pm_card_authenticationRequired": "3184",
+    CONFIRMED_METHOD: "3155",
     "pm_card_mastercard": "4444",
 }
 _EXPIRY: Final = re.compile(r"(\d{1,2})\s*[/-]?\s*(?:20)?(\d{2})")

@@ -67,9 +67,11 @@ _CARDS: Final = {
     "pm_card_visa": gettext_noop("pays"),
     sandbox_cards.REFUSED_METHOD: gettext_noop("is declined"),
     "pm_card_chargeCustomerFail": gettext_noop("is declined when it is charged"),
+    sandbox_cards.CONFIRMED_METHOD: gettext_noop("asks the cardholder when it is saved"),
     "pm_card_authenticationRequired": gettext_noop("asks the cardholder when it is charged"),
 }
 _DECLINED: Final = gettext_noop("The card was declined. It was not saved.")
+_NOT_CONFIRMED: Final = gettext_noop("The card was not confirmed. It was not saved.")
 
 
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
@@ -122,6 +124,29 @@ def enter(request: Request, token: str, number: Text = "", expiry: Text = "", cv
         return _card_form(request, token, asked, status=400, problems=error.fields)
     if method_id == sandbox_cards.REFUSED_METHOD:
         return _card_form(request, token, asked, status=402, failure=_DECLINED)
+    if method_id == sandbox_cards.CONFIRMED_METHOD:
+        return _form_page(request, "card_bank.html", token, asked)
+    return _save(token, asked, method_id)
+
+
+@router.post("/{token}/bank", dependencies=[forms.OwnForm])
+def authenticate(request: Request, token: str, answer: Text = "") -> Response:
+    """The cardholder's answer to their bank, whose part the sandbox plays too."""
+    asked = _enterable(token)
+    if isinstance(asked, Response):
+        return asked
+    if answer != "confirm":
+        return _card_form(request, token, asked, status=402, failure=_NOT_CONFIRMED)
+    return _save(token, asked, sandbox_cards.CONFIRMED_METHOD)
+
+
+@router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
+def nothing() -> Response:
+    """An address that was truncated or mistyped."""
+    raise NotFound("There is nothing at this address")
+
+
+def _save(token: str, asked: Asked, method_id: str) -> Response:
     customer = Actor(None, asked.customer or "The customer", frozenset())
     try:
         with runtime.sessions().begin() as session:
@@ -130,12 +155,6 @@ def enter(request: Request, token: str, number: Text = "", expiry: Text = "", cv
         return redirect(f"/card/{token}")
     outbox_delivery.nudge()
     return redirect(f"/card/{token}/done")
-
-
-@router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
-def nothing() -> Response:
-    """An address that was truncated or mistyped."""
-    raise NotFound("There is nothing at this address")
 
 
 def _asked(token: str) -> Asked:
@@ -172,7 +191,13 @@ def _card_form(
     """``problems``: what is wrong with which field; ``failure``: why the last card was not saved."""
     cards = {number: _CARDS[method_id] for number, method_id in sandbox_cards.CARDS_TO_KEEP.items()}
     facts = card_fields.facts(cards, problems or {}, failure)
-    response = forms.page(request, "card_enter.html", status=status, token=token, **_facts(asked), **facts)
+    return _form_page(request, "card_enter.html", token, asked, status=status, **facts)
+
+
+def _form_page(
+    request: Request, template: str, token: str, asked: Asked, *, status: int = 200, **facts: Any
+) -> Response:
+    response = forms.page(request, template, status=status, token=token, **_facts(asked), **facts)
     response.headers.update(card_fields.WITH_A_FORM)
     return response
 

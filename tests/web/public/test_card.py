@@ -12,6 +12,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.off_session import methods, requests
+from billing_core.online_payments.sandbox import cards as sandbox_cards
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import Settings, settings
@@ -20,7 +21,7 @@ from tests.invoices.company import a_customer
 from tests.online_payments.created_links import deliver
 from tests.online_payments.gateways import ScriptedGateway
 from tests.online_payments.linked import tell
-from tests.web.forms import submit
+from tests.web.forms import answered, submit
 
 GOOD = {"number": "4242 4242 4242 4242", "expiry": "12 / 40", "cvc": "123"}
 
@@ -132,6 +133,32 @@ def test_what_is_wrong_with_a_card_is_said_at_its_field(sessions, visitor, token
     assert refused.status_code == status
     assert said in words(refused)
     assert card["number"] not in refused.text or not card["number"].startswith("4111")
+    assert told(sessions) == []
+
+
+CONFIRMED = {"number": "4000 0025 0000 3155", "expiry": "12 / 40", "cvc": "123"}
+
+
+def test_a_card_that_has_to_be_confirmed_is_saved_once_it_is(sessions, visitor, token):
+    """It is entered, refused at the bank, entered again and confirmed; then it is charged without its holder."""
+    asks = sent(visitor, token, CONFIRMED)
+    assert (asks.status_code, "Do you confirm that" in asks.text) == (200, True)
+    assert "3155" not in asks.text
+    refused = answered(visitor, asks, f"/card/{token}/bank", answer="refuse")
+    assert (refused.status_code, "The card was not confirmed. It was not saved." in words(refused)) == (402, True)
+    assert told(sessions) == []
+    asks = sent(visitor, token, CONFIRMED)
+    visitor.follow_redirects = False
+    saved = answered(visitor, asks, f"/card/{token}/bank", answer="confirm")
+    assert (saved.status_code, saved.headers["location"]) == (303, f"/card/{token}/done")
+    (event,) = told(sessions)
+    method_id = event["data"]["object"]["payment_method"]
+    assert sandbox_cards.of_method(method_id) == ("visa", "3155")
+    assert sandbox_cards.when_charged(method_id) is sandbox_cards.Outcome.SUCCEEDS
+
+
+def test_nobody_confirms_from_another_site(sessions, visitor, token):
+    assert visitor.post(f"/card/{token}/bank", data={"answer": "confirm"}).status_code == 403
     assert told(sessions) == []
 
 
