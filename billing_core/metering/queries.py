@@ -44,6 +44,7 @@ from billing_core.metering.zones import DAY, midnight
 
 MOST_DAYS = 1_000
 _MOMENT = timedelta(microseconds=1)
+_Edges = list[tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,11 @@ def usage_of(
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
     until = after(end)
-    _refuse_archived_edges(session, customer_id, start, until, meter)
-    facts = _window_facts(customer_id, start, until, meter) | {"until": until}
-    statement = _USED[len(_edges(start, until))]
+    edges = _edges(start, until)
+    _refuse_archived(session, customer_id, edges, meter)
+    facts = {**_window_facts(customer_id, start, until, edges, meter), "until": until}
     known, active, calls, whole, millionths, response_time, timed = map(
-        int, session.connection().execute(statement, facts).one()
+        int, session.connection().execute(_USED[len(edges)], facts).one()
     )
     return Usage(
         known,
@@ -133,9 +134,10 @@ def calls_by_bucket(
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
     until = after(end)
-    _refuse_archived_edges(session, customer_id, start, until, meter)
-    statement = _BY_BUCKET[len(_edges(start, until))]
-    rows = session.connection().execute(statement, _window_facts(customer_id, start, until, meter))
+    edges = _edges(start, until)
+    _refuse_archived(session, customer_id, edges, meter)
+    facts = _window_facts(customer_id, start, until, edges, meter)
+    rows = session.connection().execute(_BY_BUCKET[len(edges)], facts)
     return {bucket_id: int(calls) for bucket_id, calls in rows}
 
 
@@ -258,7 +260,7 @@ def _whole_days(start: datetime, until: datetime) -> tuple[date, date]:
     return first, until.date() - DAY
 
 
-def _edges(start: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+def _edges(start: datetime, until: datetime) -> _Edges:
     """What is left of the window without its whole days, in none, one or two pieces; each end is the first instant that
     is left out.
     """
@@ -267,9 +269,9 @@ def _edges(start: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     return [(begin, end) for begin, end in pieces if begin < end]
 
 
-def _refuse_archived_edges(session: Session, customer_id: int, start: datetime, until: datetime, meter: str) -> None:
+def _refuse_archived(session: Session, customer_id: int, edges: _Edges, meter: str) -> None:
     """A part of a day is counted by its events, which must be here."""
-    days = {instant.date() for begin, end in _edges(start, until) for instant in (begin, end - _MOMENT)}
+    days = {instant.date() for begin, end in edges for instant in (begin, end - _MOMENT)}
     if not days:
         return
     archived = select(UsageDay.day).where(*_of(customer_id, meter), UsageDay.day.in_(days), UsageDay.archive_id != 0)
@@ -284,11 +286,11 @@ def refuse_others(actor: Actor, customer_id: int) -> None:
         raise NotFound(f"There is no customer {customer_id}")
 
 
-def _window_facts(customer_id: int, start: datetime, until: datetime, meter: str) -> dict[str, object]:
+def _window_facts(customer_id: int, start: datetime, until: datetime, edges: _Edges, meter: str) -> dict[str, object]:
     """The parameters of ``_in_window``."""
     first, last = _whole_days(start, until)
     facts: dict[str, object] = {"customer_id": customer_id, "meter": meter, "first": first, "last": last}
-    for number, (begin, end) in enumerate(_edges(start, until)):
+    for number, (begin, end) in enumerate(edges):
         facts |= {f"begin_{number}": begin, f"end_{number}": end}
     return facts
 

@@ -6,6 +6,7 @@ The database sums; a few rows a customer are left, which are priced here, exactl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, exists, or_, select
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
-from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket, UsageDay, ZoneKind
+from billing_core.metering.models import API_CALLS, NO_BUCKET, Aggregation, Meter, MeterBucket, UsageDay, ZoneKind
 from billing_core.metering.quantities import used as quantities
 from billing_core.metering.quantities.stretches import Stretch
 from billing_core.money import Money
@@ -165,14 +166,19 @@ def rates_of(session: Session, versions: Collection[Version]) -> Rates:
 def rates_of_calls(session: Session, versions: Collection[Version]) -> Rates:
     """``rates_of``, of API calls alone. Without buckets of theirs nothing else is read."""
     rows = session.connection().execute(_CALLS).all()
-    # Not read as an entity, which takes longer than the statement.
-    meter = Meter(id=rows[0].id, code=API_CALLS, aggregation=rows[0].aggregation)
+    meter = _meter_of_calls(rows[0].id, rows[0].aggregation)
     codes = {row.bucket_id: row.bucket for row in rows if row.bucket_id is not None}
     ids = [version.id for version in versions]
     others = prices.of_versions(session, ids, meter_id=meter.id) if codes else {}
     calls = (meter.id, NO_BUCKET)
     agreed = {one.id: {calls: segments.price_of_calls(one), **others.get(one.id, {})} for one in versions}
     return Rates({meter.id: meter}, codes, calls, agreed)
+
+
+@cache
+def _meter_of_calls(id_: int, aggregation: Aggregation) -> Meter:
+    """In no session. To read or to make it each time takes longer than the statement."""
+    return Meter(id=id_, code=API_CALLS, aggregation=aggregation)
 
 
 # Put together once, which takes longer than carrying it out.

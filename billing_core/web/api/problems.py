@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.datastructures import Headers
@@ -29,6 +29,9 @@ _MESSAGES = {
     404: problem_bodies.NOT_FOUND,
     405: "This address does not take that method.",
 }
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+# By the route's function. No dependency of the route, which would cost every request more than looking it up.
+_FAILURES: dict[object, str] = {}
 _log = structlog.get_logger()
 
 
@@ -40,16 +43,16 @@ class Family(enum.StrEnum):
     OTHER = "other"
 
 
-def fails_with(message: str) -> Any:
-    """For a route's ``dependencies``: the documented text of its 500, in place of the general one. ``REFERENCE`` in it
+def fails_with(message: str) -> Callable[[_Endpoint], _Endpoint]:
+    """Decorates a route's function: the documented text of its 500, in place of the general one. ``REFERENCE`` in it
     becomes the reference.
     """
 
-    # Not a plain function, which would run on another thread.
-    async def remember(request: Request) -> None:
-        request.state.failure = message
+    def documented(endpoint: _Endpoint) -> _Endpoint:
+        _FAILURES[endpoint] = message
+        return endpoint
 
-    return Depends(remember)
+    return documented
 
 
 def install(app: FastAPI) -> None:
@@ -189,7 +192,7 @@ def busy(scope: Scope) -> ExactJSON:
 def _unexpected(request: Request, error: Exception) -> ExactJSON:
     """A bug: the log has the error under the reference that the program gets."""
     reference = logged(request.scope, error)
-    message = getattr(request.state, "failure", _INTERNAL).replace(REFERENCE, reference)
+    message = _FAILURES.get(request.scope.get("endpoint"), _INTERNAL).replace(REFERENCE, reference)
     return answer(request.scope, Problem(500, message, reference=reference))
 
 

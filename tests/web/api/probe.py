@@ -80,9 +80,7 @@ def _held_up() -> None:
 
 for name, place in PLACES.items():
     router.post(f"{place}/work", name=f"work_{name}")(_work)
-    router.post(f"{place}/breaks", name=f"breaks_{name}", dependencies=[fails_with("An error occurred here")])(
-        _breaks_before
-    )
+    router.post(f"{place}/breaks", name=f"breaks_{name}")(fails_with("An error occurred here")(_breaks_before))
     router.get(f"{place}/refuses/{{kind}}", name=f"refuses_{name}")(_refuses)
 router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
 for method in (router.put, router.patch, router.delete):

@@ -94,10 +94,10 @@ class UsageEvents(TypedDict):
 
 @router.get(
     "/billing/invoice/{org_id}",
-    dependencies=[fails_with(f"Failed to generate invoice: {REFERENCE}")],
     response_model=document.InvoiceDocument,
     summary="Generate the invoice document of an organization's usage",
 )
+@fails_with(f"Failed to generate invoice: {REFERENCE}")
 def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """A statement, not an invoice of ours: the same month has the same number, which enters no series."""
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_INVOICE) as (session, organization):
@@ -107,10 +107,10 @@ def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Aske
 
 @router.get(
     "/usage/{org_id}",
-    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
     response_model=document.OrganizationUsage,
     summary="Get what an organization used",
 )
+@fails_with(f"Failed to get usage: {REFERENCE}")
 def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """Users, calls and response times."""
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
@@ -120,10 +120,10 @@ def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked:
 
 @router.get(
     "/billing/{org_id}",
-    dependencies=[fails_with(f"Failed to get billing: {REFERENCE}")],
     response_model=document.OrganizationBilling,
     summary="Get what an organization's usage costs",
 )
+@fails_with(f"Failed to get billing: {REFERENCE}")
 def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """Calls, allowance, price and cost by the plans that the organization was on."""
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_BILLING) as (session, organization):
@@ -134,11 +134,11 @@ def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, aske
 
 @router.get(
     "/usage/{org_id}/daily",
-    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
     response_model=UsageDays,
     responses={200: {"headers": MORE}},
     summary="Get an organization's usage by day",
 )
+@fails_with(f"Failed to get usage: {REFERENCE}")
 def list_usage_days(
     request: Request,
     caller: CurrentCaller,
@@ -172,11 +172,11 @@ def list_usage_days(
 
 @router.get(
     "/usage/{org_id}/events",
-    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
     response_model=UsageEvents,
     responses={200: {"headers": MORE}},
     summary="List the events of an organization's usage",
 )
+@fails_with(f"Failed to get usage: {REFERENCE}")
 def list_usage_events(
     request: Request,
     caller: CurrentCaller,

@@ -56,11 +56,11 @@ _DIALECTS: dict[Dialect, _Dialect] = {Dialect.PLAIN: plain, Dialect.ENVELOPE: en
 @router.get("", include_in_schema=False)
 @router.get(
     "/",
-    dependencies=[fails_with("An error occurred while fetching reports.")],
     response_model=list[responses.PlainReport] | responses.EnvelopeOfReports,
     responses=responses.LISTED,
     summary="List billing reports",
 )
+@fails_with("An error occurred while fetching reports.")
 def list_reports(
     request: Request,
     caller: CurrentCaller,
@@ -80,11 +80,11 @@ def list_reports(
 @router.get("/customer-summary", include_in_schema=False)
 @router.get(
     "/customer-summary/",
-    dependencies=[fails_with("An error occurred getting customer summary")],
     response_model=list[responses.PlainCustomerSummary] | responses.EnvelopeOfCustomerSummary,
     responses=responses.SUMMARIZED,
     summary="Summarize reports by customer",
 )
+@fails_with("An error occurred getting customer summary")
 def summarize_customers(
     request: Request,
     caller: CurrentCaller,
@@ -106,12 +106,12 @@ def summarize_customers(
 @router.post("/generate", status_code=201, include_in_schema=False)
 @router.post(
     "/generate/",
-    dependencies=[fails_with("An error occurred generating the report")],
     status_code=201,
     response_model=PlainReportDetail | responses.EnvelopeOfReport,
     responses=responses.GENERATED,
     summary="Generate a billing report",
 )
+@fails_with("An error occurred generating the report")
 def generate_report(caller: CurrentCaller, session: Transaction, given: Generate) -> Response:
     """Bill a customer for a period. Where nothing changed since the last time, that report is the answer again."""
     generated = service.generate(
