@@ -15,11 +15,14 @@ CREDIT, REFUND, NOTHING = "credit", "refund", "nothing"
 
 @dataclass(frozen=True)
 class Promo:
-    """``percent`` or ``amount`` off the plan's price, for so many periods; None: for ever."""
+    """``percent`` or ``amount`` off the plan's price, for so many periods; None: for ever. ``plan``: of this one alone,
+    by its code.
+    """
 
     percent: Decimal | None = None
     amount: Decimal | None = None
     periods: int | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True)

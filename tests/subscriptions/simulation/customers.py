@@ -27,6 +27,7 @@ def a_customer_of(session: Session, number: int, contract: Contract) -> int:
         once = PromoDuration.FOREVER if promo.periods is None else PromoDuration.PERIODS
         given = {"percent": promo.percent, "amount": promo.amount, "duration": once, "periods": promo.periods}
         given |= {"currency": currency} if promo.amount else {}
+        given |= {"plan_code": promo.plan}
         promotions.create(session, SYSTEM, NewCode(f"CODE-{number}", **given), now=FIRST)
     if contract.credit:
         amount_minor = int(contract.credit.scaleb(contract.places))

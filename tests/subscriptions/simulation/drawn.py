@@ -82,9 +82,10 @@ class Draw:
         if chance.random() < 0.4:
             return None
         periods = chance.choice((1, 2, 5, None))
+        plan = f"plan-{self.number}a" if chance.random() < 0.2 else ""
         if chance.random() < 0.5:
-            return Promo(percent=chance.choice((D(100), D(50), D("12.5"), D("33.333"))), periods=periods)
-        return Promo(amount=chance.randint(1, 60_000) * self.unit, periods=periods)
+            return Promo(percent=chance.choice((D(100), D(50), D("12.5"), D("33.333"))), periods=periods, plan=plan)
+        return Promo(amount=chance.randint(1, 60_000) * self.unit, periods=periods, plan=plan)
 
     def every(self) -> tuple[str, int]:
         return self.chance.choice(_INTERVALS)
@@ -260,7 +261,7 @@ def failing(draw: Draw) -> Contract:
     acts = [Replace(first, bad), Change(first + timedelta(days=2), plans[1], when=NOW), Replace(back, GOOD)]
     if second > back:
         acts.append(Change(second, plans[1], when=NOW))
-    return draw.contract(*plans, acts=acts, credit=D(0), trial_days=0)
+    return draw.contract(*plans, acts=acts)
 
 
 def never_paying(draw: Draw) -> Contract:
@@ -272,11 +273,11 @@ def never_paying(draw: Draw) -> Contract:
 
 
 def mailed(draw: Draw) -> Contract:
-    """Without a card, to whom a change is billed; a trial of theirs may end it, or pause it."""
-    first, second = draw.moments(2)
+    """Without a card until late, to whom a change is billed; a trial of theirs may end it, or pause it."""
+    first, second, third = draw.moments(3)
     end = draw.chance.choice(("invoice", "invoice", "cancel", "pause"))
     plans = draw.plan("a", 500, 5_000, trial_end=end), draw.plan("b", 20_000, 90_000, trial_end=end)
-    acts = (Resume(first), Change(second, plans[1]))
+    acts = Resume(first), Change(second, plans[1]), Replace(third, GOOD)
     return draw.contract(*plans, acts=acts, card=None)
 
 

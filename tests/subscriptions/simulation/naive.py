@@ -185,7 +185,10 @@ class Life:
 
     def _off(self, plan: Plan, used: int) -> tuple[Decimal, bool]:
         assert self.number is not None
-        return off(self.contract.promo, price_in(plan, self.number, self.places), used, self.places)
+        promo = self.contract.promo
+        if promo is not None and promo.plan not in ("", plan.code):
+            return ZERO, False
+        return off(promo, price_in(plan, self.number, self.places), used, self.places)
 
     # What customers do.
 
