@@ -61,6 +61,7 @@ def _moves(read: Reader, rows: list[MoveRow], *, may_write: bool) -> None:
         tables.computed("Mail", lambda row: "Yes" if row.told else "No"),
         tables.instant("Asked for", "asked_at", read.company.time_zone),
         tables.text("By", "asked_by"),
+        tables.instant("Withdrawn", "withdrawn_at", read.company.time_zone),
     ]
     if may_write:
         columns.insert(1, tables.button("Withdraw", _withdrawable, opens=_ask_whole, width=100))
@@ -84,9 +85,8 @@ def _subscriptions(read: Reader, rows: list[MoveRow], *, may_write: bool) -> Non
     row = by_id[move_id]
     skipped = tables.pager(row.scheduled + row.applied + row.withdrawn, key=PAGE_KEY, noun="subscription", of=move_id)
     columns = [
-        tables.button("Open", lambda _: ":material/open_in_new: open", opens=_open, width=84),
+        tables.button("Open", lambda one: f":material/open_in_new: {one.customer_name}", opens=_open, width=190),
         tables.badge("State", lambda one: _STATES[one.state][0], dict(_STATES.values())),
-        tables.text("Customer", "customer_name"),
         tables.day("From", "begins_on", help="The first day of the first period by the other version"),
         tables.money("Before", "before_minor", help="A whole period at full prices, without usage and tax"),
         tables.money("After", "after_minor"),

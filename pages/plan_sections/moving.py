@@ -186,8 +186,8 @@ def _confirm(found: Rehearsal, notice_days: int) -> None:
     )
     for one in found.sums:
         before, after = (formats.money(minor, one.currency) for minor in (one.before_minor, one.after_minor))
-        each = f"each period of {formats.count(one.moved)}, before tax and discounts"
-        st.markdown(f"{md(before)} → **{md(after)}** {each}")
+        together = f"for a period of {formats.counted(one.moved, 'subscription')}, before tax and discounts"
+        st.markdown(f"{md(before)} → **{md(after)}** {together}")
     st.caption(
         "Their customers are told by mail in a few minutes." if asked.tells else "Nobody is told: tell them yourself."
     )

@@ -33,6 +33,7 @@ class MoveRow(NamedTuple):
     told: bool
     asked_at: datetime
     asked_by: str
+    withdrawn_at: datetime | None
     scheduled: int
     applied: int
     withdrawn: int
@@ -106,7 +107,7 @@ def _moves(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(PlanMove.id, Plan.code, PlanVersion.number, PlanMove.first_day, PlanMove.told),
-            *(PlanMove.asked_at, PlanMove.asked_by),
+            *(PlanMove.asked_at, PlanMove.asked_by, PlanMove.withdrawn_at),
             *(_how_many(state) for state in (ChangeState.SCHEDULED, ChangeState.APPLIED, ChangeState.WITHDRAWN)),
         )
         .join(Plan, Plan.id == PlanMove.plan_id)
