@@ -52,7 +52,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         elif case.operation.path == "/v1/billing/subscribe":
             _bring_subscription_in_line(case.body)
         elif case.operation.path.startswith("/v1/billing/subscriptions/"):
-            _bring_change_in_line(case.body, case.operation.path.rpartition("/")[2])
+            _bring_change_in_line(case.body, case.operation.path.partition("{id}/")[2])
         elif case.operation.path == "/v1/billing/promo-codes":
             _bring_promo_code_in_line(case.body)
         else:
@@ -124,7 +124,7 @@ def _bring_change_in_line(body: dict[str, Any], verb: str) -> None:
     """To a plan that there is not: whether terms go together, and change anything, no schema says."""
     if verb == "payment-method":
         body["payment_method_id"] = "pm_card_visa"
-    elif verb == "cancel":
+    elif verb.startswith("cancel"):
         body["reason"] = re.sub(r"[^ -~]", "", body.get("reason", ""))
     else:
         body["plan_id"] = "plan_none"
