@@ -27,5 +27,4 @@ else:
     opened.close("subscriber")
     if starts or (may_write and subscriber):
         creating.dialog(subscriber)
-    listing.figures(read)
     listing.draw(read, actor)

@@ -16,8 +16,8 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read(listing.count)
     if total == 0:
         st.info(
-            "There are no plans yet. A plan says how many calls are included and what each further one costs. Create "
-            "one, or import a file of them."
+            "There are no plans yet. A plan says what a period costs, how much usage it includes, and what more of it "
+            "costs. Create one, or import a file of them."
             if actor.may(Permission.PLAN_WRITE)
             else "There are no plans yet.",
             icon=":material/sell:",

@@ -15,8 +15,10 @@ PAGE_KEY = "promo_codes_page"
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    chosen = _filters(read)
-    total = read(listing.count, chosen, today=read.today)
+    chosen, total = CodeFilter(), read(listing.count, CodeFilter(), today=read.today)
+    if total:
+        chosen = _filters(read)
+        total = read(listing.count, chosen, today=read.today)
     if total == 0:
         _nothing(read, actor)
     else:

@@ -67,6 +67,10 @@ def dialog(customer_id: int | None = None) -> None:
 
 def _fields(read: Reader, actor: Actor, preset: int | None) -> _Chosen | None:
     """None until a customer and a plan are chosen that go together."""
+    codes = read(plans.codes)
+    if not codes:
+        st.info("There is no plan to subscribe to yet. Create one under “Plans and meters”.", icon=":material/sell:")
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = customer_names.offered(read, key="subscribe_customer")
         ids = list(names)
@@ -80,7 +84,7 @@ def _fields(read: Reader, actor: Actor, preset: int | None) -> _Chosen | None:
         )
         code = st.selectbox(
             "Plan",
-            read(plans.codes),
+            codes,
             index=None,
             placeholder="In its latest version",
             key="subscribe_plan",

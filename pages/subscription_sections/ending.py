@@ -49,7 +49,8 @@ def cancel(shown: Shown) -> None:
         with collection_mode.asking(done) as sessions:
             gateway = collection_mode.gateway()
             cancelling.cancel(sessions, actor, gateway, public_id, ending, token=seen, now=utc_now())
-    _invoices(closing)
+    if not ending.at_period_end:
+        _invoices(closing)
 
 
 def _fields(shown: Shown) -> Ending:
@@ -58,13 +59,12 @@ def _fields(shown: Shown) -> Ending:
     when = st.segmented_control("When", choices, default=choices[0], key="cancel_when", required=True)
     unused, unpaid = Unused.CREDIT, OpenInvoices.KEEP
     if when == _NOW:
-        with st.container(horizontal=True):
-            unused = st.selectbox(
-                "What is charged and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="cancel_unused"
-            )
-            unpaid = st.selectbox(
-                "Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="cancel_unpaid"
-            )
+        unused = st.selectbox(
+            "What is billed and not used", list(_UNUSED), format_func=_UNUSED.__getitem__, key="cancel_unused"
+        )
+        unpaid = st.selectbox(
+            "Invoices that are not paid", list(_OPEN), format_func=_OPEN.__getitem__, key="cancel_unpaid"
+        )
     reason = st.text_input("Reason", key="cancel_reason", max_chars=LONGEST_REASON, placeholder="Too expensive")
     return Ending(when != _NOW, unused, unpaid, reason)
 
@@ -72,8 +72,10 @@ def _fields(shown: Shown) -> Ending:
 def _at_period_end(shown: Shown, closing: Closing) -> None:
     until = "" if shown.row.next_at is None else formats.day(day_in(shown.zone, shown.row.next_at))
     told = [f"It goes on until **{md(until)}** and ends then. Until that day this can be taken back."]
-    told.append("Nothing is given back, and what is due is collected as ever." if closing.invoices else "")
-    st.markdown(" ".join(filter(None, told)))
+    told.append("Nothing is given back.")
+    if due := sum(one.due_minor for one in closing.invoices):
+        told.append(f"The {md(formats.money(due, closing.currency))} that are due are collected as ever.")
+    st.markdown(" ".join(told))
 
 
 def _now(closing: Closing) -> None:
@@ -104,11 +106,11 @@ def _given_back(closing: Closing) -> list[str]:
             )
             if minor
         ]
-        told.append(f"**{amount(closing.credited_minor)}** was charged for days after it{tax}: {', '.join(goes)}.")
+        told.append(f"**{amount(closing.credited_minor)}** was billed for days after it{tax}: {', '.join(goes)}.")
         if closing.refunded_minor:
             told.append("What the payment service refuses to pay back becomes credit.")
     elif closing.ending.unused is not Unused.NOTHING:
-        told.append("Nothing was charged for days after it.")
+        told.append("Nothing was billed for days after it.")
     else:
         told.append("Nothing is given back.")
     if closing.has_more:
@@ -127,16 +129,16 @@ def _invoices(closing: Closing) -> None:
         def cell(row: object) -> str:
             return formats.amount(getattr(row, name), closing.currency)
 
-        return tables.computed(label, cell, right=True, width=90)
+        return tables.computed(label, cell, right=True, width=100)
 
     tables.show(
         closing.invoices,
         [
-            tables.computed("Open invoice", lambda row: row.number or "Draft", width="medium"),
-            column(f"Due, {closing.currency}", "due_minor"),
+            tables.computed("Open invoice", lambda row: row.number or "Draft", width=120),
+            column(f"Left, {closing.currency}", "left_minor"),
+            column("Due before", "due_minor"),
             column("Not used", "credited_minor"),
             column("Cancelled", "voided_minor"),
-            column("Left to pay", "left_minor"),
         ],
         key="subscription_ending_invoices",
         alt="What becomes of invoices that are not paid",

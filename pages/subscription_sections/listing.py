@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import streamlit as st
 
+from billing_core.dates import day_in
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
@@ -34,6 +35,10 @@ _ORDERS = {
 
 
 def draw(read: Reader, actor: Actor) -> None:
+    if not read(search.page, SubscriptionFilter(), limit=1):
+        _none_yet(read, actor)
+        return
+    _figures(read)
     place = st.container()
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
     filters.from_view(TAB_KEY, Tab.ALL.value, lambda labels: labels[0] if labels[0] in set(Tab) else Tab.ALL.value)
@@ -44,7 +49,7 @@ def draw(read: Reader, actor: Actor) -> None:
         tab = Tab(filters.tabs(TAB_KEY, shown, page_key=PAGE_KEY))
     wanted = replace(wanted, tab=tab)
     if not counts[tab]:
-        _nothing(read, actor, wanted)
+        _nothing(wanted)
         return
     total = counts[tab] if counts[tab] < _COUNTED else read(search.count, wanted)
     if tab is not Tab.CANCELED and total < _COUNTED:
@@ -52,7 +57,7 @@ def draw(read: Reader, actor: Actor) -> None:
     skipped = tables.pager(total, key=PAGE_KEY, noun="subscription")
     rows = read(search.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     shown_columns = columns(read.company.time_zone, _open)
-    shown_columns[1:1] = _to_ask(read, actor, tab, rows)
+    shown_columns[2:2] = _to_ask(read, actor, tab, rows)
     tables.show(rows, shown_columns, key=f"subscriptions_{tab}_{skipped}", alt="Subscriptions")
     for key, mail in ((_LINK, asking.mail_link), (_CARD, asking.mail_card_address)):
         if (asked := st.session_state.pop(key, None)) is not None:
@@ -62,7 +67,7 @@ def draw(read: Reader, actor: Actor) -> None:
         st.link_button("List as CSV", downloads.address("subscriptions.csv", **facts), icon=":material/download:")
 
 
-def figures(read: Reader) -> None:
+def _figures(read: Reader) -> None:
     """What all of them bring."""
     shown = [Card(MONTHLY_RECURRING, Scope(), currency=read.company.currency)]
     cards.draw(shown, cards.values(read, shown), key="subscriptions")
@@ -75,15 +80,15 @@ def columns(
         return f":material/open_in_new: {row.customer_name if with_customer else row.plan_name}"
 
     return [
-        tables.button("Open", opened, opens=opens, width=190),
+        tables.button("Open", opened, opens=opens, width=180),
         tables.money("A month", "monthly_minor", width=95, help="At full prices, before promo codes, usage and tax"),
         tables.badges("Status", wording.states, wording.COLORS),
-        *([tables.text("Plan", "plan_name", width=120)] if with_customer else []),
+        *([tables.text("Plan", "plan_name", width=110)] if with_customer else []),
         tables.currency_of(),
-        tables.computed("Next", lambda row: wording.next_event(row, zone), width=190),
-        tables.computed("Paid by", lambda row: wording.card(row.card_brand, row.card_last4), width=120),
+        tables.computed("Next", lambda row: wording.next_event(row, zone), width=165),
+        tables.computed("Paid by", lambda row: wording.card(row.card_brand, row.card_last4), width=115),
         tables.count("Seats", "seats"),
-        tables.instant("Since", "created_at", zone),
+        tables.computed("Since", lambda row: formats.day(day_in(zone, row.created_at)), width=95),
     ]
 
 
@@ -138,22 +143,33 @@ def _filters(read: Reader, actor: Actor) -> SubscriptionFilter:
     return SubscriptionFilter(customer_id=customer, plan=plan, text=text, order_by=order, today=read.today)
 
 
-def _nothing(read: Reader, actor: Actor, wanted: SubscriptionFilter) -> None:
+def _nothing(wanted: SubscriptionFilter) -> None:
     if replace(wanted, tab=Tab.ALL, order_by="", today=None) != SubscriptionFilter(order_by=""):
         st.info(
             "No subscription matches these filters. Clear one of them, or choose the tab “All”.",
             icon=":material/filter_alt_off:",
         )
-    elif wanted.tab is not Tab.ALL and read(search.count, SubscriptionFilter()):
+    elif wanted.tab is not Tab.ALL:
         st.info(_EMPTY_TABS[wanted.tab], icon=":material/inbox:")
-    elif actor.may(Permission.SUBSCRIPTION_WRITE):
+
+
+def _none_yet(read: Reader, actor: Actor) -> None:
+    """And the next step."""
+    if not actor.may(Permission.SUBSCRIPTION_WRITE):
+        st.info("There are no subscriptions yet. An administrator creates them.", icon=":material/hourglass_empty:")
+    elif read(plans.codes):
         st.info(
             "There are no subscriptions yet. Put a customer on a plan with “New subscription”: it is billed each "
             "period by itself.",
             icon=":material/event_repeat:",
         )
     else:
-        st.info("There are no subscriptions yet. An administrator creates them.", icon=":material/hourglass_empty:")
+        st.info(
+            "There are no subscriptions yet, and no plans to subscribe to. Create a plan first: then put a customer on "
+            "it with “New subscription”, and it is billed each period by itself.",
+            icon=":material/event_repeat:",
+        )
+        st.page_link("plans.py", label="Plans and meters", icon=":material/sell:")
 
 
 _EMPTY_TABS = {

@@ -152,7 +152,7 @@ def test_it_is_canceled_with_its_period_and_that_is_taken_back(page_as, sessions
 def test_it_is_canceled_at_once_with_the_unused_days_credited(page_as, sessions, sub):
     page = does(page_of(page_as, sub), "Cancel", None, cancel_when="Now")
     assert "This cannot be undone" in page.warning[0].value
-    shown = next(text.value for text in page.markdown if "was charged for days after it" in text.value)
+    shown = next(text.value for text in page.markdown if "was billed for days after it" in text.value)
     page.menu_button(key="subscription_more").click("Cancel")
     page.button(key="do_cancel_subscription").click().run()
 
@@ -163,7 +163,7 @@ def test_it_is_canceled_at_once_with_the_unused_days_credited(page_as, sessions,
         assert 0 < charged.credited_minor < charged.net_minor
         credited = md(formats.money(charged.credited_minor, "USD"))
     assert shown == (
-        f"**{credited}** was charged for days after it: {credited} becomes credit that pays later invoices."
+        f"**{credited}** was billed for days after it: {credited} becomes credit that pays later invoices."
     )
     page = page_of(page_as, sub)
     assert "Change" not in {button.label for button in page.main.button}
@@ -193,9 +193,9 @@ def test_what_becomes_of_open_invoices_is_shown_before(page_as, sessions, sub):
         open_one = session.scalars(select(Subscription.id).where(Subscription.public_id == unpaid)).one()
     page = does(page_of(page_as, open_one), "Cancel", None, cancel_when="Now", cancel_unpaid=OpenInvoices.VOID)
     assert not page.exception
-    invoices = next(table.value for table in page.dataframe if "Left to pay" in table.value.columns)
-    assert invoices[["Due, USD", "Not used", "Cancelled", "Left to pay"]].values.tolist() == [
-        ["20.00", "0.00", "20.00", "0.00"]
+    invoices = next(table.value for table in page.dataframe if "Due before" in table.value.columns)
+    assert invoices[["Left, USD", "Due before", "Not used", "Cancelled"]].values.tolist() == [
+        ["0.00", "20.00", "0.00", "20.00"]
     ]
 
 
