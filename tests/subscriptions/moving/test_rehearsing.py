@@ -13,6 +13,7 @@ from billing_core.plans.terms import AddOn, Amounts
 from billing_core.subscriptions.changes import cancelling, changing, pausing
 from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.changes.wanted import Wanted
+from billing_core.subscriptions.lifecycle import CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import ChangeState, PlanMove
 from billing_core.subscriptions.moving import exports, listing, rehearsing, service
 from billing_core.subscriptions.moving.candidates import LeftOut
@@ -74,6 +75,34 @@ def test_each_reason_to_be_left_out_is_named(sessions, gateway):
     with sessions() as session:
         assert left_out(session)[LeftOut.MOVING] == 1
         assert [row.subscription_id for row in listing.page(session, SYSTEM, 1, limit=10)] == [fine]
+
+
+@pytest.mark.parametrize(("standing", "moves"), [(PAST_DUE, 1), (UNPAID, 0), (CANCELED, 0)])
+def test_who_owes_is_moved_and_who_has_given_up_paying_is_not(sessions, pro, standing, moves):
+    canceled_at = NOW if standing is CANCELED else None
+    with sessions.begin() as session:
+        one = state(session, pro)
+        one.state, one.canceled_at = standing, canceled_at
+        session.flush()
+        assert rehearsed(session).moved == moves
+        assert left_out(session) == ({LeftOut.UNPAID: 1} if standing is UNPAID else {})
+
+
+def test_a_period_that_has_begun_already_goes_on_as_it_began(sessions):
+    """In Auckland it is 1 February, while the business is still in January, and moves from 1 February on."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_customer(session, "KIWI", time_zone="Pacific/Auckland")
+        made = a_subscription(session, ref="KIWI", now=at(1, 31, 20))
+        a_version(session)
+    here, first_day = {"today": date(2026, 1, 31), "notice_days": 1}, date(2026, 2, 1)
+    with sessions.begin() as session:
+        shown = rehearsing.rehearse(session, SYSTEM, asked(first_day=first_day), **here)
+        (row,) = rehearsing.page(session, SYSTEM, asked(first_day=first_day), limit=9)
+        assert row.begins_on == date(2026, 3, 1)
+        service.move(session, SYSTEM, asked(first_day=first_day), shown.token, now=at(1, 31, 21), **here)
+    renewed(sessions, made, at(3, 1))
+    assert totals(sessions, made) == [3_000, 4_000]
 
 
 def test_who_ends_before_or_by_the_other_version_is_left_out(sessions):

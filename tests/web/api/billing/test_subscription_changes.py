@@ -1,10 +1,18 @@
 """Changing subscriptions by programs: what is previewed is what is charged, and every refusal has its status."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
 from billing_core.online_payments.models import SandboxCharge
+from billing_core.plans import service as plans
+from billing_core.plans.terms import Terms
+from billing_core.subscriptions.moving import rehearsing, service
+from billing_core.subscriptions.moving.asked import Asked
 from tests.invoices.company import a_customer
 from tests.subscriptions.signed_up import D, a_plan
 
@@ -100,6 +108,19 @@ def test_a_scheduled_change_is_listed_and_withdrawn(client, acme):
     assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
     assert client.post(f"{address}/changes/{made['id']}/withdraw").status_code == 409
     assert client.post(f"{address}/changes/{made['id'] + 1}/withdraw").status_code == 404
+
+
+def test_a_move_to_another_version_is_listed_and_withdrawn(client, address, sessions):
+    today = utc_now().date()
+    asked, limits = Asked("plan_pro_monthly", 2, today + timedelta(days=30)), {"today": today, "notice_days": 30}
+    with sessions.begin() as session:
+        plans.add_version(session, SYSTEM, "plan_pro_monthly", Terms("USD", D(40), 0, D(0)), now=utc_now())
+        shown = rehearsing.rehearse(session, SYSTEM, asked, **limits)
+        service.move(session, SYSTEM, asked, shown.token, now=utc_now(), **limits)
+    (move,) = client.get(f"{address}/changes").json()["changes"]
+    assert (move["status"], move["plan_id"], move["plan_version"]) == ("scheduled", "plan_pro_monthly", 2)
+    assert move["not_before"] == asked.first_day.isoformat()
+    assert client.post(f"{address}/changes/{move['id']}/withdraw").json()["status"] == "withdrawn"
 
 
 def test_changes_are_listed_page_by_page(client, address):
