@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, String, and_, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid, NotFound
@@ -86,23 +86,7 @@ class Offer:
 
 def offer(session: Session, version_id: int, currency: str) -> Offer:
     """What the version costs in the currency; NotFound, Invalid where it cannot be had in it."""
-    own = PlanVersion.currency == currency
-    in_other = and_(PlanAmount.plan_version_id == PlanVersion.id, PlanAmount.currency == currency)
-    statement = (
-        select(
-            PlanVersion,
-            Plan.code,
-            Plan.name,
-            or_(own, PlanAmount.currency.is_not(None)),
-            case((own, PlanVersion.price_minor), else_=PlanAmount.price_minor),
-            case((own, PlanVersion.seat_price_minor), else_=PlanAmount.seat_price_minor),
-            has_usage_price(PlanVersion),
-        )
-        .join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
-        .outerjoin(PlanAmount, in_other)
-        .where(PlanVersion.id == version_id)
-    )
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_OFFER, {"version_id": version_id, "currency": currency}).one_or_none()
     if row is None:
         raise NotFound(f"There is no version {version_id} of a plan")
     version, code, name, sold, price_minor, seat_price_minor, has_usage = row
@@ -138,10 +122,38 @@ def has_usage_price(version: type[PlanVersion]) -> ColumnElement[bool]:
 
 
 def _add_ons(session: Session, version_id: int, currency: str) -> tuple[OfferedAddOn, ...]:
-    statement = (
-        select(PlanAddOn.code, PlanAddOn.name, PlanAddOnAmount.price_minor)
-        .join(PlanAddOnAmount, PlanAddOnAmount.add_on_id == PlanAddOn.id)
-        .where(PlanAddOn.plan_version_id == version_id, PlanAddOnAmount.currency == currency)
-        .order_by(PlanAddOn.id)
+    rows = session.execute(_ADD_ONS, {"version_id": version_id, "currency": currency})
+    return tuple(OfferedAddOn(*row) for row in rows)
+
+
+def _offer() -> Select[*tuple[Any, ...]]:
+    currency = bindparam("currency", type_=String)
+    own = PlanVersion.currency == currency
+    in_other = and_(PlanAmount.plan_version_id == PlanVersion.id, PlanAmount.currency == currency)
+    return (
+        select(
+            PlanVersion,
+            Plan.code,
+            Plan.name,
+            or_(own, PlanAmount.currency.is_not(None)),
+            case((own, PlanVersion.price_minor), else_=PlanAmount.price_minor),
+            case((own, PlanVersion.seat_price_minor), else_=PlanAmount.seat_price_minor),
+            has_usage_price(PlanVersion),
+        )
+        .join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
+        .outerjoin(PlanAmount, in_other)
+        .where(PlanVersion.id == bindparam("version_id", type_=Integer))
     )
-    return tuple(OfferedAddOn(*row) for row in session.execute(statement))
+
+
+# Put together once, which takes longer than carrying it out.
+_OFFER = _offer()
+_ADD_ONS = (
+    select(PlanAddOn.code, PlanAddOn.name, PlanAddOnAmount.price_minor)
+    .join(PlanAddOnAmount, PlanAddOnAmount.add_on_id == PlanAddOn.id)
+    .where(
+        PlanAddOn.plan_version_id == bindparam("version_id", type_=Integer),
+        PlanAddOnAmount.currency == bindparam("currency", type_=String),
+    )
+    .order_by(PlanAddOn.id)
+)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Date, Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -58,8 +58,10 @@ def next_period(
     subscription.period_number, subscription.next_at = number, begun.ends_at
     session.flush()
     items: list[Item] = []
-    if ended is not None:
-        items += in_arrears(session, subscription, ended)
+    usage_days = None
+    if ended is not None and not ended.paused:
+        found = stretches(session, subscription, ended)
+        items, usage_days = _in_arrears(session, subscription, ended, found), used_days(found)
     if terms.offer.timing is BillingTiming.ADVANCE and not begun.paused:
         taken = reduction(session, subscription, terms.offer, number)
         subscription.promo_periods_used += taken.uses_period
@@ -73,7 +75,7 @@ def next_period(
         kind=InvoiceKind.PERIOD,
         issued_on=begun.first_day,
         now=now,
-        usage_days=None if ended is None or ended.paused else used_days(session, ended),
+        usage_days=usage_days,
     )
 
 
@@ -84,16 +86,21 @@ def final(
     used = used_until_end(subscription, ended)
     following = used.end + timedelta(days=1)
     metered.take_off(session, actor, subscription, following, now=now)
+    items: list[Item] = []
+    usage_days = None
+    if not ended.paused:
+        found = stretches(session, subscription, ended, used)
+        items, usage_days = _in_arrears(session, subscription, ended, found), used_days(found)
     return invoicing.draft(
         session,
         actor,
         subscription,
-        in_arrears(session, subscription, ended, used),
+        items,
         number=ended.number,
         kind=InvoiceKind.FINAL,
         issued_on=following,
         now=now,
-        usage_days=None if ended.paused else used_days(session, ended, used),
+        usage_days=usage_days,
     )
 
 
@@ -105,22 +112,17 @@ def used_until_end(subscription: Subscription, ended: SubscriptionPeriod) -> Per
     return Period(ended.first_day, max(last_day, ended.first_day))
 
 
-def in_arrears(
-    session: Session, subscription: Subscription, ended: SubscriptionPeriod, used: Period | None = None
+def _in_arrears(
+    session: Session, subscription: Subscription, ended: SubscriptionPeriod, found: Sequence[tuple[Terms, Period]]
 ) -> list[Item]:
-    """What the terms of its days cost, of those that are due afterwards; ``used``: of these days alone."""
-    if ended.paused:
-        return []
-    found = stretches(session, subscription, ended, used)
+    """What the terms of its days cost, of those that are due afterwards."""
     items, uses = items_in_arrears(session, subscription, ended, found)
     subscription.promo_periods_used += uses
     return items
 
 
-def used_days(session: Session, ended: SubscriptionPeriod, used: Period | None = None) -> Period | None:
+def used_days(found: Sequence[tuple[Terms, Period]]) -> Period | None:
     """The days whose usage is billed with the subscription: from the first to the last whose plan has any."""
-    subscription = session.get_one(Subscription, ended.subscription_id)
-    found = stretches(session, subscription, ended, used)
     metered_days = [days for terms, days in found if terms.offer.has_usage]
     return Period(metered_days[0].start, metered_days[-1].end) if metered_days else None
 
@@ -160,15 +162,8 @@ def stretches(
 ) -> list[tuple[Terms, Period]]:
     """The terms of the days of a period, or of those ``used``, each with its days."""
     days = used or Period(ended.first_day, ended.last_day)
-    begun = select(func.max(SubscriptionTerms.first_day)).where(
-        SubscriptionTerms.subscription_id == subscription.id, SubscriptionTerms.first_day <= days.start
-    )
-    statement = select(SubscriptionTerms).where(
-        SubscriptionTerms.subscription_id == subscription.id,
-        SubscriptionTerms.first_day >= begun.scalar_subquery(),
-        SubscriptionTerms.first_day <= days.end,
-    )
-    rows = list(session.scalars(statement.order_by(SubscriptionTerms.first_day)))
+    facts = {"subscription_id": subscription.id, "first_day": days.start, "last_day": days.end}
+    rows = list(session.scalars(_TERMS, facts))
     ends: list[date] = [row.first_day - timedelta(days=1) for row in rows[1:]] + [days.end]
     return [
         (
@@ -177,6 +172,24 @@ def stretches(
         )
         for row, last_day in zip(rows, ends, strict=True)
     ]
+
+
+def _terms() -> Select[SubscriptionTerms]:
+    """What was agreed on the days from ``first_day`` to ``last_day``, in their order."""
+    theirs = SubscriptionTerms.subscription_id == bindparam("subscription_id", type_=Integer)
+    begun = select(func.max(SubscriptionTerms.first_day)).where(
+        theirs, SubscriptionTerms.first_day <= bindparam("first_day", type_=Date)
+    )
+    touching = select(SubscriptionTerms).where(
+        theirs,
+        SubscriptionTerms.first_day >= begun.scalar_subquery(),
+        SubscriptionTerms.first_day <= bindparam("last_day", type_=Date),
+    )
+    return touching.order_by(SubscriptionTerms.first_day)
+
+
+# Put together once, which takes longer than carrying it out.
+_TERMS = _terms()
 
 
 def reduction(

@@ -116,7 +116,7 @@ def _write(
         business = session.get_one(Business, subscription.business_id)
         blank = blank_for(customer, business, issued_on)
         content = replace(blank, currency=subscription.currency, lines=lines)
-        return drafts.create(session, actor, content, now=now).id
+        return drafts.create_many(session, actor, [content], now=now)[0]
     invoice = invoices.for_change(session, actor, of_usage)
     of_both = invoices.content(session, invoice)
     of_both = replace(of_both, lines=(*lines, *of_both.lines))

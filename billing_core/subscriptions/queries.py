@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from billing_core.businesses.models import Business
 from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
@@ -23,6 +24,7 @@ from billing_core.subscriptions.models import (
 from billing_core.subscriptions.pricing import Terms
 
 _OFFERS: Final = "offers of plans"
+_PARTIES: Final = "who bills whom"
 
 
 def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription:
@@ -44,7 +46,9 @@ def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscrip
     customer_id = session.scalar(select(Subscription.customer_id).where(Subscription.id == subscription_id))
     found = None
     if customer_id is not None:
-        customers.for_change(session, actor, customer_id)
+        customer = customers.for_change(session, actor, customer_id)
+        # A session forgets what nobody holds: every step of a renewal would read both again.
+        session.info[_PARTIES] = customer, session.get_one(Business, customer.business_id)
         locked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
         # One whose first charge is declined may have gone while its customer was waited for.
         found = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()

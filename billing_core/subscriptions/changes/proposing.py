@@ -205,7 +205,8 @@ def _from_now(
     """
     after, day = bare.after, bare.day
     assert day is not None  # noqa: S101  # it is now
-    if after.offer.has_usage or beginning.used_days(session, begun) is not None:
+    of_present = beginning.stretches(session, subscription, begun)
+    if after.offer.has_usage or beginning.used_days(of_present) is not None:
         reason = f"must be {When.PERIOD_END}: usage is billed by whole periods"
         raise Invalid(f"The period can have another length from its end on: when {reason}", fields={"when": reason})
     in_place = day == begun.first_day
