@@ -5,8 +5,9 @@ import streamlit as st
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing
 from billing_core.plans.listing import PlanRow
+from billing_core.subscriptions.overview import search
 from pages.plan_sections import wording
-from pages.ui import opened, tables
+from pages.ui import formats, opened, tables
 from pages.ui.reads import Reader
 
 PAGE_KEY = "plans_page"
@@ -24,14 +25,22 @@ def draw(read: Reader, actor: Actor) -> None:
         )
     else:
         skipped = tables.pager(total, key=PAGE_KEY, noun="plan")
+        rows = read(listing.plans, day=read.today, limit=tables.PAGE_SIZE, offset=skipped)
+        may_see = actor.may(Permission.SUBSCRIPTION_READ)
+        subscribed = read(search.on_plans, [row.code for row in rows]) if may_see else {}
         tables.show(
-            read(listing.plans, day=read.today, limit=tables.PAGE_SIZE, offset=skipped),
+            rows,
             [
                 tables.button("Open", lambda row: f":material/open_in_new: {row.code}", opens=_open, width=130),
                 tables.text("Name", "name"),
                 *wording.columns(),
                 tables.count("Versions", "versions"),
-                tables.count("Organizations", "customers", help="On any version of it today"),
+                *(
+                    [tables.computed("Subscriptions", lambda row: formats.count(subscribed[row.code]), right=True)]
+                    if subscribed
+                    else []
+                ),
+                tables.count("Organizations", "customers", help="Whose usage any version of it prices today"),
             ],
             key=f"plans_{skipped}",
             alt="Plans by their latest versions",

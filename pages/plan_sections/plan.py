@@ -8,6 +8,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, fir
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing, queries, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
+from billing_core.subscriptions.overview import search
 from pages.plan_sections import agreed, comparison, costs, moves, prices, terms, wording
 from pages.plan_sections.versions import choose
 from pages.ui import formats, opened, tables
@@ -35,9 +36,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
                     terms.new_version(latest)
                 if st.button("Put an organization on it", type="primary", icon=":material/person_add:", key="put_on"):
                     _put_on(latest)
-    st.markdown(
-        f"{md(latest.code)} · {formats.counted(sum(row.customers for row in versions), 'organization')} on it today"
-    )
+    _facts(read, actor, versions)
     names = [TERMS, COSTS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
     names += [MOVES] if actor.may(Permission.SUBSCRIPTION_READ) else []
     tabs = dict(zip(names, st.tabs(names, key="plan_tab", bind="query-params"), strict=True))
@@ -57,6 +56,21 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
                 moves.draw(read, actor, versions)
             else:
                 comparison.draw(read, versions)
+
+
+def _facts(read: Reader, actor: Actor, versions: list[VersionRow]) -> None:
+    code = versions[0].code
+    told = [md(code), f"{formats.counted(sum(row.customers for row in versions), 'organization')} on it today"]
+    subscribed = read(search.on_plans, [code])[code] if actor.may(Permission.SUBSCRIPTION_READ) else 0
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(" · ".join(told), width="content")
+        if subscribed:
+            st.page_link(
+                "subscriptions.py",
+                label=formats.counted(subscribed, "subscription"),
+                icon=":material/event_repeat:",
+                query_params={"subscriptions_plan": code},
+            )
 
 
 def _versions(read: Reader, versions: list[VersionRow]) -> None:

@@ -16,6 +16,7 @@ from tests.pages.pressing import press
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer
+from tests.subscriptions.signed_up import a_subscription
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,17 @@ def test_without_plans_the_page_says_so(page_as, role):
     assert not page.exception
     assert "There are no plans yet" in page.info[0].value
     assert any(button.label == "New plan" for button in page.main.button) == (role == "admin")
+
+
+@EVERY_ROLE
+def test_subscriptions_to_a_plan_are_counted_and_one_click_away(page_as, acme, sessions, role):
+    with sessions.begin() as session:
+        a_subscription(session, "pro", ref="ACME")
+    page = page_as(role).visit("plans.py")
+    assert page.dataframe[0].value["Subscriptions"].tolist() == ["0", "1"]
+    page = page_as(role).visit("plans.py", plan="pro")
+    assert not page.exception
+    assert "1 subscription" in [link.label for link in page.page_link]
 
 
 @EVERY_ROLE

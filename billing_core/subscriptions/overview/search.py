@@ -1,7 +1,7 @@
 """Subscriptions that match a filter: a page of them, how many there are by tab, and what they are worth."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -148,6 +148,15 @@ def counts(session: Session, actor: Actor, filters: SubscriptionFilter, *, at_mo
 def count(session: Session, actor: Actor, filters: SubscriptionFilter) -> int:
     rows = _matching(actor, filters, Subscription.id).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def on_plans(session: Session, actor: Actor, codes: Sequence[str]) -> dict[str, int]:
+    """How many subscriptions to each of these plans, in any version, are not canceled."""
+    going_on = _matching(actor, SubscriptionFilter(), Plan.code, func.count(Subscription.id)).where(
+        Subscription.state != SubscriptionState.CANCELED, Plan.code.in_(codes)
+    )
+    found = session.execute(going_on.group_by(Plan.code))
+    return dict.fromkeys(codes, 0) | {row[0]: row[1] for row in found}
 
 
 def worth_a_month(session: Session, actor: Actor, filters: SubscriptionFilter) -> Worth:

@@ -100,6 +100,11 @@ def test_who_is_bound_to_a_customer_sees_its_own_alone(sessions, ids):
             search.page(session, Actor(None, "Nobody", frozenset()), ALL, limit=1)
 
 
+def test_plans_with_how_many_subscribe_to_them(sessions, ids):
+    with sessions() as session:
+        assert search.on_plans(session, SYSTEM, ["basic", "pro", "none"]) == {"basic": 1, "pro": 5, "none": 0}
+
+
 def test_what_is_recurring_leaves_out_trials_and_what_is_paused_or_canceled(sessions, ids):
     # Active 10.00; past due, unpaid, ending and held 30.00 each. The trial counts in the list alone.
     with sessions.begin() as session:
