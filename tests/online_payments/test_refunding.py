@@ -238,3 +238,47 @@ def test_who_may_refund(sessions, gateway, payment_id):
         refund(sessions, gateway, payment_id, 1, actor=stranger)
     with pytest.raises(NotFound):
         refund(sessions, gateway, payment_id + 1, 1)
+
+
+@pytest.fixture
+def asked_for(sessions, payment_id) -> int:
+    with sessions.begin() as session:
+        return refunding.ask(session, GRACE, payment_id, amount_minor=30_00, reason="Goodwill", now=LATER).id
+
+
+def refuses(monkeypatch) -> None:
+    def refused(*_given, **_facts):
+        raise Declined("The account is closed")
+
+    monkeypatch.setattr(ScriptedGateway, "refund", refused)
+
+
+def test_what_is_done_instead_of_a_refused_refund_is_done_once_with_it(sessions, gateway, asked_for, monkeypatch):
+    refuses(monkeypatch)
+    done = []
+
+    def instead(session):
+        done.append(session.get_one(RefundRequest, asked_for).state)
+
+    with pytest.raises(Declined):
+        refunding.make(sessions, GRACE, gateway, asked_for, refused=instead, now=LATER)
+    refunding.make(sessions, GRACE, gateway, asked_for, refused=instead, now=LATER)
+    assert done == [refunding.REFUSED]
+
+
+def test_where_that_fails_the_refund_stays_asked_for(sessions, gateway, asked_for, monkeypatch):
+    refuses(monkeypatch)
+
+    def fails(_session):
+        raise Conflict("Not now")
+
+    with pytest.raises(Conflict, match="Not now"):
+        refunding.make(sessions, GRACE, gateway, asked_for, refused=fails, now=LATER)
+    assert [request.state for request in rows(sessions, RefundRequest)] == [refunding.ASKED]
+
+
+def test_what_is_refunded_is_not_done_otherwise_too(sessions, gateway, asked_for):
+    done = []
+    refunding.make(sessions, GRACE, gateway, asked_for, refused=done.append, now=LATER)
+    assert done == []
+    assert [made.amount_minor for made in rows(sessions, Refund)] == [30_00]

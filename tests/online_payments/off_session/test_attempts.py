@@ -14,7 +14,7 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.online_payments.gateway import Charged, ChargeOutcome
 from billing_core.online_payments.links import link_candidates, workflow
-from billing_core.online_payments.models import AttemptState, CaseKind
+from billing_core.online_payments.models import AttemptState, CaseKind, PaymentMethodOnFile
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.payments import received
 from tests.online_payments.created_links import create
@@ -229,6 +229,39 @@ def test_a_part_that_came_meanwhile_leaves_the_charge_as_credit_for_a_person(ses
         received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(4_000), today=TODAY, now=NOW)
     charge(sessions, gateway, attempt_id)
     assert open_cases(sessions) == [(CaseKind.AMOUNT_DIFFERS, 10_000, 6_000)]
+
+
+def test_a_part_of_what_is_due_pays_that_and_asks_nobody(sessions, gateway, place, invoice):
+    """Credit was to pay the other 60.00, and is gone by now."""
+    with sessions.begin() as session:
+        attempt_id = attempts.begin(session, SYSTEM, invoice.id, place.method_id, amount_minor=4_000, now=NOW)
+    charge(sessions, gateway, attempt_id)
+    with sessions() as session:
+        assert session.get_one(Invoice, invoice.id).due_minor == 6_000
+    assert open_cases(sessions) == []
+    assert books(sessions) == {"cash": 3_941, "fees": 59, "receivable": 6_000, "revenue": -10_000}
+
+
+@pytest.mark.parametrize(
+    ("of_card", "answered_in", "waited_for"),
+    [
+        (Mode.TEST, None, True),
+        (Mode.TEST, Mode.TEST, True),
+        (Mode.TEST, Mode.SANDBOX, True),
+        (Mode.LIVE, None, True),
+        (Mode.LIVE, Mode.LIVE, True),
+        (Mode.LIVE, Mode.TEST, False),
+        (Mode.LIVE, Mode.SANDBOX, False),
+    ],
+)
+def test_a_charge_of_real_money_is_waited_for_where_it_can_be_answered(
+    sessions, place, invoice, attempt_id, of_card, answered_in, waited_for
+):
+    with sessions.begin() as session:
+        session.get_one(PaymentMethodOnFile, place.method_id).mode = of_card
+    with sessions() as session:
+        assert attempts.running(session, invoice.id, answered_in=answered_in) is waited_for
+        assert not attempts.running(session, invoice.id + 1, answered_in=answered_in)
 
 
 def test_what_cannot_be_charged_is_refused(sessions, gateway, place, invoice):
