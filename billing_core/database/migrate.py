@@ -1,5 +1,6 @@
 """Bringing a database up to date, and checking whether it is."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -39,7 +40,7 @@ def upgrade(engine: Engine) -> bool:
 
 def head() -> str | None:
     """The newest revision that this code knows."""
-    return ScriptDirectory.from_config(configuration()).get_current_head()
+    return _scripts().get_current_head()
 
 
 def is_current(engine: Engine) -> bool:
@@ -59,5 +60,10 @@ def refuse_outdated(engine: Engine) -> None:
 
 def is_known(revision: str) -> bool:
     """Whether this code can migrate a database of that revision."""
-    scripts = ScriptDirectory.from_config(configuration())
-    return revision in {script.revision for script in scripts.walk_revisions()}
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """All migrations. To read them takes thirty milliseconds, which whoever asks for the health would pay each time."""
+    return ScriptDirectory.from_config(configuration())

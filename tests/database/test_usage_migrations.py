@@ -35,9 +35,8 @@ KINDS = ["latest", "max", "time_weighted_sum", "unique"]
 
 
 @pytest.fixture
-def acme(empty_database) -> int:
-    migrate.upgrade(empty_database.engine)
-    with empty_database.begin() as session:
+def acme(sessions) -> int:
+    with sessions.begin() as session:
         for kind in FROM_EVENTS:
             meters.create(session, SYSTEM, code=kind.value, name=kind.value, aggregation=kind, unit="unit", now=NOW)
         facts = {"name": "Plants", "aggregation": Aggregation.UNIQUE, "unit": "plant", "unique_of": "plant"}
@@ -123,22 +122,22 @@ def wrong_in(sessions):
 
 
 @pytest.mark.parametrize("now", [BILLED, LATER], ids=["in one instant", "one after the other"])
-def test_late_items_say_by_how_much_each_event_changed_each_segment(empty_database, acme, now):
-    tell(empty_database, 10, 5, "2", "ana")
-    tell(empty_database, 10, 21, "1", "ben")
-    bill(empty_database, acme, OCTOBER, NOVEMBER)
-    tell(empty_database, 10, 11, "4", "ben", now=now)
-    withdraw(empty_database, acme, *(f"{kind} 10-21" for kind in KINDS), now=now)
-    before = worths(empty_database)
-    released(empty_database)
-    assert former_items(empty_database) == {
+def test_late_items_say_by_how_much_each_event_changed_each_segment(sessions, acme, now):
+    tell(sessions, 10, 5, "2", "ana")
+    tell(sessions, 10, 21, "1", "ben")
+    bill(sessions, acme, OCTOBER, NOVEMBER)
+    tell(sessions, 10, 11, "4", "ben", now=now)
+    withdraw(sessions, acme, *(f"{kind} 10-21" for kind in KINDS), now=now)
+    before = worths(sessions)
+    released(sessions)
+    assert former_items(sessions) == {
         *((f"{kind} 10-11", "arrived", "2023-10-11", 4_000_000) for kind in KINDS),
         *((f"{kind} 10-21", "withdrawn", "2023-10-21", -1_000_000) for kind in KINDS),
     }
 
-    migrate.upgrade(empty_database.engine)
+    migrate.upgrade(sessions.engine)
 
-    assert items(empty_database) == {
+    assert items(sessions) == {
         ("latest", "arrived"): [("10-11", 2)],
         # 4 instead of 1 at the end of October, and in November.
         ("latest", "withdrawn"): [("10-21", 3), ("11-01", 3)],
@@ -153,7 +152,7 @@ def test_late_items_say_by_how_much_each_event_changed_each_segment(empty_databa
         ("unique", "withdrawn"): [("10-21", 0)],
     }
     # What was reached costs its part of the month: 15 of 31 days at 1.00, or 16 at 2.00.
-    assert worths(empty_database) == before
+    assert worths(sessions) == before
     assert before == {
         ("latest 10-11", "arrived"): 194 - 97,
         ("latest 10-21", "withdrawn"): 413 - 103 + 800 - 200,
@@ -164,25 +163,25 @@ def test_late_items_say_by_how_much_each_event_changed_each_segment(empty_databa
         ("unique 10-11", "arrived"): 100 - 200,
         ("unique 10-21", "withdrawn"): 0,
     }
-    assert wrong_in(empty_database) == []
+    assert wrong_in(sessions) == []
 
 
-def test_further_items_stand_before_those_of_events_that_came_later_and_the_others_keep_their_ids(empty_database, acme):
+def test_further_items_stand_before_those_of_events_that_came_later_and_the_others_keep_their_ids(sessions, acme):
     """What an item is worth follows from those before it."""
-    bill(empty_database, acme, OCTOBER)
+    bill(sessions, acme, OCTOBER)
     for day, quantity in ((3, "1"), (20, "5"), (4, "2")):
-        tell(empty_database, 10, day, quantity, "ana", kinds=["max", "latest"], now=LATER)
-    before = worths(empty_database)
-    released(empty_database)
-    former = ids(empty_database, "max")
-    migrate.upgrade(empty_database.engine)
-    assert items(empty_database) == {
+        tell(sessions, 10, day, quantity, "ana", kinds=["max", "latest"], now=LATER)
+    before = worths(sessions)
+    released(sessions)
+    former = ids(sessions, "max")
+    migrate.upgrade(sessions.engine)
+    assert items(sessions) == {
         # 0 → 1 → 2 in the first half, 0 → 1 → 5 in the second.
         ("latest", "arrived"): [("10-03", 1), ("10-16", 1), ("10-20", 4), ("10-04", 1)],
         ("max", "arrived"): [("10-03", 1), ("10-20", 5), ("10-04", 1)],
     }
-    assert ids(empty_database, "max") == former
-    assert worths(empty_database) == before
+    assert ids(sessions, "max") == former
+    assert worths(sessions) == before
 
 
 def ids(sessions, meter):
@@ -191,74 +190,74 @@ def ids(sessions, meter):
         return dict(connection.execute(chosen, {"like": f"{meter} %"}).all())
 
 
-def test_what_came_or_went_for_days_that_were_not_billed_yet_has_items_of_the_periods_after_them(empty_database, acme):
+def test_what_came_or_went_for_days_that_were_not_billed_yet_has_items_of_the_periods_after_them(sessions, acme):
     """September, and October, are billed after November, or never."""
-    tell(empty_database, 9, 10, "1", "ana", kinds=["latest"])
-    tell(empty_database, 9, 11, "2", "ana", kinds=["latest", "max"])
-    bill(empty_database, acme, NOVEMBER)
-    withdraw(empty_database, acme, "latest 9-11")
-    tell(empty_database, 10, 30, "4", "ana", kinds=["time_weighted_sum", "unique"], now=LATER)
-    bill(empty_database, acme, OCTOBER, now=AFTERWARDS)
-    with empty_database.begin() as session:
+    tell(sessions, 9, 10, "1", "ana", kinds=["latest"])
+    tell(sessions, 9, 11, "2", "ana", kinds=["latest", "max"])
+    bill(sessions, acme, NOVEMBER)
+    withdraw(sessions, acme, "latest 9-11")
+    tell(sessions, 10, 30, "4", "ana", kinds=["time_weighted_sum", "unique"], now=LATER)
+    bill(sessions, acme, OCTOBER, now=AFTERWARDS)
+    with sessions.begin() as session:
         # Nobody is billed for it yet.
         session.execute(update(LateItem).values(settlement_id=None))
         session.execute(delete(UsageLine).where(UsageLine.settlement_id.is_not(None)))
     expected = {("latest", "withdrawn"): [("11-01", -1)], ("time_weighted_sum", "arrived"): [("11-01", 4)]}
-    assert items(empty_database) == expected
+    assert items(sessions) == expected
     not_late = "UPDATE usage_events SET late = false"
-    released(empty_database, "DELETE FROM usage_late_items", not_late)
+    released(sessions, "DELETE FROM usage_late_items", not_late)
 
-    migrate.upgrade(empty_database.engine)
+    migrate.upgrade(sessions.engine)
 
-    assert items(empty_database) == expected
-    with empty_database() as session:
+    assert items(sessions) == expected
+    with sessions() as session:
         chosen = select(UsageEvent.event_id).where(UsageEvent.late)
         assert session.scalars(chosen).all() == ["time_weighted_sum 10-30"]
 
 
-def test_values_of_a_property_are_told_apart_as_json_and_days_are_those_of_the_customer(empty_database, acme):
+def test_values_of_a_property_are_told_apart_as_json_and_days_are_those_of_the_customer(sessions, acme):
     at_home = {"customer_ref": "ACME", "meter": "plants", "time": "2023-10-16T03:00:00Z"}
-    with empty_database.begin() as session:
+    with sessions.begin() as session:
         session.get_one(Customer, acme).time_zone = "America/New_York"
         known = at_home | {"id": "plants known", "time": "2023-10-16T04:00:00Z", "properties": {"plant": "1"}}
         ingestion.record(session, SYSTEM, [known], now=BILLED)
-    bill(empty_database, acme, OCTOBER)
+    bill(sessions, acme, OCTOBER)
     told = ["1", 1, 1, True, D("1.5"), D("1.50"), None]
-    with empty_database.begin() as session:
+    with sessions.begin() as session:
         late_ones = [at_home | {"id": f"plants {n}", "properties": {"plant": value}} for n, value in enumerate(told)]
         late_ones.append(at_home | {"id": "plants none"})
         assert ingestion.record(session, SYSTEM, late_ones, now=LATER).late == 8
-    released(empty_database)
-    migrate.upgrade(empty_database.engine)
+    released(sessions)
+    migrate.upgrade(sessions.engine)
     # Each in the first half, the evening before; the text counted in the second so far.
-    assert items(empty_database)["plants", "arrived"] == [
+    assert items(sessions)["plants", "arrived"] == [
         ("10-15", 1),
         ("10-16", -1),
         *(("10-15", quantity) for quantity in (1, 0, 1, 1, 0, 0, 0)),
     ]
-    assert wrong_in(empty_database) == []
+    assert wrong_in(sessions) == []
 
 
-def test_what_came_late_for_days_that_were_billed_anew_counts_in_each_of_their_bills_as_it_was(empty_database, acme):
-    tell(empty_database, 10, 5, "2", "ana", kinds=["max"])
-    bill(empty_database, acme, OCTOBER)
-    tell(empty_database, 10, 6, "5", "ana", kinds=["max"], now=LATER)
-    with empty_database.begin() as session:
+def test_what_came_late_for_days_that_were_billed_anew_counts_in_each_of_their_bills_as_it_was(sessions, acme):
+    tell(sessions, 10, 5, "2", "ana", kinds=["max"])
+    bill(sessions, acme, OCTOBER)
+    tell(sessions, 10, 6, "5", "ana", kinds=["max"], now=LATER)
+    with sessions.begin() as session:
         (period,) = session.scalars(select(UsagePeriod))
         invoices.discard(session, SYSTEM, period.invoice_id, now=LATER)
-    bill(empty_database, acme, OCTOBER, now=AFTERWARDS)
-    tell(empty_database, 10, 7, "9", "ana", kinds=["max"], now=AFTERWARDS + timedelta(hours=1))
-    released(empty_database)
-    migrate.upgrade(empty_database.engine)
+    bill(sessions, acme, OCTOBER, now=AFTERWARDS)
+    tell(sessions, 10, 7, "9", "ana", kinds=["max"], now=AFTERWARDS + timedelta(hours=1))
+    released(sessions)
+    migrate.upgrade(sessions.engine)
     # 2 → 5, and 5 → 9.
-    assert items(empty_database) == {("max", "arrived"): [("10-06", 3), ("10-07", 4)]}
-    assert wrong_in(empty_database) == []
+    assert items(sessions) == {("max", "arrived"): [("10-06", 3), ("10-07", 4)]}
+    assert wrong_in(sessions) == []
 
 
-def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_it(empty_database, acme):
-    bill(empty_database, acme, OCTOBER, NOVEMBER)
-    tell(empty_database, 10, 11, "3.1", "ana", kinds=["latest", "time_weighted_sum"], now=LATER)
-    tell(empty_database, 10, 12, "3.1", "ana", kinds=["max"], now=LATER)
+def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_it(sessions, acme):
+    bill(sessions, acme, OCTOBER, NOVEMBER)
+    tell(sessions, 10, 11, "3.1", "ana", kinds=["latest", "time_weighted_sum"], now=LATER)
+    tell(sessions, 10, 12, "3.1", "ana", kinds=["max"], now=LATER)
     lines = (
         "INSERT INTO usage_lines (period_id, position, meter_id, bucket_id, first_day, last_day, plan_version_id,"
         " whole, millionths, included, parts, currency, amount_minor, settlement_id)"
@@ -267,25 +266,25 @@ def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_i
         " AND meter_id IN (SELECT id FROM meters WHERE code IN ('latest', 'time_weighted_sum'))"
     )
     released(
-        empty_database,
+        sessions,
         "INSERT INTO usage_settlements (id, period_id, outcome, reason, settled_at, settled_by)"
         " VALUES (1, 1, 'waived', 'Our fault', '2023-12-02 00:00:00', 'Ana')",
         "UPDATE usage_late_items SET settlement_id = 1 WHERE event_id NOT LIKE 'max %'",
         lines,
     )
-    if empty_database.engine.dialect.name == "postgresql":
-        with empty_database.begin() as session:
+    if sessions.engine.dialect.name == "postgresql":
+        with sessions.begin() as session:
             session.execute(text("SELECT setval(pg_get_serial_sequence('usage_settlements', 'id'), 1)"))
 
-    migrate.upgrade(empty_database.engine)
+    migrate.upgrade(sessions.engine)
 
     # 3.1 units for 5 and for 16 of 31 days, and all of November.
-    assert items(empty_database) == {
+    assert items(sessions) == {
         ("latest", "arrived"): [("10-11", D("3.1")), ("10-16", D("3.1")), ("11-01", D("3.1"))],
         ("max", "arrived"): [("10-12", D("3.1"))],
         ("time_weighted_sum", "arrived"): [("10-11", D("0.5")), ("10-16", D("1.6")), ("11-01", D("3.1"))],
     }
-    with empty_database() as session:
+    with sessions() as session:
         settled = select(UsageLine.whole, UsageLine.millionths, UsageLine.amount_minor).where(
             UsageLine.settlement_id.is_not(None)
         )
@@ -297,26 +296,26 @@ def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_i
         ]
         by_settlement = select(LateItem.settlement_id, func.count()).group_by(LateItem.settlement_id)
         assert dict(session.execute(by_settlement).all()) == {None: 1, 1: 4, 2: 2}
-    assert wrong_in(empty_database) == []
+    assert wrong_in(sessions) == []
 
 
-def test_lines_know_which_event_held_when_their_days_began(empty_database, acme):
+def test_lines_know_which_event_held_when_their_days_began(sessions, acme):
     """As far as was known when they were billed."""
     holding = ["latest", "time_weighted_sum"]
-    tell(empty_database, 9, 29, "1", "ana", kinds=holding)
-    tell(empty_database, 9, 30, "2", "ana", kinds=holding)
-    tell(empty_database, 10, 12, "2", "ana", kinds=holding)
-    withdraw(empty_database, acme, *(f"{kind} 9-30" for kind in holding), now=BILLED)
-    bill(empty_database, acme, OCTOBER)
-    tell(empty_database, 10, 13, "3", "ana", kinds=holding, now=LATER)
-    withdraw(empty_database, acme, *(f"{kind} 10-12" for kind in holding))
-    withdraw(empty_database, acme, *(f"{kind} 9-29" for kind in holding))
-    bill(empty_database, acme, NOVEMBER, now=AFTERWARDS)
-    released(empty_database)
+    tell(sessions, 9, 29, "1", "ana", kinds=holding)
+    tell(sessions, 9, 30, "2", "ana", kinds=holding)
+    tell(sessions, 10, 12, "2", "ana", kinds=holding)
+    withdraw(sessions, acme, *(f"{kind} 9-30" for kind in holding), now=BILLED)
+    bill(sessions, acme, OCTOBER)
+    tell(sessions, 10, 13, "3", "ana", kinds=holding, now=LATER)
+    withdraw(sessions, acme, *(f"{kind} 10-12" for kind in holding))
+    withdraw(sessions, acme, *(f"{kind} 9-29" for kind in holding))
+    bill(sessions, acme, NOVEMBER, now=AFTERWARDS)
+    released(sessions)
 
-    migrate.upgrade(empty_database.engine)
+    migrate.upgrade(sessions.engine)
 
-    with empty_database() as session:
+    with sessions() as session:
         lines = select(UsageLine.first_day, UsageLine.held_event_id).where(
             UsageLine.settlement_id.is_(None), UsageLine.held_event_id.is_not(None)
         )
@@ -326,7 +325,7 @@ def test_lines_know_which_event_held_when_their_days_began(empty_database, acme)
         )
 
 
-def test_periods_are_cut_where_their_lines_begin_and_end(empty_database, acme):
+def test_periods_are_cut_where_their_lines_begin_and_end(sessions, acme):
     """On no plan there are no lines."""
     first, last = OCTOBER.start, OCTOBER.end
     histories = {
@@ -337,7 +336,7 @@ def test_periods_are_cut_where_their_lines_begin_and_end(empty_database, acme):
         "ENDED": [(first, "one"), (date(2023, 10, 2), None)],
         "NEVER": [],
     }
-    with empty_database.begin() as session:
+    with sessions.begin() as session:
         for ref, history in histories.items():
             customer_id = a_customer(session, ref)
             for since, plan in history:
@@ -346,12 +345,12 @@ def test_periods_are_cut_where_their_lines_begin_and_end(empty_database, acme):
                 else:
                     plans.take_off(session, SYSTEM, customer_id, valid_from=since, now=NOW)
             billing.bill(session, SYSTEM, customer_id, OCTOBER, now=BILLED, today=BILLED.date())
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
         command.downgrade(migrate.configuration(connection), "0020")
 
-    migrate.upgrade(empty_database.engine)
+    migrate.upgrade(sessions.engine)
 
-    with empty_database() as session:
+    with sessions() as session:
         cuts = select(Customer.ref, UsagePeriod.cuts).join(Customer, Customer.id == UsagePeriod.customer_id)
         assert dict(session.execute(cuts).all()) == {
             "WHOLE": [],
