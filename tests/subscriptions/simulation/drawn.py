@@ -77,15 +77,15 @@ class Draw:
         seats = self.chance.randint(1, 9) if self.has_seats else 1
         return Terms(plan, seats, {code: self.chance.randint(1, 3) for code in self.add_ons})
 
-    def promo(self) -> Promo | None:
+    def promo(self, plan: Plan) -> Promo | None:
         chance = self.chance
         if chance.random() < 0.4:
             return None
         periods = chance.choice((1, 2, 5, None))
-        plan = f"plan-{self.number}a" if chance.random() < 0.2 else ""
+        alone = plan.code if chance.random() < 0.2 else ""
         if chance.random() < 0.5:
-            return Promo(percent=chance.choice((D(100), D(50), D("12.5"), D("33.333"))), periods=periods, plan=plan)
-        return Promo(amount=chance.randint(1, 60_000) * self.unit, periods=periods, plan=plan)
+            return Promo(percent=chance.choice((D(100), D(50), D("12.5"), D("33.333"))), periods=periods, plan=alone)
+        return Promo(amount=chance.randint(1, 60_000) * self.unit, periods=periods, plan=alone)
 
     def every(self) -> tuple[str, int]:
         return self.chance.choice(_INTERVALS)
@@ -116,7 +116,7 @@ class Draw:
         has_usage = any(one.call_price for one in (plan, *further))
         known = {
             "trial_days": chance.choice((0, 0, 0, 7, 30)),
-            "promo": self.promo(),
+            "promo": self.promo(plan),
             "tax_rate": chance.choice(_TAXES),
             "credit": chance.randint(1, 200_000) * self.unit if chance.random() < 0.1 else D(0),
             "calls": tuple(self.calls()) if has_usage else (),
