@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Date, Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ from billing_core.subscriptions.models import (
     SubscriptionTerms,
 )
 from billing_core.subscriptions.pricing import Item, Terms
+
+_ONE_DAY: Final = timedelta(days=1)
 
 
 def cycle(subscription: Subscription, offer: Offer) -> Cycle:
@@ -84,7 +87,7 @@ def final(
 ) -> SubscriptionInvoice:
     """Draft what is left to bill once the last period is over, or the day on which it was cancelled inside of it."""
     used = used_until_end(subscription, ended)
-    following = used.end + timedelta(days=1)
+    following = used.end + _ONE_DAY
     metered.take_off(session, actor, subscription, following, now=now)
     items: list[Item] = []
     usage_days = None
@@ -137,7 +140,7 @@ def _period(
         number=number,
         starts_at=begins_at,
         ends_at=boundaries.boundary(at + 1),
-        first_day=boundaries.day(at) if ended is None else ended.last_day + timedelta(days=1),
+        first_day=boundaries.day(at) if ended is None else ended.last_day + _ONE_DAY,
         last_day=boundaries.last_day(at),
         plan_version_id=subscription.plan_version_id,
         paused=subscription.paused_at is not None,
@@ -161,10 +164,29 @@ def stretches(
     session: Session, subscription: Subscription, ended: SubscriptionPeriod, used: Period | None = None
 ) -> list[tuple[Terms, Period]]:
     """The terms of the days of a period, or of those ``used``, each with its days."""
-    days = used or Period(ended.first_day, ended.last_day)
+    return _terms_on(session, subscription, used or Period(ended.first_day, ended.last_day))
+
+
+def metered_in_trial(session: Session, subscription: Subscription) -> list[Period]:
+    """The days of the trial on which its plan had usage, those in a row together."""
+    first_day, last_day = (
+        calendar.local(subscription.created_at, subscription.zone)[0],
+        subscription.anchor_day - _ONE_DAY,
+    )
+    found: list[Period] = []
+    for terms, days in _terms_on(session, subscription, Period(first_day, last_day)) if first_day <= last_day else ():
+        if not terms.offer.has_usage:
+            continue
+        if found and found[-1].end + _ONE_DAY == days.start:
+            days = Period(found.pop().start, days.end)
+        found.append(days)
+    return found
+
+
+def _terms_on(session: Session, subscription: Subscription, days: Period) -> list[tuple[Terms, Period]]:
     facts = {"subscription_id": subscription.id, "first_day": days.start, "last_day": days.end}
     rows = list(session.scalars(_TERMS, facts))
-    ends: list[date] = [row.first_day - timedelta(days=1) for row in rows[1:]] + [days.end]
+    ends: list[date] = [row.first_day - _ONE_DAY for row in rows[1:]] + [days.end]
     return [
         (
             queries.terms_of(session, row.plan_version_id, subscription.currency, row.seats, row.add_ons),
@@ -213,7 +235,7 @@ def reduction_inside(
     if _was_reduced(session, subscription, begun):
         return replace(_reduction(session, subscription, offer, price_minor, used - 1), uses_period=False)
     found = _reduction(session, subscription, offer, price_minor, used)
-    before = Period(begun.first_day, day - timedelta(days=1)) if day > begun.first_day else None
+    before = Period(begun.first_day, day - _ONE_DAY) if day > begun.first_day else None
     if before and items_in_arrears(session, subscription, begun, stretches(session, subscription, begun, before))[1]:
         return found
     code = _code(session, subscription)

@@ -1,6 +1,6 @@
 """Subscriptions to plans with usage: the customer's usage is priced by that plan, and billed with the subscription."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -9,7 +9,7 @@ from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.payments import sending
 from billing_core.plans import subscribed
-from billing_core.subscriptions import calendar, queries
+from billing_core.subscriptions import queries
 from billing_core.subscriptions.models import Subscription
 from billing_core.usage import billing as usage
 
@@ -83,14 +83,12 @@ def bill(
     return billed.next_invoice_id
 
 
-def close_trial(session: Session, actor: Actor, subscription: Subscription, last_day: date, *, now: datetime) -> None:
-    """Close the days of the trial: what was used on them costs nothing, now or later. What came late for days before is
-    billed with them.
+def close_trial(
+    session: Session, actor: Actor, subscription: Subscription, days: Period, *, issued_on: date, now: datetime
+) -> None:
+    """Close days of the trial on which its plan had usage: what was used on them costs nothing, now or later. What came
+    late for days before is billed with them.
     """
-    first_day, _ = calendar.local(subscription.created_at, subscription.zone)
-    if not queries.terms(session, subscription).offer.has_usage or last_day < first_day:
-        return
-    issued_on = last_day + timedelta(days=1)
-    invoice_id = bill(session, actor, subscription, Period(first_day, last_day), issued_on=issued_on, now=now)
+    invoice_id = bill(session, actor, subscription, days, issued_on=issued_on, now=now)
     if invoice_id is not None:
         sending.send(session, actor, invoice_id, now=now)

@@ -6,7 +6,7 @@ transaction, under lock.
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -96,7 +96,8 @@ def _hold(
 def _end_trial(session: Session, actor: Actor, subscription: Subscription, due_at: datetime, now: datetime) -> Done:
     offer = queries.terms(session, subscription).offer
     has_method = queries.payment_method(session, subscription) is not None
-    metered.close_trial(session, actor, subscription, subscription.anchor_day - timedelta(days=1), now=now)
+    for days in beginning.metered_in_trial(session, subscription):
+        metered.close_trial(session, actor, subscription, days, issued_on=subscription.anchor_day, now=now)
     if subscription.cancel_at_period_end or (not has_method and offer.trial_end is TrialEnd.CANCEL):
         metered.take_off(session, actor, subscription, subscription.anchor_day, now=now)
         agreeing.withdraw_all(session, actor, subscription, now=now)

@@ -13,6 +13,7 @@ from billing_core.errors import Conflict, Invalid, UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
+from billing_core.metering.models import UsagePeriod
 from billing_core.online_payments import refunding
 from billing_core.online_payments.models import SANDBOX, PaymentCase, RefundRequest, RefundRequestState
 from billing_core.online_payments.off_session import attempts
@@ -110,6 +111,25 @@ def test_a_trial_that_is_changed_to_usage_costs_nothing_of_it(sessions, gateway,
     renewed(sessions, subscription_id, at(4, 2))
     with sessions() as session:
         assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_001]
+
+
+def test_what_was_used_in_a_trial_before_its_plan_had_usage_keeps_nothing_waiting(sessions, gateway, further):
+    """From 5 February to the 20th its plan has usage, and from the 25th on."""
+    public_id = subscribed(sessions, gateway, "pro", trial_days=30)
+    subscription_id = id_of(sessions, public_id)
+    for day, code in ((5, "calls"), (21, "pro"), (25, "calls")):
+        changed(sessions, gateway, public_id, at(2, day), plan_code=code)
+    called(sessions, subscription_id, at(2, 2), at(2, 6), at(2, 22), at(2, 26), at(3, 5))
+    renewed(sessions, subscription_id, at(3, 2))
+    renewed(sessions, subscription_id, at(4, 2))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_001]
+        closed = session.scalars(select(UsagePeriod).order_by(UsagePeriod.first_day))
+        assert [(one.first_day, one.last_day) for one in closed] == [
+            (date(2026, 2, 5), date(2026, 2, 20)),
+            (date(2026, 2, 25), date(2026, 3, 1)),
+            (date(2026, 3, 2), date(2026, 4, 1)),
+        ]
 
 
 def test_with_usage_another_length_begins_at_the_end_alone(sessions, gateway, further):

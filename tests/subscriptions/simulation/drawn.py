@@ -99,7 +99,9 @@ class Draw:
         found = []
         for day in self.chance.sample(range(3, days, 2), count):
             at = self.begun_at.replace(hour=self.chance.randrange(24), minute=minutes) + timedelta(days=day)
-            found.append(at.replace(day=min(self.begun_at.day, 28)) if self.chance.random() < 0.25 else at)
+            moved = at.replace(day=min(self.begun_at.day, 28))
+            moves = self.chance.random() < 0.25 and moved > self.begun_at + timedelta(days=2)
+            found.append(moved if moves else at)
         return sorted(found)
 
     def zone(self) -> str:
