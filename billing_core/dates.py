@@ -111,7 +111,7 @@ class Period:
             yield date(month // 12, month % 12 + 1, 1)
 
     def each_day(self) -> Iterator[date]:
-        return (self.start + timedelta(days=number) for number in range(self.days))
+        return map(date.fromordinal, range(self.start.toordinal(), self.end.toordinal() + 1))
 
     def contains(self, day: ColumnElement[date] | InstrumentedAttribute[date]) -> ColumnElement[bool]:
         """The same test in SQL."""

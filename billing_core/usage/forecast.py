@@ -23,6 +23,9 @@ WEEKS: Final = 4
 PAST_MONTHS: Final = 6
 # From fewer months no range is told.
 FEWEST_MONTHS: Final = 3
+# Means are of one to six days, or of one to four of a weekday: all of them are whole sixtieths, which are added up
+# many times as fast as fractions.
+_PARTS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,12 @@ def forecast(calls: Mapping[date, int], month: Period, *, today: date) -> Foreca
     """``calls`` by day, from ``first_needed`` to today; a day without calls may be missing. None where nothing is known
     before today. Today itself is not over: of it counts what is expected, or what there is where that is more.
     """
-    expected = by_day(calls, month, today=today)
-    if expected is None:
+    first = _first(calls)
+    usual = _usual(calls, first, today)
+    if usual is None:
         return None
-    total = sum(expected.values(), Fraction(0))
-    missed = list(_missed(calls, month, today))
+    total = Fraction(sum(_parts(calls, usual, month, today, later=calls)), _PARTS)
+    missed = list(_missed(calls, first, month, today))
     whole = _rounded(total)
     if len(missed) < FEWEST_MONTHS:
         return Forecast(whole, None, None, len(missed))
@@ -61,14 +65,11 @@ def forecast(calls: Mapping[date, int], month: Period, *, today: date) -> Foreca
 
 def by_day(calls: Mapping[date, int], month: Period, *, today: date) -> dict[date, Fraction] | None:
     """Each day of the month: what it had, and what those from today on are expected to have."""
-    usual = _usual(calls, today)
+    usual = _usual(calls, _first(calls), today)
     if usual is None:
         return None
-    days = {}
-    for day in month.each_day():
-        had = Fraction(calls.get(day, 0))
-        days[day] = had if day < today else max(had, usual[day.weekday()])
-    return days
+    parts = _parts(calls, usual, month, today, later=calls)
+    return {day: Fraction(number, _PARTS) for day, number in zip(month.each_day(), parts, strict=True)}
 
 
 def exceeded_on(days: Mapping[date, Fraction | int], within: Period, included: Decimal) -> date | None:
@@ -81,29 +82,47 @@ def exceeded_on(days: Mapping[date, Fraction | int], within: Period, included: D
     return None
 
 
-def _usual(calls: Mapping[date, int], today: date) -> Sequence[Fraction] | None:
-    """Calls on each weekday, from Monday on, as the days before today had them."""
-    known = min((day for day, count in calls.items() if count and day < today), default=None)
-    if known is None:
+def _first(calls: Mapping[date, int]) -> date | None:
+    """The first day of which anything is known."""
+    return min((day for day, count in calls.items() if count), default=None)
+
+
+def _usual(calls: Mapping[date, int], first: date | None, today: date) -> Sequence[int] | None:
+    """Calls on each weekday, from Monday on, as the days before today had them since the first; in sixtieths."""
+    if first is None or first >= today:
         return None
-    days = list(Period(max(known, today - timedelta(weeks=WEEKS)), today - _ONE_DAY).each_day())
-    if len(days) < 7:
-        return [_mean(calls, days)] * 7
-    return [_mean(calls, [day for day in days if day.weekday() == weekday]) for weekday in range(7)]
+    days = Period(max(first, today - timedelta(weeks=WEEKS)), today - _ONE_DAY)
+    sums, numbers = [0] * 7, [0] * 7
+    for day in days.each_day():
+        weekday = day.weekday()
+        sums[weekday] += calls.get(day, 0)
+        numbers[weekday] += 1
+    if days.days < 7:
+        return [sum(sums) * (_PARTS // days.days)] * 7
+    return [counted * (_PARTS // number) for counted, number in zip(sums, numbers, strict=True)]
 
 
-def _mean(calls: Mapping[date, int], days: Sequence[date]) -> Fraction:
-    return Fraction(sum(calls.get(day, 0) for day in days), len(days))
+def _parts(
+    calls: Mapping[date, int], usual: Sequence[int], month: Period, today: date, *, later: Mapping[date, int]
+) -> Iterator[int]:
+    """What each day of the month had before today, and is expected to have from then on, at least what it has
+    ``later``; in sixtieths.
+    """
+    for day in month.each_day():
+        if day < today:
+            yield calls.get(day, 0) * _PARTS
+        else:
+            yield max(later.get(day, 0) * _PARTS, usual[day.weekday()])
 
 
-def _missed(calls: Mapping[date, int], month: Period, today: date) -> Iterator[Fraction]:
+def _missed(calls: Mapping[date, int], first: date | None, month: Period, today: date) -> Iterator[Fraction]:
     """What each past month had, as a share of what would have been forecast on its day."""
     for back in range(1, PAST_MONTHS + 1):
         past = Period.month_of(add_months(month.start, -back))
         then = min(past.start + (today - first_of_month(today)), past.end)
-        expected = by_day({day: count for day, count in calls.items() if day < then}, past, today=then)
-        if expected is not None and (total := sum(expected.values(), Fraction(0))):
-            yield sum(calls.get(day, 0) for day in past.each_day()) / total
+        usual = _usual(calls, first, then)
+        if usual is not None and (total := sum(_parts(calls, usual, past, then, later={}))):
+            yield Fraction(sum(calls.get(day, 0) for day in past.each_day()) * _PARTS, total)
 
 
 def _rounded(number: Fraction) -> int:

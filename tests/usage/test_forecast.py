@@ -41,6 +41,18 @@ def test_a_weekday_is_the_mean_of_its_four():
     assert days[TODAY] == Fraction(10, 4)
 
 
+def test_a_weekday_is_the_mean_of_those_that_are_known():
+    # From a Friday on: two of them are known by now, and one Monday.
+    calls = {date(2026, 4, 10): 1, date(2026, 4, 13): 7, date(2026, 4, 17): 2}
+    days = by_day(calls, APRIL, today=TODAY)
+    assert days is not None
+    assert {day.day: days[day] for day in (TODAY, date(2026, 4, 24), date(2026, 4, 25))} == {
+        20: 7,
+        24: Fraction(3, 2),
+        25: 0,
+    }
+
+
 def test_from_less_than_a_week_every_day_is_their_mean():
     calls = {date(2026, 4, 17): 6, date(2026, 4, 19): 3}
     # 9 in three days; eleven days are to come.
