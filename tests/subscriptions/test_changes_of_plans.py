@@ -145,6 +145,25 @@ def test_with_usage_another_length_begins_at_the_end_alone(sessions, gateway, fu
         assert billed(session, subscription_id)[-1] == (date(2026, 2, 28), 36_001)
 
 
+def test_a_plan_has_usage_again_from_the_periods_end_on(sessions, gateway, further):
+    """A call on the days between has no price, and would keep the whole period waiting. On the day on which usage ended
+    there are none between.
+    """
+    public_id = subscribed(sessions, gateway, "calls")
+    subscription_id = id_of(sessions, public_id)
+    changed(sessions, gateway, public_id, at(2, 10), plan_code="pro", when=When.NOW)
+    changed(sessions, gateway, public_id, at(2, 10, 12), plan_code="calls", when=When.NOW)
+    changed(sessions, gateway, public_id, at(2, 12), plan_code="pro", when=When.NOW)
+    with pytest.raises(Invalid) as refused:
+        changed(sessions, gateway, public_id, at(2, 20), plan_code="calls", when=When.NOW)
+    assert set(refused.value.fields) == {"when"}
+    changed(sessions, gateway, public_id, at(2, 20), plan_code="calls", when=When.PERIOD_END)
+    called(sessions, subscription_id, at(2, 5), at(2, 15), at(3, 1))
+    renewed(sessions, subscription_id, at(3, 31))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)][-2:] == [3_001, 3_001]
+
+
 def test_usage_of_the_last_days_is_billed_once_the_day_is_over(sessions, gateway, further):
     """Cancelled on 13 February: the calls of the 10th and of that evening, and none of the day after."""
     public_id = subscribed(sessions, gateway, "calls")

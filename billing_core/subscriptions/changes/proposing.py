@@ -180,6 +180,7 @@ def _inside(
     day, whole = bare.day, Period(begun.first_day, begun.last_day)
     if begun.paused or day is None or day > whole.end:
         return bare
+    _refuse_gap(session, subscription, bare.after, begun, day)
     rest = Period(day, whole.end)
     present = {(one.kind, one.code): one for one in _of_rest(session, subscription, before, begun, rest)[0]}
     following, uses_period = _of_rest(session, subscription, bare.after, begun, rest)
@@ -313,6 +314,20 @@ def _refuse_usage(session: Session, subscription: Subscription, before: Terms, a
     """Conflict where another subscription of the customer bills its usage."""
     if after.offer.has_usage and after.offer.version_id != before.offer.version_id:
         metered.refuse_other(session, subscription, local(now, subscription.zone)[0])
+
+
+def _refuse_gap(
+    session: Session, subscription: Subscription, after: Terms, begun: SubscriptionPeriod, day: date
+) -> None:
+    """Invalid where the plan would have usage again after days of the period without: usage on those has no price, and
+    the period is billed as a whole.
+    """
+    if not after.offer.has_usage or day == begun.first_day:
+        return
+    earlier = beginning.stretches(session, subscription, begun, Period(begun.first_day, day - _ONE_DAY))
+    if beginning.used_days(earlier) is not None and not earlier[-1][0].offer.has_usage:
+        reason = f"must be {When.PERIOD_END}: the plan had usage earlier in the period, and has none now"
+        raise Invalid(f"The plan can have usage again from the period's end on: when {reason}", fields={"when": reason})
 
 
 def _told(line: Line) -> list[str | int]:

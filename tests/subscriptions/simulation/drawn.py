@@ -140,11 +140,12 @@ def in_arrears(draw: Draw) -> Contract:
 
 
 def metered(draw: Draw) -> Contract:
-    """Usage on another plan from some day on, and on one without from another."""
+    """Usage on another plan from some day on, on one without from another, and on the first again soon after that."""
     first, second = draw.moments(2)
     plans = [_metered(draw, "a"), _metered(draw, "b"), draw.plan("c")]
     when = draw.chance.choice((NOW, PERIOD_END))
-    acts = Change(first, plans[1], when=NOW), Change(second, plans[2], when=when)
+    again = second + timedelta(days=8)
+    acts = Change(first, plans[1], when=NOW), Change(second, plans[2], when=when), Change(again, plans[0], when=NOW)
     return draw.contract(*plans, acts=acts)
 
 

@@ -258,6 +258,9 @@ class Life:
         items: list[Item] = []
         credited: list[tuple[Charge, Decimal]] = []
         if not self.period_paused and day <= self.last_day:
+            earlier = [terms.plan for first, terms in self.stretches if first < day]
+            if after.plan.call_price and any(plan.call_price for plan in earlier) and not earlier[-1].call_price:
+                raise Refused
             present, kept = {item.part: item for item in self._of_rest(self.terms, day)}, []
             for item in self._of_rest(after, day):
                 held = present.get(item.part)
