@@ -125,7 +125,7 @@ def enter(request: Request, token: str, number: Text = "", expiry: Text = "", cv
     if method_id == sandbox_cards.REFUSED_METHOD:
         return _card_form(request, token, asked, status=402, failure=_DECLINED)
     if method_id == sandbox_cards.CONFIRMED_METHOD:
-        return _form_page(request, "card_bank.html", token, asked)
+        return _ask_at_the_bank(request, token, asked)
     return _save(token, asked, method_id)
 
 
@@ -192,6 +192,12 @@ def _card_form(
     cards = {number: _CARDS[method_id] for number, method_id in sandbox_cards.CARDS_TO_KEEP.items()}
     facts = card_fields.facts(cards, problems or {}, failure)
     return _form_page(request, "card_enter.html", token, asked, status=status, **facts)
+
+
+def _ask_at_the_bank(request: Request, token: str, asked: Asked) -> Response:
+    words = writing(asked.language).gettext("Do you confirm that {issuer} may charge this card without you?")
+    question, action = words.format(issuer=asked.issuer), f"/card/{token}/bank"
+    return _form_page(request, "bank.html", token, asked, issuer=asked.issuer, question=question, action=action)
 
 
 def _form_page(

@@ -108,7 +108,7 @@ def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc:
     except Invalid as error:
         return _card_form(request, token, payment, status=400, problems=error.fields)
     if outcome is Outcome.AUTHENTICATION:
-        return _form_page(request, "pay_bank.html", payment, token=token)
+        return _ask_at_the_bank(request, token, payment)
     return _attempt(request, token, payment, outcome)
 
 
@@ -199,6 +199,15 @@ def _form_page(request: Request, template: str, payment: Checkout, *, status: in
     response = forms.page(request, template, status=status, **_facts(payment), **facts)
     response.headers.update(card_fields.WITH_A_FORM)
     return response
+
+
+def _ask_at_the_bank(request: Request, token: str, payment: Checkout) -> Response:
+    write, charge = writing(payment.language), payment.charge
+    question = write.gettext("Do you confirm this payment of {amount} to {issuer}?").format(
+        amount=write.money(charge.amount_minor, charge.currency), issuer=payment.issuer
+    )
+    action = f"/pay/{token}/bank"
+    return _form_page(request, "bank.html", payment, issuer=payment.issuer, question=question, action=action)
 
 
 def _facts(payment: Checkout) -> dict[str, Any]:
