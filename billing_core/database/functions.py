@@ -5,7 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Date, SQLColumnExpression, false, func, literal, or_, text
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Date,
+    SQLColumnExpression,
+    false,
+    func,
+    literal,
+    or_,
+    text,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -159,9 +171,16 @@ def _number_in_on_postgresql(element: number_in, compiler: SQLCompiler, **option
     return f"CAST({column} ->> {name} AS bigint)"
 
 
-def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnElement[bool]:
-    """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000."""
-    return column.bool_op("IN")(_each(json.dumps(list(numbers))))
+def among(column: SQLColumnExpression[int], numbers: Iterable[int] | BindParameter[str]) -> ColumnElement[bool]:
+    """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000. Of a
+    statement that is put together once it is the parameter, which is given them as ``listed`` writes them.
+    """
+    return column.bool_op("IN")(_each(numbers if isinstance(numbers, BindParameter) else listed(numbers)))
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """As one parameter."""
+    return json.dumps(list(numbers))
 
 
 def as_rows(session: Session, name: str, columns: Columns, rows: Iterable[Sequence[object]]) -> CTE:

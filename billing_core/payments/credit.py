@@ -5,7 +5,7 @@ Every change locks the customer's row, so that credit is spent only once.
 
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, String, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -30,17 +30,19 @@ from billing_core.payments.models import (
 from billing_core.payments.prepaid import returning
 from billing_core.text import reason_of, reference_of
 
+# Put together once, which takes longer than carrying it out.
+_BALANCE = select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
+    LedgerPosting.account == Account.CUSTOMER_CREDIT,
+    LedgerPosting.customer_id == bindparam("customer_id", type_=Integer),
+    LedgerPosting.currency == bindparam("currency", type_=String),
+    LedgerPosting.business_id == bindparam("business_id", type_=Integer),
+)
+
 
 def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
     """The credit that the customer can spend with this business in this currency."""
-    posted = session.scalar(
-        select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
-            LedgerPosting.account == Account.CUSTOMER_CREDIT,
-            LedgerPosting.customer_id == customer_id,
-            LedgerPosting.currency == currency,
-            LedgerPosting.business_id == business_id,
-        )
-    )
+    owner = {"customer_id": customer_id, "currency": currency, "business_id": business_id}
+    posted = session.scalar(_BALANCE, owner)
     return Money(-int(posted or 0), currency)
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import Connection, FromClause, insert, select
+from sqlalchemy import Connection, FromClause, Integer, bindparam, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.errors import NotFound
@@ -62,8 +62,15 @@ def terms_of(session: Session, version_id: int) -> Terms:
 
 def phases(session: Session, version_id: int) -> tuple[Phase, ...]:
     """In their order."""
-    of_version = select(PlanPhase.periods, PlanPhase.percent).where(PlanPhase.plan_version_id == version_id)
-    return tuple(Phase(*row) for row in session.execute(of_version.order_by(PlanPhase.position)))
+    return tuple(Phase(*row) for row in session.execute(_PHASES, {"version_id": version_id}))
+
+
+# Put together once, which takes longer than carrying it out.
+_PHASES = (
+    select(PlanPhase.periods, PlanPhase.percent)
+    .where(PlanPhase.plan_version_id == bindparam("version_id", type_=Integer))
+    .order_by(PlanPhase.position)
+)
 
 
 def carry_over(connection: Connection, renewed: FromClause) -> None:

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.database.functions import among
+from billing_core.database.functions import among, listed
 from billing_core.dates import day_in
 from billing_core.identity import Actor
 from billing_core.invoices import lifecycle, postings
@@ -45,12 +45,7 @@ def bills_usage() -> ColumnElement[bool]:
 
 def lock_owners(session: Session, invoice_ids: Collection[int]) -> None:
     """Lock the customers whose credit may pay some of these invoices, before the invoices themselves are locked."""
-    left = select(PrepaidGrant.id).where(
-        PrepaidGrant.customer_id == Invoice.customer_id, PrepaidGrant.remaining_minor > 0
-    )
-    owners = select(Invoice.customer_id).where(among(Invoice.id, invoice_ids), left.exists(), bills_usage())
-    locked = select(Customer.id).where(Customer.id.in_(owners)).order_by(Customer.id)
-    session.execute(locked.with_for_update(key_share=True)).all()
+    session.execute(_OWNERS, {"invoices": listed(invoice_ids)}).all()
 
 
 def would_pay(session: Session, invoice: Invoice) -> bool:
@@ -71,8 +66,7 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
     The calling verb has checked the permission to send them, and locked their customers.
     """
     owing = [invoice for invoice in invoices if invoice.due_minor]
-    billed = select(Invoice.id).where(among(Invoice.id, [one.id for one in owing]), bills_usage())
-    of_usage = set(session.scalars(billed)) if owing else set()
+    of_usage = set(session.scalars(_OF_USAGE, {"invoices": listed(one.id for one in owing)})) if owing else set()
     chosen = [invoice for invoice in owing if invoice.id in of_usage]
     if not chosen:
         return
@@ -91,6 +85,21 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
         ]
         if parts := spread(invoice.due_minor, usable):
             _pay(session, actor, invoice, [(own[grant_id], minor) for grant_id, minor in parts], today, now)
+
+
+def _owners() -> Select[int]:
+    left = select(PrepaidGrant.id).where(
+        PrepaidGrant.customer_id == Invoice.customer_id, PrepaidGrant.remaining_minor > 0
+    )
+    owners = select(Invoice.customer_id).where(among(Invoice.id, _INVOICES), left.exists(), bills_usage())
+    locked = select(Customer.id).where(Customer.id.in_(owners)).order_by(Customer.id)
+    return locked.with_for_update(key_share=True)
+
+
+# Put together once, which takes longer than carrying it out.
+_INVOICES = bindparam("invoices", type_=String)
+_OWNERS = _owners()
+_OF_USAGE = select(Invoice.id).where(among(Invoice.id, _INVOICES), bills_usage())
 
 
 def _grants(session: Session, customer_ids: Collection[int]) -> dict[_Owner, dict[int, PrepaidGrant]]:
