@@ -70,7 +70,7 @@ def statements_compiled_once() -> Iterator[None]:
 
 # Thousands of tests and what they import live until the end: to look through all of it for garbage again and again
 # took a quarter of the time.
-gc.set_threshold(10_000, 20, 50)
+gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_finish() -> None:
