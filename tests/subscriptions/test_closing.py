@@ -15,7 +15,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.models import ChargeAttempt, PaymentMethodOnFile
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
-from billing_core.payments import received
+from billing_core.payments import received, write_offs
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.plans.models import BillingTiming
@@ -107,6 +107,18 @@ def test_what_is_due_is_lowered_first(sessions, gateway, paid, how, given_back, 
     closing = cancelled_as_shown(sessions, gateway, public_id, Ending(**how), BEFORE_HALF)
     assert amounts(closing) == given_back
     assert [(one.due_minor, one.left_minor) for one in closing.invoices] == [(3_000 - paid, left)]
+
+
+def test_of_what_was_written_off_no_more_goes_back_than_was_paid(sessions, gateway):
+    """9.99 of 35.70 were paid, less than the 17.85 of the half that is not used: with its share of tax, 1.60 of it, of
+    which 19 % of the other 8.39 alone would be 1.59.
+    """
+    public_id = subscribed(sessions, gateway, card=None, tax_rate=D(19))
+    paid_in_cash(sessions, 999)
+    with sessions.begin() as session:
+        write_offs.write_off(session, SYSTEM, 1, reason="Gone", today=date(2026, 2, 2), now=at(2, 2))
+    closing = cancelled_as_shown(sessions, gateway, public_id, Ending(), BEFORE_HALF)
+    assert amounts(closing) == (999, 160, 0, 0, 999)
 
 
 def test_at_the_end_of_the_period_it_lasts_to_its_last_day(sessions, gateway):

@@ -53,16 +53,21 @@ class _Room:
     net_taken: int = 0
     tax_taken: int = 0
 
-    def take(self, net_minor: int) -> tuple[int, int]:
-        """So much of it with its tax, or what is left of it. All that is ever taken is rounded together."""
+    def take(self, net_minor: int, shown_tax_minor: int | None = None) -> tuple[int, int]:
+        """So much of it with its tax, or what is left of it. All that is ever taken is rounded together, unless its tax
+        was shown before.
+        """
         invoice, whole, left = self.invoice, self.whole, self.left
         net = min(net_minor, left.net_minor - self.net_taken)
         if net <= 0:
             return 0, 0
-        before = whole.net_minor - left.net_minor + self.net_taken
-        tax = nearest((before + net) * whole.tax_minor, whole.net_minor) - (
-            whole.tax_minor - left.tax_minor + self.tax_taken
-        )
+        if shown_tax_minor is not None and net == net_minor:
+            tax = shown_tax_minor
+        else:
+            before = whole.net_minor - left.net_minor + self.net_taken
+            tax = nearest((before + net) * whole.tax_minor, whole.net_minor) - (
+                whole.tax_minor - left.tax_minor + self.tax_taken
+            )
         tax = min(max(tax, 0), left.tax_minor - self.tax_taken)
         room = invoice.due_minor + invoice.paid_minor - invoice.refunded_minor - self.net_taken - self.tax_taken
         if net + tax > room:
@@ -137,7 +142,8 @@ def give(
             continue
         for one in credited:
             charge = session.get_one(SubscriptionCharge, one.charge_id)
-            net, _ = room.take(min(one.net_minor, charge.net_minor - charge.credited_minor))
+            net = min(one.net_minor, charge.net_minor - charge.credited_minor)
+            net, _ = room.take(net, one.tax_minor if net == one.net_minor else None)
             charge.credited_minor += net
         if not room.net_taken + room.tax_taken:
             continue
