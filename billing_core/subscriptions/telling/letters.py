@@ -45,11 +45,11 @@ def charge_failed(
     attempt: ChargeAttempt,
     *,
     next_at: datetime | None,
-    again: int = 0,
+    again: int | None = None,
     now: datetime,
 ) -> bool:
-    """Once for each attempt, with the ways to pay; ``again``: once more, because a person wants it. False where the
-    invoice has no address to send to.
+    """Once for each attempt, with the ways to pay. ``again``: because a person wants it, after so many; such a mail can
+    be recalled for a moment, like all that people send. False where the invoice has no address to send to.
     """
     (invoice,) = service.views(session, actor, [attempt.invoice_id])
     if not is_email_address(invoice.customer_email):
@@ -74,7 +74,7 @@ def charge_failed(
         attachments=[["invoice_pdf", invoice.id]],
         name=f"mail:charge:{attempt.public_id}" + (f":{again}" if again else ""),
     )
-    outbox.put(session, actor, message, now=now)
+    outbox.put(session, actor, message, now=now, not_before=None if again is None else now + service.RECALLABLE)
     return True
 
 
@@ -99,7 +99,9 @@ def card_expiring(
 
 
 def card_asked_for(session: Session, actor: Actor, subscription: Subscription, *, number: int, now: datetime) -> bool:
-    """The ``number``-th time that a person wants it; False where the customer has no address to send to."""
+    """The ``number``-th time that a person wants it, who can recall it for a moment; False where the customer has no
+    address to send to.
+    """
     card = _card(session, subscription)
     values = {
         "plan": _plan(session, subscription),
@@ -108,7 +110,8 @@ def card_asked_for(session: Session, actor: Actor, subscription: Subscription, *
         "card_link": _card_link(session, actor, [subscription], now=now),
     }
     name = f"card_request:{subscription.public_id}:{number}"
-    return _put(session, actor, MailKind.CARD_REQUEST, subscription, values, name, now=now)
+    not_before = now + service.RECALLABLE
+    return _put(session, actor, MailKind.CARD_REQUEST, subscription, values, name, now=now, not_before=not_before)
 
 
 def ended(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
@@ -130,6 +133,7 @@ def _put(
     name: str,
     *,
     now: datetime,
+    not_before: datetime | None = None,
 ) -> bool:
     customer = session.get_one(Customer, subscription.customer_id)
     business = session.get_one(Business, subscription.business_id)
@@ -147,7 +151,7 @@ def _put(
         attachments=[],
         name=f"mail:{name}",
     )
-    outbox.put(session, actor, message, now=now)
+    outbox.put(session, actor, message, now=now, not_before=not_before)
     return True
 
 

@@ -1,6 +1,6 @@
 """What about subscriptions needs a hand: counted, listed, and left out once it is settled."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -117,6 +117,8 @@ def test_links_are_mailed_for_what_failed_once_a_time(sessions, gateway, acme):
     with sessions() as session:
         told, mail = session.scalars(select(OutboxMessage).where(OutboxMessage.topic == "charge_failed"))
         assert (mail.state, mail.content["text"]) == (MessageState.WAITING, told.content["text"])
+        # Who clicks twice mails once, and can take it back: what tells of a charge leaves at once.
+        assert [one.not_before - one.created_at for one in (told, mail)] == [timedelta(0), timedelta(minutes=1)]
         assert all(address in mail.content["text"] for address in ("/pay\n", "/card/", "again on March 1, 2026"))
         (failed,) = asking.failed(session, SYSTEM, subscription_id)
         assert failed.at == at(3, 1)
@@ -194,6 +196,7 @@ def test_a_card_is_asked_for_once_a_click_and_charged_once_it_is_given(sessions,
         methods.detach(session, SYSTEM, state(session, subscription_id).payment_method_id, now=at(2, 1))
     mail = asked(sessions, subscription_id, at(2, 1))
     assert "We have no card to which we can charge Pro." in mail.content["text"]
+    assert mail.not_before - mail.created_at == timedelta(minutes=1)
     with pytest.raises(Conflict, match="waits to be sent"):
         asked(sessions, subscription_id, at(2, 1, 11))
     delivered(sessions)
