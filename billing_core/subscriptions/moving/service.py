@@ -39,10 +39,10 @@ def move(
 ) -> int:
     """Move them as it was rehearsed under this token, once, however often this is asked for; returns the move's id.
 
-    ``Outdated`` where it comes to something else by now; Invalid where there is nobody to move.
+    ``Outdated`` where it comes to something else by now, or was withdrawn; Invalid where there is nobody to move.
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
-    known = select(PlanMove.id).where(equals(PlanMove.token, token))
+    known = select(PlanMove.id).where(equals(PlanMove.token, token), PlanMove.withdrawn_at.is_(None))
     if (move_id := session.scalar(known)) is not None:
         return move_id
     asking.check_notice(asked, today=today, notice_days=notice_days)

@@ -178,6 +178,20 @@ def test_a_move_is_done_as_it_was_shown_and_once(sessions, pro):
         ]
 
 
+def test_what_was_withdrawn_is_shown_anew(sessions, pro):
+    """Whoever still sees what was shown before is not told that it is done."""
+    with sessions() as session:
+        token = rehearsed(session).token
+    move_id = moved(sessions, token=token)
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=NOW)
+    with pytest.raises(Outdated) as refusal:
+        moved(sessions, token=token)
+    assert states(sessions) == [WITHDRAWN]
+    moved(sessions, token=refusal.value.rehearsal.token)
+    assert states(sessions) == [WITHDRAWN, SCHEDULED]
+
+
 def test_two_who_move_in_the_same_moment_move_once(sessions, pro):
     with sessions() as session:
         token = rehearsed(session).token
