@@ -309,8 +309,8 @@ Dear {{ customer_name }},
 
 From {{ starts_on }}, with the billing period that begins then, your subscription to {{ plan }} goes on by new terms.
 
-Price of a billing period so far: {{ old_price }}
-Price of a billing period from then on: {{ new_price }}
+Price of that billing period by the terms so far: {{ old_price }}
+Price of that billing period by the new terms: {{ new_price }}
 
 These are full prices before tax: a discount that you have is still taken off.
 {% if has_usage %}
@@ -331,7 +331,8 @@ Dear {{ customer_name }},
 
 We had announced new terms for your subscription to {{ plan }} from {{ starts_on }}. They do not come.
 
-Your subscription goes on as before, and a billing period still costs {{ old_price }}, before tax and discounts.
+Your subscription goes on by the terms so far: the billing period that begins then costs {{ old_price }}, before tax \
+and discounts.
 
 Kind regards
 {{ business_name }}

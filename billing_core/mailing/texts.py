@@ -39,7 +39,7 @@ _OF_INVOICES: Final = _ALWAYS | {
 _OF_MOVES: Final = _ALWAYS | {
     "plan": "the plan's name",
     "starts_on": "the first day of the new terms",
-    "old_price": "what a whole billing period costs before, at full prices and without tax",
+    "old_price": "what the billing period that begins then costs by the terms so far, at full prices and without tax",
     "new_price": "what it costs by the new terms",
 }
 # The variables of each kind of mail; the page shows the descriptions.

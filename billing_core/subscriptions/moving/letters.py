@@ -20,7 +20,7 @@ from billing_core.outbox.service import Message
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.plans.offers import has_usage_price
 from billing_core.subscriptions.calendar import Cycle
-from billing_core.subscriptions.models import MovedSubscription, MoveMail, PlanMove, Subscription
+from billing_core.subscriptions.models import MovedSubscription, MoveMail, PlanMove, Subscription, SubscriptionState
 from billing_core.text import is_email_address
 
 _AFTERWARDS = {MoveMail.DUE: MoveMail.TOLD, MoveMail.RECALL_DUE: MoveMail.RECALLED}
@@ -55,7 +55,9 @@ def tell(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
 
 
 def _due(session: Session, limit: int) -> Sequence[_Told]:
-    """Locked: whoever withdraws the move meanwhile comes before or after."""
+    """Locked: whoever withdraws the move meanwhile comes before or after. For those that end before, no other terms
+    begin: they wait, in case that is taken back.
+    """
     statement = (
         select(
             MovedSubscription, Subscription, Customer, Business, PlanVersion, Plan.name, has_usage_price(PlanVersion)
@@ -66,7 +68,11 @@ def _due(session: Session, limit: int) -> Sequence[_Told]:
         .join(PlanMove, PlanMove.id == MovedSubscription.move_id)
         .join(PlanVersion, PlanVersion.id == PlanMove.version_id)
         .join(Plan, Plan.id == PlanMove.plan_id)
-        .where(MovedSubscription.mail.in_(_TO_MAIL))
+        .where(
+            MovedSubscription.mail.in_(_TO_MAIL),
+            Subscription.state != SubscriptionState.CANCELED,
+            ~Subscription.cancel_at_period_end,
+        )
         .order_by(MovedSubscription.move_id, MovedSubscription.subscription_id)
         .limit(limit)
         .with_for_update(of=MovedSubscription, skip_locked=True)

@@ -4,14 +4,15 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.identity import SYSTEM
+from billing_core.plans.terms import Phase
 from billing_core.subscriptions import clock
-from billing_core.subscriptions.changes import cancelling, changing
+from billing_core.subscriptions.changes import cancelling, changing, pausing
 from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.models import MovedSubscription, MoveMail
 from billing_core.subscriptions.moving import letters, service
 from tests.invoices.company import a_customer
 from tests.subscriptions.moving.moves import NOW, a_version, gateway, moved
-from tests.subscriptions.signed_up import a_plan, a_subscription, at, state
+from tests.subscriptions.signed_up import D, a_plan, a_subscription, at, state
 from tests.subscriptions.test_telling import mails
 
 __all__ = ["gateway"]
@@ -45,7 +46,7 @@ def test_each_customer_is_told_once_in_their_language(sessions, three):
     english, german = mails(sessions)
     assert english.title == "Pro: new terms from March 31, 2026"
     assert "so far: $30.00" in english.content["text"]
-    assert "from then on: $40.00" in english.content["text"]
+    assert "by the new terms: $40.00" in english.content["text"]
     assert "usage" not in english.content["text"]
     assert german.title == "Pro: neue Bedingungen ab 31. März 2026"
     assert states(sessions) == [MoveMail.TOLD, MoveMail.TOLD, MoveMail.NONE]
@@ -64,6 +65,19 @@ def test_usage_is_named_where_it_has_a_price(sessions):
     assert "usage is charged by the new terms" in mail.content["text"]
 
 
+def test_prices_that_change_from_phase_to_phase_are_told_of_the_period_that_begins(sessions):
+    """The period from 31 March is the third one: the last at half of 40.00, after two at a third of 30.00."""
+    with sessions.begin() as session:
+        a_plan(session, phases=(Phase(2, D("33.33")),))
+        a_subscription(session)
+        a_version(session, phases=(Phase(3, D(50)),))
+    moved(sessions)
+    told(sessions)
+    (mail,) = mails(sessions)
+    assert "Price of that billing period by the terms so far: $30.00" in mail.content["text"]
+    assert "Price of that billing period by the new terms: $20.00" in mail.content["text"]
+
+
 def test_nobody_is_told_where_no_mail_is_wanted(sessions, three):
     moved(sessions, tells=False)
     assert told(sessions) == 0
@@ -80,7 +94,7 @@ def test_who_was_told_is_told_that_it_does_not_come(sessions, three):
     assert (told(sessions), told(sessions)) == (2, 0)
     english, german = mails(sessions, "plan_move_withdrawn")
     assert english.title == "Pro: no new terms from March 31, 2026"
-    assert "still costs $30.00" in english.content["text"]
+    assert "the billing period that begins then costs $30.00" in english.content["text"]
     assert german.recipient == "ap@acme.example"
 
 
@@ -90,6 +104,27 @@ def test_who_was_not_told_yet_is_told_nothing(sessions, three):
         service.withdraw(session, SYSTEM, move_id, now=NOW)
     assert told(sessions) == 0
     assert states(sessions) == [MoveMail.NONE] * 3
+
+
+def test_who_ends_with_the_period_is_told_of_no_other_terms_unless_that_is_taken_back(sessions, three, gateway):
+    first, second, _ = three
+    move_id = moved(sessions)
+    ends(sessions, gateway, first)
+    assert (told(sessions), [mail.title for mail in mails(sessions)]) == (1, ["Pro: neue Bedingungen ab 31. März 2026"])
+    ends(sessions, gateway, second)
+    with sessions.begin() as session:
+        pausing.resume(session, SYSTEM, state(session, first).public_id, now=at(2, 2))
+    assert (told(sessions), states(sessions)) == (1, [MoveMail.TOLD, MoveMail.TOLD, MoveMail.NONE])
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=at(2, 3))
+    assert told(sessions) == 1
+    assert [mail.title for mail in mails(sessions, "plan_move_withdrawn")] == ["Pro: no new terms from March 31, 2026"]
+
+
+def ends(sessions, gateway, subscription_id: int) -> None:
+    with sessions() as session:
+        public_id = state(session, subscription_id).public_id
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, Ending(at_period_end=True), now=at(2, 2))
 
 
 def test_who_cancels_is_told_of_that_alone(sessions, three, gateway):
