@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Hundreds of processes are started, and each of pytest's own reads every test. Where nothing compiled may lie beside
 # the sources, each would compile all of it anew, which takes longer than most have to do: it is kept in the virtual
@@ -37,6 +37,9 @@ from billing_core.languages import available, formats
 from billing_core.settings import settings
 from tests.compiled import engine_of_a_test
 from tests.postgres import EmptiedDatabase, address_of, administer, started_server, url_of
+
+if TYPE_CHECKING:
+    from tests.demo_company import DemoCompany
 
 _numbers = itertools.count()
 
@@ -115,6 +118,14 @@ def sqlite_template(tmp_path_factory) -> Path:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()
     return file
+
+
+@pytest.fixture(scope="session")
+def demo_company(sqlite_template, tmp_path_factory) -> "DemoCompany":
+    """``demo_company("walked", orders=600, …)``: a file with the demo company, filled with these facts."""
+    from tests.demo_company import DemoCompanies
+
+    return DemoCompanies(sqlite_template, tmp_path_factory.getbasetemp()).file
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,13 @@ from alembic import command
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from billing_core import demo, runtime
+from billing_core import runtime
 from billing_core.__main__ import main
 from billing_core.audit.models import AuditEntry
 from billing_core.bill_runs import planning, taking
 from billing_core.bill_runs.models import BillRun, RunGoal
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect, copying, engine, migrate
-from billing_core.demo import service as demo_service
 from billing_core.identity import SYSTEM, Role, links
 from billing_core.identity.models import LinkPurpose, User, UserSession
 from billing_core.invoices.models import Invoice
@@ -36,25 +35,23 @@ pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 11, 21, 9, 0, 0, 123_456, tzinfo=UTC)
 PASSWORD = "not-to-be-shown"
+SIZE = {"orders": 50, "months": 2, "calls": 500, "subscriptions": 4}
 
 
 @pytest.fixture(scope="module")
-def filled_file(sqlite_template, tmp_path_factory) -> Path:
+def filled_file(demo_company, tmp_path_factory) -> Path:
     """The demo company, with somebody who is signed in."""
-    file = tmp_path_factory.mktemp("copies") / "filled.sqlite3"
-    shutil.copyfile(sqlite_template, file)
-    sessions = Sessions(connect(f"sqlite:///{file}"))
-    with pytest.MonkeyPatch.context() as nobody_else_works:
-        nobody_else_works.setattr(demo_service, "_PAUSE_SECONDS", 0)
-        demo.fill(sessions, SYSTEM, today=date(2026, 11, 21), now=NOW, orders=50, months=2, calls=500, subscriptions=4)
+    file = demo_company("copied", somebody_signed_in, today=date(2026, 11, 21), now=NOW, **SIZE)
+    return Path(shutil.copyfile(file, tmp_path_factory.mktemp("copies") / "filled.sqlite3"))
+
+
+def somebody_signed_in(sessions):
     with sessions.begin() as session:
         user = User(email="a@b.example", name="Ada", role=Role.ADMIN, created_at=NOW)
         session.add(user)
         session.flush()
         facts = {"created_at": NOW, "last_seen_at": NOW, "expires_at": NOW, "address": "", "user_agent": ""}
         session.add(UserSession(user_id=user.id, token_hash="0" * 64, **facts))
-    sessions.engine.dispose()
-    return file
 
 
 @pytest.fixture(scope="module")

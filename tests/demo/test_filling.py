@@ -1,6 +1,5 @@
 """Filling beside other work: in short transactions, and taken up again where it was cut off."""
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from threading import Event
@@ -95,14 +94,9 @@ def nobody_else_works(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def in_one_go(sqlite_template, tmp_path_factory):
+def in_one_go(demo_company):
     """The reports, the payment links and the usage of a fill that nothing interrupted."""
-    file = tmp_path_factory.mktemp("demo") / "whole.sqlite3"
-    shutil.copyfile(sqlite_template, file)
-    sessions = Sessions(connect(f"sqlite:///{file}"))
-    with pytest.MonkeyPatch.context() as nobody_else_works:
-        nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
-        demo.fill(sessions, SYSTEM, **SMALL)
+    sessions = Sessions(connect(f"sqlite:///{demo_company('small', **SMALL)}"))
     yield reports(sessions), payment_links(sessions), usage(sessions)
     sessions.engine.dispose()
 

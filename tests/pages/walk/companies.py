@@ -62,10 +62,3 @@ class Company:
 
     def _version(self) -> int:
         return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
-
-
-def settled(sessions: Sessions) -> None:
-    """Everything in the one file, so that a copy of it is whole."""
-    with sessions.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    sessions.engine.dispose()

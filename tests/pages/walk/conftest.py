@@ -1,6 +1,5 @@
 """The demo company and an empty one, to walk through as somebody with a role."""
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,17 +7,17 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from billing_core import demo, runtime
+from billing_core import runtime
 from billing_core.database import Sessions, connect
 from billing_core.dates import utc_now
-from billing_core.demo import service
-from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
+from billing_core.identity import SESSION_COOKIE, Role
 from billing_core.imports import steps
 from billing_core.jobs import bill_run, bill_run_work, imports
 from billing_core.settings import settings
 from pages.ui import reads
+from tests.demo_company import settled
 from tests.pages.conftest import Visitor, signed_in_user
-from tests.pages.walk.companies import Company, settled
+from tests.pages.walk.companies import Company
 from tests.pages.walk.offers import Thoroughness
 from tests.pages.walk.prepared import prepare
 from tests.pages.walk.walk import Walk
@@ -26,38 +25,14 @@ from tests.pages.walk.window import Recorder, Window
 from tests.web.downloading import get
 
 # Seven months are the least in which every kind of payment link has come to its end.
-MONTHS, ORDERS, CALLS, SUBSCRIPTIONS = 7, 600, 6_000, 16
+SIZE = {"months": 7, "orders": 600, "calls": 6_000, "subscriptions": 16}
 
 
 @pytest.fixture(scope="session")
-def demo_file(sqlite_template, tmp_path_factory, worker_id) -> Path:
-    """The demo company, with what it lacks added. Filled once, by whichever worker comes first."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent
-    file = folder / "walked.sqlite3"
-    with (folder / "walked.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not file.exists():
-            growing = folder / "growing.sqlite3"
-            shutil.copyfile(sqlite_template, growing)
-            sessions = Sessions(connect(f"sqlite:///{growing}"))
-            now = utc_now()
-            with pytest.MonkeyPatch.context() as nobody_else_works:
-                nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
-                demo.fill(
-                    sessions,
-                    SYSTEM,
-                    today=now.date(),
-                    now=now,
-                    orders=ORDERS,
-                    months=MONTHS,
-                    calls=CALLS,
-                    subscriptions=SUBSCRIPTIONS,
-                )
-            prepare(sessions, now=now)
-            settled(sessions)
-            growing.rename(file)
-    return file
+def demo_file(demo_company) -> Path:
+    """The demo company, with what it lacks added."""
+    now = utc_now()
+    return demo_company("walked", lambda sessions: prepare(sessions, now=now), today=now.date(), now=now, **SIZE)
 
 
 @pytest.fixture
