@@ -85,7 +85,10 @@ def withdraw(session: Session, actor: Actor, move_id: int, *, now: datetime) -> 
     Who was told of it is told that it does not come.
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
-    made = session.scalars(select(PlanMove).where(PlanMove.id == move_id).with_for_update()).one_or_none()
+    # Its key stays free: a change that begins meanwhile and is written twice has PostgreSQL look whether its move is
+    # there, and would wait for this, which waits for that.
+    found = select(PlanMove).where(PlanMove.id == move_id).with_for_update(key_share=True)
+    made = session.scalars(found).one_or_none()
     if made is None:
         raise NotFound(f"There is no move {move_id}")
     withdrawn = session.scalars(

@@ -213,6 +213,16 @@ def test_a_period_that_begins_while_the_move_is_withdrawn_takes_one_price(sessio
     assert (states(sessions)[0], totals(sessions, pro)[-1]) == expected
 
 
+def test_who_begins_with_a_move_does_not_wait_for_whoever_withdraws_it(sessions, pro):
+    """Who withdraws waits for them: both would wait for each other."""
+    move_id = moved(sessions)
+    its_key = select(PlanMove.id).where(PlanMove.id == move_id).with_for_update(read=True, key_share=True, nowait=True)
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=NOW)
+        with sessions() as other:
+            assert other.scalar(its_key) == move_id
+
+
 def test_what_has_changed_meanwhile_is_shown_anew(sessions, pro):
     with sessions() as session:
         shown = rehearsed(session)
