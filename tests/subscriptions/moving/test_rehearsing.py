@@ -219,7 +219,7 @@ def test_who_begins_with_a_move_does_not_wait_for_whoever_withdraws_it(sessions,
     its_key = select(PlanMove.id).where(PlanMove.id == move_id).with_for_update(read=True, key_share=True, nowait=True)
     with sessions.begin() as session:
         service.withdraw(session, SYSTEM, move_id, now=NOW)
-        with sessions() as other:
+        with sessions.engine.connect() as other:
             assert other.scalar(its_key) == move_id
 
 
