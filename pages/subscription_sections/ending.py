@@ -84,6 +84,12 @@ def _now(closing: Closing) -> None:
         f"The last day of use is **{day}**, and no card is charged for it any more. This cannot be undone.",
         icon=":material/warning:",
     )
+    if closing.unbilled_from is not None:
+        waiting = f"{md(formats.day(closing.unbilled_from))} to {day}"
+        st.warning(
+            f"The days from **{waiting}** wait for a decision, and are not billed. Release it first to bill them.",
+            icon=":material/front_hand:",
+        )
     st.markdown(" ".join(_given_back(closing)))
 
 
@@ -113,8 +119,10 @@ def _given_back(closing: Closing) -> list[str]:
         told.append("Nothing was billed for days after it.")
     else:
         told.append("Nothing is given back.")
-    if closing.has_more:
+    if closing.has_more and closing.unbilled_from is None:
         told.append("What was used up to that day is billed once it is over.")
+    elif closing.has_more:
+        told.append("What was used in the period before them is billed.")
     if closing.scheduled:
         told.append(f"{formats.counted(len(closing.scheduled), 'scheduled change')} will not begin.")
     return told

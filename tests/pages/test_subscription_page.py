@@ -148,6 +148,16 @@ def test_an_admin_releases_it(page_as, held, sessions):
     assert len(renewed(sessions, held, at(6, 1))) == 4
 
 
+def test_cancelling_it_tells_which_days_are_not_billed_then(page_as, held):
+    page = page_as("admin").visit("subscriptions.py", subscription=str(held))
+    page.menu_button(key="subscription_more").click("Cancel").run()
+    page.segmented_control(key="cancel_when").set_value("Now")
+    page.menu_button(key="subscription_more").click("Cancel").run()
+
+    assert not page.exception
+    assert any("The days from **Feb 28, 2026 to" in warning.value for warning in page.warning)
+
+
 @pytest.fixture
 def acme(sessions, data_dir) -> int:
     """A customer to sign up."""

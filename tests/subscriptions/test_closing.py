@@ -27,7 +27,7 @@ from billing_core.subscriptions.changes.closing import Ending, OpenInvoices, Unu
 from billing_core.subscriptions.lifecycle import CANCELED
 from billing_core.subscriptions.models import SubscriptionInvoice
 from tests.subscriptions.changed import HALF, D, cancelled_as_shown, changed, found, plans, subscribed
-from tests.subscriptions.signed_up import a_plan, at
+from tests.subscriptions.signed_up import a_plan, a_subscription, at, renewed, state
 
 # The day of a cancellation counts as used: half of the days are left after this one.
 BEFORE_HALF = at(2, 13)
@@ -144,6 +144,21 @@ def test_it_tells_of_scheduled_changes_and_of_what_is_billed_afterwards(sessions
     assert shown(sessions, gateway, later).scheduled == (change_id,)
     closing = shown(sessions, gateway, subscribed(sessions, gateway, "later"))
     assert (closing.has_more, amounts(closing)) == (True, (0, 0, 0, 0, 0))
+
+
+def test_it_tells_of_days_that_wait_for_a_decision_and_are_not_billed_any_more(sessions, gateway):
+    """Billed up to 27 February, it stood still until 13 June."""
+    with sessions.begin() as session:
+        a_plan(session)
+        subscription_id = a_subscription(session)
+        public_id = state(session, subscription_id).public_id
+    assert shown(sessions, gateway, public_id).unbilled_from is None
+    renewed(sessions, subscription_id, at(6, 13))
+    closing = cancelled_as_shown(sessions, gateway, public_id, Ending(), at(6, 13))
+    assert (closing.unbilled_from, closing.last_day) == (date(2026, 2, 28), date(2026, 6, 13))
+    assert renewed(sessions, subscription_id, at(6, 30)) == []
+    with sessions() as session:
+        assert session.scalars(select(Invoice.issued_on)).all() == [date(2026, 1, 31)]
 
 
 def test_what_has_changed_since_it_was_shown_is_refused_with_what_it_comes_to_now(sessions, gateway):

@@ -79,7 +79,8 @@ class Closing:
 
     The ``credits`` for unused days first lower what is due on ``invoices``, and what was paid of them goes back: the
     ``refunds`` to the card, what prepaid credit paid to that, and ``kept_minor`` becomes the customer's credit.
-    ``has_more``: what was used up to the last day is billed once that is over. ``scheduled``: changes that are dropped.
+    ``has_more``: what was used up to the last day is billed once that is over. ``unbilled_from``: the first of the days
+    that wait for a person's decision, and will not be billed. ``scheduled``: changes that are dropped.
     """
 
     subscription: str
@@ -93,6 +94,7 @@ class Closing:
     refunds: tuple[Refund, ...] = ()
     kept_minor: int = 0
     has_more: bool = False
+    unbilled_from: date | None = None
     scheduled: tuple[int, ...] = ()
 
     @property
@@ -137,6 +139,7 @@ class Closing:
             "kept": self.kept_minor,
             "invoices": [[one.id, one.due_minor, one.credited_minor, one.voided_minor] for one in self.invoices],
             "has_more": self.has_more,
+            "unbilled_from": self.unbilled_from and str(self.unbilled_from),
             "scheduled": self.scheduled,
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -180,6 +183,7 @@ def compute(
         refunds=tuple(refunds),
         kept_minor=unused.kept_minor(session, [one for one in given if one.charge_id not in refunded]),
         has_more=begun is not None and _has_more_to_bill(session, subscription, begun),
+        unbilled_from=_unbilled_from(subscription, now),
         scheduled=tuple(one.id for one in asking.scheduled(session, subscription.id)),
     )
 
@@ -234,6 +238,13 @@ def _shown(invoice: Invoice, given: Sequence[Credit], *, voided: bool) -> OpenIn
     return OpenInvoice(
         invoice.id, invoice.public_id, invoice.number, invoice.due_minor, off_due, voided_minor=left if voided else 0
     )
+
+
+def _unbilled_from(subscription: Subscription, now: datetime) -> date | None:
+    """Whoever wants these days billed releases it first."""
+    if subscription.held_at is None or subscription.next_at is None or subscription.next_at > now:
+        return None
+    return calendar.local(subscription.next_at, subscription.zone)[0]
 
 
 def _has_more_to_bill(session: Session, subscription: Subscription, begun: SubscriptionPeriod) -> bool:

@@ -26,6 +26,7 @@ _CANCELLATION: dict[str, Any] = {
         {"id": "inv_1234567890", "number": "INV-2024-0017", "due": 900, "credited": 0, "voided": 0, "left": 900}
     ],
     "usage_to_bill": False,
+    "unbilled_from": None,
     "token": TOKEN,
 }
 
@@ -66,7 +67,8 @@ class CancelPreview(TypedDict):
     """``last_day``: of use. ``credited``, with its ``tax``, is what was charged for days after it: ``off_invoices`` is
     taken off what is due, ``refunded`` goes back to the card, ``to_credit`` becomes credit that pays later invoices,
     and ``to_prepaid`` goes back to the prepaid credit that paid it. ``usage_to_bill``: what was used up to the last day
-    is billed once that is over. ``token`` names all of this, for a cancellation that comes to exactly it.
+    is billed once that is over. ``unbilled_from``: the first of the days whose bills wait for our decision, and are not
+    made any more. ``token`` names all of this, for a cancellation that comes to exactly it.
     """
 
     subscription_id: str
@@ -82,6 +84,7 @@ class CancelPreview(TypedDict):
     to_prepaid: int
     open_invoices: list[OpenInvoice]
     usage_to_bill: bool
+    unbilled_from: date | None
     token: str
 
 
@@ -119,5 +122,6 @@ def preview(closing: Closing) -> CancelPreview:
             for one in closing.invoices
         ],
         "usage_to_bill": closing.has_more,
+        "unbilled_from": closing.unbilled_from,
         "token": closing.token,
     }
