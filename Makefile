@@ -24,10 +24,10 @@ demo: $(VENV)/run.stamp ## Fill the database with the demo company
 	@$(BIN)/python -m billing_core migrate
 	@$(BIN)/python -m billing_core demo
 
-# Two workers more than two cores: tests of processes wait for others about half of their time. In small portions, so that
-# all of them end at about the same time.
+# A worker more than two cores, for what waits; each further one costs more than it brings. In small portions, so that all
+# of them end at about the same time.
 test: $(VENV)/test.stamp ## Run every test
-	@$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 8
+	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 8
 
 check: $(VENV)/dev.stamp lint ## Run the linters, and the tests that are quick and need neither PostgreSQL nor a browser
 	@$(BIN)/python -m pytest -n 2 --dist load -m "not postgresql and not browser and not slow"
