@@ -5,10 +5,11 @@ as gateway, in one transaction: a fill that is cut off goes on with the month th
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from sqlalchemy import func, select
@@ -20,10 +21,11 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import add_months
-from billing_core.demo import link_story
+from billing_core.demo import link_story, moved
 from billing_core.demo.billing import Books
 from billing_core.demo.link_story import Joined
 from billing_core.identity import Actor
+from billing_core.online_payments.sandbox.cards import EXPIRING_METHOD
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.plans import service as plans
 from billing_core.plans.models import PlanInterval, TrialEnd
@@ -33,14 +35,14 @@ from billing_core.promotions.models import PromoDuration
 from billing_core.promotions.new_codes import NewCode
 from billing_core.settings import settings
 from billing_core.subscriptions import clock, signing_up
-from billing_core.subscriptions.changes import cancelling, changing, paying
+from billing_core.subscriptions.changes import cancelling, changing, pausing, paying
 from billing_core.subscriptions.changes.closing import Ending
 from billing_core.subscriptions.changes.wanted import Wanted as Changed
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
 
 COUNT: Final = 60
-_LIVED, _WELCOME = "demo.subscriptions", "WELCOME20"
+_LIVED, _WELCOME, _OPENING = "demo.subscriptions", "WELCOME20", "OPENING50"
 _GOOD, _FAILS = "pm_card_visa", "pm_card_chargeCustomerFail"
 # Services to customers at home carry the Dutch rate; across a border the customer accounts for the tax.
 _HOME, _HOME_RATE = "NL", Decimal(21)
@@ -80,7 +82,8 @@ _PLANS: Final = {
 @dataclass(frozen=True, slots=True)
 class DemoSubscription:
     """``fails_from``: the day from which its card is refused. ``ends_from``: on which it was cancelled for the end of
-    its period. ``fewer_from``: on which it was asked to have half of its seats from the next one on.
+    its period. ``fewer_from``: on which it was asked to have half of its seats from the next one on. ``pauses_from``:
+    on which it was paused.
     """
 
     ref: str
@@ -88,11 +91,13 @@ class DemoSubscription:
     begun_at: datetime
     seats: int = 1
     add_ons: dict[str, int] = field(default_factory=dict)
+    card: str = _GOOD
     trial_days: int = 0
     promo_code: str = ""
     fails_from: datetime | None = None
     ends_from: datetime | None = None
     fewer_from: datetime | None = None
+    pauses_from: datetime | None = None
 
 
 def drawn(books: Books, seed: int, count: int) -> list[DemoSubscription]:
@@ -114,10 +119,10 @@ def live(
                 return
             _begin(session, actor, books)
         story = _Story(joined, actor, books, since)
-        for at, one in sorted(_acts(drawn(books, seed, count)), key=lambda act: act[0]):
+        for at, act in sorted(_acts(story, drawn(books, seed, count)), key=lambda act: act[0]):
             if since < at <= until:
                 story.go_on(at)
-                story.act(one, at)
+                act()
         story.go_on(until)
         link_story.deliver(story)
         with joined.begin() as session:
@@ -132,16 +137,19 @@ def _lived(session: Session) -> set[str]:
 
 
 def _begin(session: Session, actor: Actor, books: Books) -> None:
-    """The plans and the promo code, before the first month."""
+    """The plans and the promo codes, before the first month."""
     if _lived(session):
         return
     now = datetime.combine(books.first_day, time(), UTC)
-    for code, (name, agreed) in _PLANS.items():
-        plans.create(session, actor, code=code, name=name, agreed=agreed, now=now)
+    for plan, (name, agreed) in _PLANS.items():
+        plans.create(session, actor, code=plan, name=name, agreed=agreed, now=now)
     welcome = NewCode(
         _WELCOME, plan_code=_PORTAL, percent=Decimal(20), duration=PromoDuration.PERIODS, periods=3, limit=100
     )
-    promotions.create(session, actor, welcome, now=now)
+    # For the first months alone.
+    opening = NewCode(_OPENING, amount=Decimal(50), currency="EUR", valid_to=add_months(books.first_day, 3))
+    for code in (welcome, opening):
+        promotions.create(session, actor, code, now=now)
 
 
 def _one(number: int, ref: str, books: Books, seed: int) -> DemoSubscription:
@@ -156,7 +164,9 @@ def _one(number: int, ref: str, books: Books, seed: int) -> DemoSubscription:
 
 
 def _special(number: int, one: DemoSubscription, books: Books, chance: random.Random) -> DemoSubscription:
-    """Some of each state: in their trial, whose charges have failed since lately, that end, that have ended."""
+    """Some of each state: in their trial, whose charges have failed since lately, that end, have ended, are paused, and
+    whose card expires.
+    """
 
     def on(day: date, **facts: object) -> DemoSubscription:
         begun_at = _at(max(day, books.first_day), chance)
@@ -178,22 +188,15 @@ def _special(number: int, one: DemoSubscription, books: Books, chance: random.Ra
         case 10:
             few = lately + timedelta(days=20)
             return on(add_months(today - timedelta(days=10), -5), promo_code=_WELCOME, fewer_from=few)
+        case 11:
+            return on(add_months(today - timedelta(days=15), -6), pauses_from=lately - timedelta(days=35))
+        case 12:
+            return on(today - timedelta(days=5), card=EXPIRING_METHOD)
     return one
 
 
 def _at(day: date, chance: random.Random) -> datetime:
     return datetime.combine(day, time(7 + chance.randrange(9), chance.randrange(60)), UTC)
-
-
-def _acts(all_of_them: Sequence[DemoSubscription]) -> Iterator[tuple[datetime, DemoSubscription]]:
-    for one in all_of_them:
-        yield one.begun_at, one
-        if one.fails_from is not None:
-            yield one.fails_from, one
-        if one.ends_from is not None:
-            yield one.ends_from, one
-        if one.fewer_from is not None:
-            yield one.fewer_from, one
 
 
 @dataclass(slots=True)
@@ -231,6 +234,9 @@ class _Story:
             paying.replace(*services, _FAILS, now=at)
         elif at == one.fewer_from:
             changing.change(*services, Changed(seats=one.seats // 2), now=at)
+        elif at == one.pauses_from:
+            with self.sessions.begin() as session:
+                pausing.pause(session, self.actor, public_id, now=at)
         else:
             cancelling.cancel(*services, Ending(at_period_end=True, reason="No longer needed"), now=at)
 
@@ -246,7 +252,7 @@ class _Story:
                 add_ons=one.add_ons,
                 tax_rate=_HOME_RATE if customer.country == _HOME else Decimal(0),
             )
-        signing_up.subscribe(self.sessions, self.actor, self.gateway, wanted, method=_GOOD, now=one.begun_at)
+        signing_up.subscribe(self.sessions, self.actor, self.gateway, wanted, method=one.card, now=one.begun_at)
 
     def _next_due(self) -> datetime | None:
         with self.sessions() as session:
@@ -254,3 +260,14 @@ class _Story:
             following = session.scalar(select(func.min(Subscription.next_at)).where(going_on))
             collected = session.scalar(select(func.min(SubscriptionInvoice.collect_at)))
         return min(filter(None, (following, collected)), default=None)
+
+
+def _acts(story: _Story, all_of_them: Sequence[DemoSubscription]) -> Iterator[tuple[datetime, Callable[[], None]]]:
+    """What people do, and when."""
+    for one in all_of_them:
+        yield one.begun_at, partial(story.act, one, one.begun_at)
+        for at in (one.fails_from, one.ends_from, one.fewer_from, one.pauses_from):
+            if at is not None and at > one.begun_at:
+                yield at, partial(story.act, one, at)
+    _, agreed = _PLANS[_PORTAL]
+    yield from moved.acts(story.sessions, story.actor, story.books, _PORTAL, agreed)

@@ -52,12 +52,19 @@ from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
+from billing_core.promotions import listing as promo_codes
+from billing_core.promotions.listing import CodeFilter, CodeStatus
 from billing_core.rating import conditions
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
 from billing_core.reports import verification
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
 from billing_core.subscriptions import verification as subscriptions
-from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange, SubscriptionState
+from billing_core.subscriptions.models import ChangeState, MoveMail, Subscription, SubscriptionChange, SubscriptionState
+from billing_core.subscriptions.moving import listing, rehearsing
+from billing_core.subscriptions.moving.asked import Asked
+from billing_core.subscriptions.moving.candidates import LeftOut
+from billing_core.subscriptions.overview import search
+from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +72,6 @@ TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ORDERS = 3_000
 CALLS = 60_000
-MOVED = "A move to another version of a plan begins with the first period on its day or later"
 
 
 @pytest.fixture(scope="module")
@@ -277,17 +283,49 @@ def test_its_sixty_subscriptions_are_of_every_kind(filled):
     assert set(states) == set(SubscriptionState) - {SubscriptionState.INCOMPLETE}
     ending = Subscription.cancel_at_period_end & (Subscription.state == SubscriptionState.ACTIVE)
     assert filled.scalar(select(func.count()).where(ending)) >= 1
-    assert filled.scalars(select(SubscriptionChange.state)).all() == [ChangeState.SCHEDULED]
+    asked = select(SubscriptionChange.state).where(SubscriptionChange.move_id.is_(None))
+    assert filled.scalars(asked).all() == [ChangeState.SCHEDULED]
+    assert filled.scalar(select(func.count()).where(Subscription.paused_at.is_not(None))) == 1
     begun = filled.scalars(select(Subscription.created_at).order_by(Subscription.created_at)).all()
     assert (begun[0].date(), begun[-1].date()) > (date(2025, 5, 1), date(2026, 11, 1))
     assert begun[0].date() < date(2025, 7, 1)
 
 
+def test_each_list_of_subscriptions_and_promo_codes_has_some(filled):
+    """But for those that wait for a decision: nothing has gone wrong there."""
+    counts = search.counts(filled, SYSTEM, SubscriptionFilter(today=TODAY), at_most=100)
+    assert [tab for tab, count in counts.items() if not count] == [Tab.HELD]
+    codes = promo_codes.codes(filled, SYSTEM, CodeFilter(), today=TODAY, limit=10)
+    assert {code.status for code in codes} == {CodeStatus.ACTIVE, CodeStatus.EXPIRED}
+
+
 def test_its_subscriptions_are_proven(filled):
     found = {check.name: (check.proven, check.wrong) for check in subscriptions.checks(filled)}
     assert not any(wrong for _, wrong in found.values()), found
-    # Nobody is moved to another version of a plan there.
-    assert [name for name, (proven, _) in found.items() if not proven] == [MOVED], found
+    assert all(proven for proven, _ in found.values()), found
+
+
+def test_its_portal_costs_more_and_its_subscribers_were_told_moved_left_out_or_let_stay(filled):
+    made = listing.moves(filled, SYSTEM, "portal", limit=10)
+    assert [(one.version, one.told, one.first_day) for one in made] == [(2, True, date(2026, 11, 9))]
+    rows = listing.page(filled, SYSTEM, made[0].id, limit=100)
+    stays = [row for row in rows if row.state is ChangeState.WITHDRAWN]
+    assert {row.state for row in rows} == {ChangeState.SCHEDULED, ChangeState.APPLIED, ChangeState.WITHDRAWN}
+    assert ([row.mail for row in stays], {row.mail for row in rows}) == (
+        [MoveMail.RECALLED],
+        {MoveMail.TOLD, MoveMail.RECALLED},
+    )
+    seats = dict(filled.execute(select(Subscription.id, Subscription.seats)).all())
+    for row in rows:
+        # Beyond three, seats cost 9 and now 10 (of dollars 10 and 11); the support costs what it did.
+        beyond, dollars = max(seats[row.subscription_id] - 3, 0), row.currency == "USD"
+        assert row.after_minor - row.before_minor == 500 + 100 * beyond
+        alone = row.before_minor - (1_000 if dollars else 900) * beyond
+        assert alone in ((5_500, 10_500) if dollars else (4_900, 9_400))
+        assert row.begins_on <= TODAY if row.state is ChangeState.APPLIED else row.begins_on > date(2026, 11, 8)
+    asked = Asked("portal", 2, date(2026, 12, 21))
+    staying = rehearsing.page(filled, SYSTEM, asked, left_out=True, limit=100)
+    assert {row.left_out for row in staying} == {LeftOut.PAUSED, LeftOut.MOVING}
 
 
 def calls_of(session, *conditions):
@@ -334,7 +372,7 @@ def test_its_calls_grow_and_rest_on_sundays(filled):
 def test_its_customers_are_on_three_plans_in_versions_and_changed_them(filled):
     versions = filled.execute(select(Plan.code, PlanVersion.number).join(PlanVersion).order_by(Plan.code)).all()
     used = [("basic", 1), ("basic", 2), ("enterprise", 1), ("pro", 1), ("pro", 2)]
-    assert sorted(versions) == sorted([*used, ("insurance", 1), ("portal", 1), ("shelves", 1)])
+    assert sorted(versions) == sorted([*used, ("insurance", 1), ("portal", 1), ("portal", 2), ("shelves", 1)])
     on = filled.execute(
         select(Customer.ref, CustomerPlan.valid_from, Plan.code, PlanVersion.number)
         .join_from(CustomerPlan, Customer, Customer.id == CustomerPlan.customer_id)

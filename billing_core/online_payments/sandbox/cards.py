@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Final
 
+from billing_core.dates import add_months, first_of_month
 from billing_core.errors import Invalid
 
 
@@ -40,6 +41,9 @@ OFF_SESSION_FAILURES: Final = {
 REFUSED_METHOD: Final = "pm_card_visa_chargeDeclined"
 # The cardholder is asked once, when it is put on file; then it is charged without them.
 CONFIRMED_METHOD: Final = "pm_card_authenticationRequiredOnSetup"
+# Stripe has no such method: a good card whose last day is that of the next month. Others are good for years.
+EXPIRING_METHOD: Final = "pm_sandbox_expiresNextMonth"
+_YEARS: Final = 4
 _WHEN_CHARGED: Final = {
     "pm_card_chargeCustomerFail": Outcome.DECLINED,
     "pm_card_authenticationRequired": Outcome.AUTHENTICATION,
@@ -90,6 +94,13 @@ def _checked(number: str, expiry: str, cvc: str, *, among: Collection[str], toda
 def of_method(method_id: str) -> tuple[str, str]:
     """(brand, last four digits) of a card that this test method makes."""
     return "mastercard" if method_id == "pm_card_mastercard" else "visa", _LAST_FOUR.get(method_id, "4242")
+
+
+def last_month(method_id: str, *, today: date) -> date:
+    """The first day of the last month in which a card is good that this test method makes today."""
+    if method_id == EXPIRING_METHOD:
+        return add_months(first_of_month(today), 1)
+    return date(today.year + _YEARS, 12, 1)
 
 
 def when_charged(method_id: str) -> Outcome:

@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,23 +23,21 @@ from billing_core.online_payments.sandbox import cards, events, fees
 from billing_core.online_payments.sandbox.cards import FAILURES, OFF_SESSION_FAILURES, Outcome
 from billing_core.online_payments.sandbox.events import Tried
 
-# A card is good for so many years.
-_YEARS: Final = 4
-
 
 def attach(customer: GatewayCustomer, method_id: str, *, key: str, now: datetime) -> AttachedMethod:
     """A card of its own, made of the test method: its id tells which it was, so that nothing needs to be kept."""
     brand, last4 = cards.of_method(method_id)
     if method_id == cards.REFUSED_METHOD:
         raise Declined(FAILURES[Outcome.DECLINED])
+    good_until = cards.last_month(method_id, today=now.date())
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return AttachedMethod(
         gateway_customer_id=customer.gateway_id or f"cus_sandbox_{customer.public_id.removeprefix('cus_')}",
         gateway_id=f"{method_id}_{name}",
         brand=brand,
         last4=last4,
-        exp_month=12,
-        exp_year=now.year + _YEARS,
+        exp_month=good_until.month,
+        exp_year=good_until.year,
     )
 
 

@@ -1,7 +1,7 @@
 """Cards on file in the sandbox: the documented test methods, its books, and its events on the way to us."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from billing_core.online_payments import refunding, verification
 from billing_core.online_payments.gateway import ChargeOutcome, Declined, PaymentDetails
 from billing_core.online_payments.models import SANDBOX, AttemptState, SandboxCharge
 from billing_core.online_payments.off_session import attempts, methods
+from billing_core.online_payments.sandbox import cards
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import Settings
@@ -83,6 +84,18 @@ def test_cards_that_are_kept_and_refused_when_charged(
 
 def test_two_customers_can_have_the_same_test_card(sessions, gateway, place):
     assert put_on_file(sessions, gateway, place.customer_id, "pm_card_visa") != place.method_id
+
+
+@pytest.mark.parametrize(
+    ("method_id", "today", "last_month"),
+    [
+        ("pm_card_visa", date(2026, 12, 31), date(2030, 12, 1)),
+        ("pm_sandbox_expiresNextMonth", date(2026, 11, 30), date(2026, 12, 1)),
+        ("pm_sandbox_expiresNextMonth", date(2026, 12, 1), date(2027, 1, 1)),
+    ],
+)
+def test_a_card_is_good_for_years_unless_it_is_to_expire_soon(method_id, today, last_month):
+    assert cards.last_month(method_id, today=today) == last_month
 
 
 @pytest.mark.parametrize("method_id", ["pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"])
