@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.strategies import MovingWindowRateLimiter
 
 from billing_core.web import rate_limiter
+from billing_core.web.rate_limiter import Limiter
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 PER_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
@@ -42,7 +42,7 @@ def public_wait_seconds(address: str) -> int:
     return rate_limiter.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
 
 
-def _wait(limiter: MovingWindowRateLimiter, limit: RateLimitItem, key: str) -> int:
+def _wait(limiter: Limiter, limit: RateLimitItem, key: str) -> int:
     if limiter.hit(limit, key):
         return 0
     return max(1, math.ceil(limiter.get_window_stats(limit, key).reset_time - time.time()))

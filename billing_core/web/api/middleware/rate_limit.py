@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.strategies import MovingWindowRateLimiter
 
 from billing_core.web import rate_limiter
+from billing_core.web.rate_limiter import Limiter
 
 PER_MINUTE = RateLimitItemPerMinute(100, namespace="api-minute")
 PER_SECOND = RateLimitItemPerSecond(10, namespace="api-second")
@@ -34,7 +34,7 @@ def count(limit_key: str) -> Count:
     return rate_limiter.counted(lambda limiter: _counted(limiter, limit_key))
 
 
-def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
+def _counted(limiter: Limiter, limit_key: str) -> Count:
     refused: RateLimitItem | None = None
     reset, remaining = limiter.get_window_stats(PER_MINUTE, limit_key)
     if remaining < 1:
