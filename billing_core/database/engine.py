@@ -82,7 +82,7 @@ class Sessions:
         return ReadSession(self._reading, expire_on_commit=False)
 
     def reading(self) -> Connection:
-        """A connection that reads, to be closed: for rows of a single statement, which takes less than a session."""
+        """A connection that reads, to be closed: where only rows are read, it takes less than a session."""
         return self._reading.connect()
 
     @contextmanager
@@ -126,10 +126,23 @@ def may_idle(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-def read_at_one_moment(session: Session) -> None:
-    """All that this session reads is of one moment, as on SQLite in any case. To be called before anything is read."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+# By which rows are read: a session, or a connection, which takes less where no entity is read.
+Reads = Session | Connection
+
+
+def connection_of(session: Reads) -> Connection:
+    """To read rows past the session, whose own work takes longer than most statements."""
+    return session if isinstance(session, Connection) else session.connection()
+
+
+def read_at_one_moment(session: Reads) -> None:
+    """All that is read by it is of one moment, as on SQLite in any case. To be called before anything is read."""
+    options: Any = {"isolation_level": "REPEATABLE READ"}
+    if isinstance(session, Connection):
+        if session.dialect.name == "postgresql":
+            session.execution_options(**options)
+    elif session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options=options)
 
 
 def close_idle(engine: Engine, *, keep: int) -> None:

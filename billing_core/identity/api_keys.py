@@ -9,10 +9,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Connection, Index, String, bindparam, or_, select, update
+from sqlalchemy import CheckConstraint, Index, String, bindparam, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from billing_core.database import Base
+from billing_core.database.engine import Reads
 from billing_core.identity import tokens
 from billing_core.identity.permissions import Actor, Role, actor_with
 
@@ -79,7 +80,7 @@ _BY_SECRET = select(*_FOUND).where(
 )
 
 
-def find(reading: Session | Connection, secret: str, *, public_key: str = "", now: datetime) -> KeyInUse | None:
+def find(reading: Reads, secret: str, *, public_key: str = "", now: datetime) -> KeyInUse | None:
     """The valid key with this secret. With ``public_key`` both must belong together. Reads only."""
     secret_hash = tokens.hashed(secret)
     row = reading.execute(_BY_SECRET, {"hash": secret_hash}).one_or_none()

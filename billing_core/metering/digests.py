@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from billing_core.database.engine import Reads
 from billing_core.database.functions import among, word_of
 from billing_core.database.upserts import Insert, inserts
 from billing_core.dates import Period
@@ -56,7 +57,7 @@ class DayDigest:
     digest: str
 
 
-def of_days(session: Session, actor: Actor, customer_id: int, period: Period) -> list[DayDigest]:
+def of_days(session: Reads, actor: Actor, customer_id: int, period: Period) -> list[DayDigest]:
     """The digests of those UTC days of the period that have events, in order."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)

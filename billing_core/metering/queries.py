@@ -20,9 +20,9 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
 from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period
@@ -105,7 +105,7 @@ def after(end: datetime) -> datetime:
 
 
 def usage_of(
-    session: Session, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
+    session: Reads, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
 ) -> Usage:
     """What happened from ``start`` to ``end``, both included. Invalid where a part of an archived day is asked for."""
     actor.require(Permission.USAGE_READ)
@@ -115,7 +115,7 @@ def usage_of(
     _refuse_archived(session, customer_id, edges, meter)
     facts = {**_window_facts(customer_id, start, until, edges, meter), "until": until}
     known, active, calls, whole, millionths, response_time, timed = map(
-        int, session.connection().execute(_USED[len(edges)], facts).one()
+        int, connection_of(session).execute(_USED[len(edges)], facts).one()
     )
     return Usage(
         known,
@@ -128,7 +128,7 @@ def usage_of(
 
 
 def calls_by_bucket(
-    session: Session, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
+    session: Reads, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
 ) -> dict[int, int]:
     """The calls of ``usage_of`` by the bucket that they are in, of those in none by ``NO_BUCKET``."""
     actor.require(Permission.USAGE_READ)
@@ -137,12 +137,12 @@ def calls_by_bucket(
     edges = _edges(start, until)
     _refuse_archived(session, customer_id, edges, meter)
     facts = _window_facts(customer_id, start, until, edges, meter)
-    rows = session.connection().execute(_BY_BUCKET[len(edges)], facts)
+    rows = connection_of(session).execute(_BY_BUCKET[len(edges)], facts)
     return {bucket_id: int(calls) for bucket_id, calls in rows}
 
 
 def daily(
-    session: Session,
+    session: Reads,
     actor: Actor,
     customer_id: int,
     period: Period,
@@ -174,7 +174,7 @@ def daily(
 
 
 def events(
-    session: Session,
+    session: Reads,
     actor: Actor,
     customer_id: int,
     *,
@@ -201,7 +201,7 @@ def events(
     return [EventRow(*row) for row in session.execute(statement)]
 
 
-def time_of(session: Session, actor: Actor, customer_id: int, event_id: str) -> datetime:
+def time_of(session: Reads, actor: Actor, customer_id: int, event_id: str) -> datetime:
     """When the event happened, by which a page goes on after it; NotFound."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
@@ -269,7 +269,7 @@ def _edges(start: datetime, until: datetime) -> _Edges:
     return [(begin, end) for begin, end in pieces if begin < end]
 
 
-def _refuse_archived(session: Session, customer_id: int, edges: _Edges, meter: str) -> None:
+def _refuse_archived(session: Reads, customer_id: int, edges: _Edges, meter: str) -> None:
     """A part of a day is counted by its events, which must be here."""
     days = {instant.date() for begin, end in edges for instant in (begin, end - _MOMENT)}
     if not days:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Select, and_, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from billing_core.database.engine import Reads
 from billing_core.database.functions import among
 from billing_core.errors import Invalid
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket
@@ -37,7 +38,7 @@ Place = tuple[int, int]
 
 
 def of_versions(
-    session: Session, version_ids: Collection[int], *, meter_id: int | None = None
+    session: Reads, version_ids: Collection[int], *, meter_id: int | None = None
 ) -> dict[int, dict[Place, Price]]:
     """The prices of each of these versions, in one statement; of this meter alone, if one is named."""
     chosen = among(PlanPrice.plan_version_id, version_ids)

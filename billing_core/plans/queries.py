@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import among, equals
 from billing_core.dates import Period
 from billing_core.errors import NotFound
@@ -79,10 +80,10 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
     return Version(*row)
 
 
-def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
+def on_plan(session: Reads, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
     facts = {"start": period.start, "end": period.end, "customer_id": customer_id}
-    rows = session.connection().execute(_ON_PLAN, facts)
+    rows = connection_of(session).execute(_ON_PLAN, facts)
     versioned = ((customer_id, day, None if columns[0] is None else Version(*columns)) for *columns, _, day in rows)
     return _parts(versioned, period).get(customer_id, [])
 

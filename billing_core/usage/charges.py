@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.engine import Reads, connection_of
 from billing_core.dates import Period
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Aggregation, Meter, MeterBucket, UsageDay, ZoneKind
 from billing_core.metering.quantities import used as quantities
@@ -163,9 +164,9 @@ def rates_of(session: Session, versions: Collection[Version]) -> Rates:
     return Rates(meters, codes, calls, agreed)
 
 
-def rates_of_calls(session: Session, versions: Collection[Version]) -> Rates:
+def rates_of_calls(session: Reads, versions: Collection[Version]) -> Rates:
     """``rates_of``, of API calls alone. Without buckets of theirs nothing else is read."""
-    rows = session.connection().execute(_CALLS).all()
+    rows = connection_of(session).execute(_CALLS).all()
     meter = _meter_of_calls(rows[0].id, rows[0].aggregation)
     codes = {row.bucket_id: row.bucket for row in rows if row.bucket_id is not None}
     ids = [version.id for version in versions]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -29,7 +30,7 @@ class Organization:
     tier: str
 
 
-def own_or_any(session: Session, actor: Actor, uuid: str, *, day: date, refusal: str) -> Organization:
+def own_or_any(session: Reads, actor: Actor, uuid: str, *, day: date, refusal: str) -> Organization:
     """The organization with this UUID: to its own people, and to superusers.
 
     Forbidden with ``refusal`` to everybody else, whether there is one or not, so that nobody learns which exist.
@@ -39,7 +40,7 @@ def own_or_any(session: Session, actor: Actor, uuid: str, *, day: date, refusal:
     row = (
         None
         if "\0" in uuid
-        else session.connection().execute(_BY_UUID, {"uuid": uuid.lower(), "day": day}).one_or_none()
+        else connection_of(session).execute(_BY_UUID, {"uuid": uuid.lower(), "day": day}).one_or_none()
     )
     if not actor.is_superuser and (row is None or row.id != actor.customer_id):
         raise Forbidden(refusal)

@@ -10,9 +10,9 @@ from operator import add
 from typing import cast
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.database.engine import Reads, connection_of
 from billing_core.dates import Period, day_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices import lifecycle
@@ -107,9 +107,7 @@ class Statement:
         return f"INV-{self.organization.uuid}-{self.window.start:%Y%m}"
 
 
-def statement(
-    session: Session, actor: Actor, organization: Organization, window: Window, *, now: datetime
-) -> Statement:
+def statement(session: Reads, actor: Actor, organization: Organization, window: Window, *, now: datetime) -> Statement:
     """``organization``: as on the window's last day. The session reads at one moment, so that the parts agree."""
     actor.require(Permission.USAGE_READ)
     actor.require(Permission.INVOICE_READ)
@@ -119,12 +117,12 @@ def statement(
     return Statement(organization, window, usage, bill, now, invoice)
 
 
-def usage_in(session: Session, actor: Actor, organization: Organization, window: Window) -> Usage:
+def usage_in(session: Reads, actor: Actor, organization: Organization, window: Window) -> Usage:
     """What the organization used."""
     return metering.usage_of(session, actor, organization.customer_id, start=window.start, end=window.end)
 
 
-def bill_of(session: Session, actor: Actor, organization: Organization, window: Window, *, calls: int) -> Bill:
+def bill_of(session: Reads, actor: Actor, organization: Organization, window: Window, *, calls: int) -> Bill:
     """What the organization's ``calls`` in the window cost, priced as an invoice of the days that it touches would."""
     actor.require(Permission.PLAN_READ)
     segments = split(window.days, plans.on_plan(session, organization.customer_id, window.days))
@@ -145,10 +143,10 @@ def bill_of(session: Session, actor: Actor, organization: Organization, window: 
     return Bill(tuple(charges), organization.currency)
 
 
-def _invoice_of(session: Session, organization: Organization, month: Period, *, now: datetime) -> RealInvoice | None:
+def _invoice_of(session: Reads, organization: Organization, month: Period, *, now: datetime) -> RealInvoice | None:
     """The first one that bills days of the month, in the billing zone, and was not cancelled."""
     facts = {"customer_id": organization.customer_id, "first_day": month.start, "last_day": month.end}
-    row = session.connection().execute(_INVOICE, facts).one_or_none()
+    row = connection_of(session).execute(_INVOICE, facts).one_or_none()
     if row is None:
         return None
     status = lifecycle.status(cast("lifecycle.Facts", row), day_in(row.time_zone, now))

@@ -13,7 +13,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
 from billing_core.database import Base, ReadOnly, Sessions, connect
 from billing_core.database.copying import reading, writing
-from billing_core.database.engine import close_idle, may_idle
+from billing_core.database.engine import close_idle, may_idle, read_at_one_moment
 from billing_core.database.types import Scaled, UtcDateTime
 from billing_core.invoices.models import NumberSeries, SeriesKind
 
@@ -100,6 +100,19 @@ def test_the_database_refuses_statements_that_change_where_it_is_read(sessions, 
         assert connection.scalar(select(Business.name))
         with pytest.raises(DBAPIError, match=r"read-?only"):
             connection.execute(statement)
+
+
+@pytest.mark.parametrize("reads", [Sessions.__call__, Sessions.reading], ids=["session", "connection"])
+def test_what_is_read_at_one_moment_shows_nothing_that_came_later(sessions, reads):
+    counted = select(func.count(AuditEntry.id))
+    with reads(sessions) as reading:
+        read_at_one_moment(reading)
+        assert reading.scalar(counted) == 0
+        with sessions.begin() as writing:
+            writing.add(an_entry())
+        assert reading.scalar(counted) == 0
+    with reads(sessions) as reading:
+        assert reading.scalar(counted) == 1
 
 
 def test_a_session_that_reads_has_one_connection_until_its_transaction_ends(sessions):

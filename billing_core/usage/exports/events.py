@@ -15,6 +15,7 @@ from sqlalchemy import Select, Table, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.engine import Reads
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -68,7 +69,7 @@ def events_csv(
 
 
 def missing(
-    session: Session, actor: Actor, customer_id: int, period: Period, *, zone_kind: ZoneKind = ZoneKind.BILLING
+    session: Reads, actor: Actor, customer_id: int, period: Period, *, zone_kind: ZoneKind = ZoneKind.BILLING
 ) -> str:
     """Why events of these days can be neither exported nor listed: they are not here. Empty where they are."""
     actor.require(Permission.USAGE_READ)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from pydantic import with_config
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -100,8 +100,8 @@ class UsageEvents(TypedDict):
 @fails_with(f"Failed to generate invoice: {REFERENCE}")
 def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """A statement, not an invoice of ours: the same month has the same number, which enters no series."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_INVOICE) as (session, organization):
-        stated = statements.statement(session, caller.actor, organization, asked, now=utc_now())
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_INVOICE) as (reading, organization):
+        stated = statements.statement(reading, caller.actor, organization, asked, now=utc_now())
     return ExactJSON(document.invoice(stated))
 
 
@@ -113,8 +113,8 @@ def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Aske
 @fails_with(f"Failed to get usage: {REFERENCE}")
 def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """Users, calls and response times."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
-        used = statements.usage_in(session, caller.actor, organization, asked)
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
+        used = statements.usage_in(reading, caller.actor, organization, asked)
     return ExactJSON(document.usage(organization, asked, used))
 
 
@@ -126,9 +126,9 @@ def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked:
 @fails_with(f"Failed to get billing: {REFERENCE}")
 def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
     """Calls, allowance, price and cost by the plans that the organization was on."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_BILLING) as (session, organization):
-        calls = statements.usage_in(session, caller.actor, organization, asked).calls
-        bill = statements.bill_of(session, caller.actor, organization, asked, calls=calls)
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_BILLING) as (reading, organization):
+        calls = statements.usage_in(reading, caller.actor, organization, asked).calls
+        bill = statements.bill_of(reading, caller.actor, organization, asked, calls=calls)
     return ExactJSON(document.billing(bill, asked))
 
 
@@ -151,15 +151,15 @@ def list_usage_days(
     days: list[Day] = []
     digest_of: dict[date, str] = {}
     more = None
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
         first = asked.days.start
         if starting_after is not None:
             first = max(first, min(starting_after, asked.days.end) + timedelta(days=1))
         if first <= asked.days.end:
             last = min(asked.days.end, first + timedelta(days=limit - 1))
             shown = Period(first, last)
-            days = metering.daily(session, caller.actor, organization.customer_id, shown)
-            kept = digests.of_days(session, caller.actor, organization.customer_id, shown)
+            days = metering.daily(reading, caller.actor, organization.customer_id, shown)
+            kept = digests.of_days(reading, caller.actor, organization.customer_id, shown)
             digest_of = {one.day: one.digest for one in kept}
             more = next_page(request, last.isoformat()) if last < asked.days.end else None
     answer: UsageDays = {
@@ -189,14 +189,14 @@ def list_usage_events(
     ] = None,
 ) -> Response:
     """Each as it was told, withdrawn ones too. Refused where some of them are archived."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
         customer_id, place = organization.customer_id, None
-        if why := exports.missing(session, caller.actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
+        if why := exports.missing(reading, caller.actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
             raise Invalid(why)
         if starting_after is not None:
-            place = metering.time_of(session, caller.actor, customer_id, starting_after), starting_after
+            place = metering.time_of(reading, caller.actor, customer_id, starting_after), starting_after
         rows = metering.events(
-            session,
+            reading,
             caller.actor,
             customer_id,
             start=asked.start,
@@ -226,9 +226,9 @@ def _day(day: Day, digest: str | None) -> UsageDay:
 
 
 @contextmanager
-def _reading(actor: Actor, org_id: str, asked: Window, refusal: str) -> Iterator[tuple[Session, Organization]]:
+def _reading(actor: Actor, org_id: str, asked: Window, refusal: str) -> Iterator[tuple[Connection, Organization]]:
     """The organization as on the last day of what was asked for, for those who may see it."""
     # Not a dependency, which would change threads twice.
-    with runtime.sessions()() as session:
-        read_at_one_moment(session)
-        yield session, organizations.own_or_any(session, actor, org_id, day=asked.days.end, refusal=refusal)
+    with runtime.sessions().reading() as reading:
+        read_at_one_moment(reading)
+        yield reading, organizations.own_or_any(reading, actor, org_id, day=asked.days.end, refusal=refusal)
