@@ -14,7 +14,7 @@ PAUSES = st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 3.75, 4.0, 9.0]), min_siz
 
 
 def at(now: float):
-    return mock.patch("time.time", lambda: now)
+    return mock.patch("time.time", return_value=now)
 
 
 @given(PAUSES)
