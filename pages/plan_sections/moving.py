@@ -42,7 +42,8 @@ def draw(read: Reader, actor: Actor, versions: list[VersionRow]) -> None:
     if not found.moved and not found.left_out:
         st.info("No subscription is on these versions.", icon=":material/info:")
         return
-    _totals(found)
+    if found.moved:
+        _totals(found)
     with st.container(horizontal=True):
         label = f"Move {formats.counted(found.moved, 'subscription')}"
         if st.button(label, type="primary", icon=":material/move_up:", key="move_them", disabled=not found.moved):

@@ -1,34 +1,43 @@
-"""A subscription from its plan to its end, as an administrator goes through it; the clock runs by a command."""
+"""Subscriptions as an administrator goes through them: two are to be moved to another version of their plan, and one of
+them stays; another one lives from its plan to its end. The clock runs by a command.
+"""
 
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
-from billing_core.dates import utc_now
-from billing_core.identity import SESSION_COOKIE, Role
+from billing_core.dates import add_months, utc_now
+from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
+from billing_core.plans import service as plans
+from billing_core.plans.models import TrialEnd
+from billing_core.plans.terms import Terms
 from tests.browser.conftest import PROJECT, TIMEOUT_MS, Product
 from tests.browser.test_northwind import cell
 from tests.invoices.company import a_customer
 from tests.pages.conftest import signed_in_user
+from tests.subscriptions.signed_up import a_subscription
 
 expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture
 def token(tmp_path: Path) -> str:
-    """An admin's, in a database with one customer."""
+    """An admin's, in a database with one customer, and two on *store*, whose second version costs more."""
     (tmp_path / "data").mkdir()
     opened = Sessions(connect(f"sqlite:///{tmp_path / 'data' / 'billing.sqlite3'}"))
     upgrade(opened.engine)
     with opened.begin() as session:
         a_customer(session)
+        a_plan_of_two(session, now=utc_now())
     _, token = signed_in_user(opened, Role.ADMIN, now=utc_now())
     opened.engine.dispose()
     return token
@@ -39,11 +48,12 @@ def test_a_subscription_from_its_plan_to_its_end(token, product: Product, page: 
     product.wait_until_it_answers()
     page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": product.address}])
 
+    moves(page, product.address, begun.date())
     a_plan(page, product.address)
     a_promo_code(page, product.address)
     subscribes(page, product.address)
     expect(stands(page, "Trialing")).to_be_visible()
-    expect(page.get_by_text("Trial ends on")).to_be_visible()
+    expect(page.get_by_role("strong").get_by_text("Trial ends on")).to_be_visible()
 
     after_trial = begun + timedelta(days=14, hours=1)
     assert "succeeded" in runs(tmp_path / "data", after_trial)
@@ -64,6 +74,49 @@ def test_a_subscription_from_its_plan_to_its_end(token, product: Product, page: 
     assert "canceled" in runs(tmp_path / "data", after_trial + timedelta(days=64))
     page.reload()
     expect(stands(page, "Canceled")).to_be_visible()
+
+
+def a_plan_of_two(session: Session, now: datetime) -> None:
+    """*Store* was 30.00 USD a month, and is 36.00 now. The two are in their trial for two weeks."""
+    before, after = (Terms("USD", Decimal(price), 0, Decimal(0), trial_end=TrialEnd.INVOICE) for price in (30, 36))
+    plans.create(session, SYSTEM, code="store", name="Store", agreed=before, now=now)
+    for ref, name in (("BLUE", "Blue Ltd"), ("COBALT", "Cobalt Ltd")):
+        a_customer(session, ref, name=name, email=f"ap@{ref.lower()}.example")
+        a_subscription(session, "store", ref, now, trial_days=14)
+    plans.add_version(session, SYSTEM, "store", after, now=now)
+
+
+def moves(page: Page, address: str, today: date) -> None:
+    """Their first periods begin in two weeks, within the notice; the next ones a month later. One is let stay."""
+    page.goto(f"{address}/plans?plan=store&plan_tab=Moves")
+    begins_on = f"{add_months(today + timedelta(days=14), 1)}"
+    shown = [begins_on, "30.00", "36.00", "+6.00", "USD", "1"]
+    expect(cells(page, "ap@cobalt.example")).to_contain_text(
+        ["Blue Ltd", *shown, "ap@blue.example", "sub_", "Cobalt Ltd", *shown, "ap@cobalt.example", "sub_"]
+    )
+    page.get_by_role("button", name="Move 2 subscriptions").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("60.00 USD → 72.00 USD")).to_be_visible()
+    dialog.get_by_role("button", name="Move them").click()
+    expect(dialog).to_have_count(0)
+
+    moved = cells(page, "36.00")
+    expect(moved).to_contain_text(["Blue Ltd", "Scheduled", "Withdraw", begins_on, "30.00", "36.00", "USD", "1"])
+    # The first row lies below the head, the button in the fourth column.
+    page.get_by_test_id("stDataFrame").filter(has=cell(page, "36.00")).click(position={"x": 400, "y": 52})
+    expect(dialog.get_by_text("The subscription of Blue Ltd stays on version 1.")).to_be_visible()
+    dialog.get_by_role("button", name="Withdraw it").click()
+    expect(dialog).to_have_count(0)
+    expect(moved.get_by_text("Not moved")).to_have_count(1)
+    expect(moved.get_by_text("Scheduled")).to_have_count(1)
+    # It could be moved again, the other one is to be.
+    expect(page.get_by_role("button", name="Move 1 subscription")).to_be_visible()
+    expect(cell(page, "It is to be moved already")).to_have_count(1)
+
+
+def cells(page: Page, text: str) -> Locator:
+    """All of the table that has one with this text."""
+    return page.get_by_test_id("stDataFrame").filter(has=cell(page, text)).locator("canvas td")
 
 
 def a_plan(page: Page, address: str) -> None:
