@@ -5,7 +5,7 @@ sandbox's own books.
 import enum
 import secrets
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -154,7 +154,9 @@ class RefundRequestState(enum.StrEnum):
 
 
 class RefundRequest(Base):
-    """A user's request to refund through the gateway; its ``public_id`` is the key of the request."""
+    """A user's request to refund through the gateway; its ``public_id`` is the key of the request. ``parts``: what it
+    credits of the invoice, by line type and tax rate, in minor units; None: the same share of all.
+    """
 
     __tablename__ = "refund_requests"
     __table_args__ = (
@@ -170,6 +172,7 @@ class RefundRequest(Base):
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(String(500))
+    parts: Mapped[list[dict[str, Any]] | None]
     state: Mapped[RefundRequestState] = mapped_column(default=RefundRequestState.ASKED)
     last_error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 The gateway's own event may come before our record or after it: both end in the same function, with one effect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from billing_core.database import Sessions
 from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.online_payments.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
@@ -112,9 +113,18 @@ def make(
 
 
 def ask(
-    session: Session, actor: Actor, payment_id: int, *, amount_minor: int, reason: str, now: datetime
+    session: Session,
+    actor: Actor,
+    payment_id: int,
+    *,
+    amount_minor: int,
+    reason: str,
+    now: datetime,
+    parts: Sequence[Share] | None = None,
 ) -> RefundRequest:
-    """Write down that a refund is to be made, which ``refund`` makes: a new request, or one that was never answered."""
+    """Write down that a refund is to be made, which ``refund`` makes: a new request, or one that was never answered.
+    ``parts``: what it credits of the invoice, which adds up to the amount; None: the same share of all.
+    """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)
     payment = payments.for_change(session, actor, payment_id)
@@ -135,6 +145,7 @@ def ask(
             currency=payment.currency,
             amount_minor=amount_minor,
             reason=why,
+            parts=None if parts is None else refund_recording.kept_parts(parts),
             created_at=now,
             created_by_id=actor.user_id,
             created_by=actor.name,

@@ -44,12 +44,14 @@ def shown(sessions, gateway, public_id, now=BEFORE_HALF, **how):
         return cancelling.preview(session, SYSTEM, public_id, Ending(**how), mode=gateway.mode, now=now)
 
 
-def paid_in_cash(sessions, minor: int, invoice_id: int = 1) -> None:
+def paid_in_cash(sessions, minor: int, invoice_id: int | None = 1) -> None:
+    """None: it becomes the customer's credit."""
     with sessions.begin() as session:
-        customer_id = session.get_one(Invoice, invoice_id).customer_id
+        customer_id = session.scalars(select(Customer.id)).one()
         day = date(2026, 2, 1)
         money = Received("USD", minor, PaymentMethod.CASH, day)
-        facts = {"customer_id": customer_id, "received": money, "allocations": {invoice_id: minor}}
+        pays = {} if invoice_id is None else {invoice_id: minor}
+        facts = {"customer_id": customer_id, "received": money, "allocations": pays}
         received.record(session, SYSTEM, **facts, today=day, now=at(2, 1))
 
 

@@ -1,14 +1,18 @@
 """Recording a gateway's refunds of a payment: once, however often and in whatever order they are reported."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
+from billing_core.invoices import credit_notes
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.money import Money
 from billing_core.online_payments import cases
@@ -57,7 +61,7 @@ def note_refunded(
     for one in requests:
         if 0 < one.amount_minor <= left:
             requester = Actor(one.created_by_id, one.created_by, actor.permissions)
-            booked = _book(session, requester, payment, one.amount_minor, one.reason, day)
+            booked = _book(session, requester, payment, one.amount_minor, one.reason, day, _parts_of(one))
             left -= one.amount_minor
             made += booked
             _done(one, booked)
@@ -108,6 +112,22 @@ def recorded(session: Session, payment_id: int) -> int:
     return int(session.scalar(refunded) or 0) + int(session.scalar(unmatched) or 0)
 
 
+def kept_parts(parts: Sequence[Share]) -> list[dict[str, Any]]:
+    """As they are kept with a request."""
+    return [
+        {"type": str(part.type), "rate": f"{part.rate:f}", "net_minor": part.net_minor, "tax_minor": part.tax_minor}
+        for part in parts
+    ]
+
+
+def _parts_of(request: RefundRequest) -> tuple[Share, ...] | None:
+    if request.parts is None:
+        return None
+    return tuple(
+        Share(part["type"], Decimal(part["rate"]), part["net_minor"], part["tax_minor"]) for part in request.parts
+    )
+
+
 def _awaited(session: Session, payment_id: int) -> list[RefundRequest]:
     statement = select(RefundRequest).where(RefundRequest.payment_id == payment_id, RefundRequest.state == ASKED)
     return list(session.scalars(statement.order_by(RefundRequest.id)))
@@ -119,12 +139,20 @@ def _done(request: RefundRequest, booked: list[Refund]) -> None:
         request.refund_id = booked[0].id
 
 
-def _book(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> list[Refund]:
-    """Record ``amount`` as refunded, from wherever this payment's money is."""
+def _book(
+    session: Session,
+    actor: Actor,
+    payment: Payment,
+    amount: int,
+    reason: str,
+    day: _Day,
+    parts: tuple[Share, ...] | None = None,
+) -> list[Refund]:
+    """Record ``amount`` as refunded, from wherever this payment's money is: these ``parts`` of the invoice."""
     left = amount
     made: list[Refund] = []
     if payment.undone_at is None:
-        for refund in _sources(session, actor, payment, left, reason, day):
+        for refund in _sources(session, actor, payment, left, reason, day, parts):
             refund.payment_id = payment.id
             made.append(refund)
             left -= refund.amount_minor
@@ -134,7 +162,15 @@ def _book(session: Session, actor: Actor, payment: Payment, amount: int, reason:
     return made
 
 
-def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Iterator[Refund]:
+def _sources(
+    session: Session,
+    actor: Actor,
+    payment: Payment,
+    amount: int,
+    reason: str,
+    day: _Day,
+    parts: tuple[Share, ...] | None,
+) -> Iterator[Refund]:
     """A refund from each place where the payment's money is, until ``amount`` is reached."""
     left = amount
     for allocation in _allocations(session, payment, AllocationKind.PAYMENT):
@@ -142,7 +178,7 @@ def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reas
             invoice = invoices.for_change(session, actor, allocation.invoice_id)
             if invoice.state is InvoiceState.PAID:
                 rest = allocation.amount_minor - _refunded(session, payment.id, invoice.id)
-                if refund := _take_back(session, actor, payment, invoice, min(left, rest), reason, day):
+                if refund := _take_back(session, actor, payment, invoice, min(left, rest), reason, day, parts):
                     left -= refund.amount_minor
                     yield refund
             else:
@@ -184,15 +220,34 @@ def _refunded(session: Session, payment_id: int, invoice_id: int) -> int:
 
 
 def _take_back(
-    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, reason: str, day: _Day
+    session: Session,
+    actor: Actor,
+    payment: Payment,
+    invoice: Invoice,
+    amount: int,
+    reason: str,
+    day: _Day,
+    parts: tuple[Share, ...] | None = None,
 ) -> Refund | None:
     possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
     if possible <= 0:
         return None
     # An invoice is not refunded before its own date, nor before its last payment came in; the gateway knows neither.
     on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
-    money_back = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
+    fitting = parts if parts is not None and _fit(session, invoice, parts, possible) else None
+    money_back = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference, fitting)
     return refunds.refund(session, actor, invoice.id, wanted=money_back, today=max(day.today, on), now=day.now)
+
+
+def _fit(session: Session, invoice: Invoice, parts: Sequence[Share], amount: int) -> bool:
+    """Whether they are so much, and nothing else has credited them meanwhile."""
+    left = {(one.type, one.rate): one for one in credit_notes.left(session, invoice)}
+
+    def is_left(part: Share) -> bool:
+        of_it = left.get((part.type, part.rate))
+        return of_it is not None and part.net_minor <= of_it.net_minor and part.tax_minor <= of_it.tax_minor
+
+    return sum(part.net_minor + part.tax_minor for part in parts) == amount and all(map(is_left, parts))
 
 
 def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Refund | None:

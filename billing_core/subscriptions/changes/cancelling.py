@@ -122,12 +122,12 @@ def _at_period_end(session: Session, actor: Actor, subscription: Subscription, n
 
 def _at_once(
     session: Session, actor: Actor, subscription: Subscription, agreed: Closing, now: datetime
-) -> dict[int, giving_back.Refund]:
+) -> dict[int, giving_back.ToCard]:
     day, day_after = agreed.last_day, agreed.last_day + timedelta(days=1)
     _stop_retries(session, subscription)
     agreeing.withdraw_all(session, actor, subscription, now=now)
-    asked = giving_back.ask(session, actor, agreed.refunds, now=now)
-    unused.give(session, actor, subscription, agreed.as_credit, today=day, now=now)
+    asked = giving_back.ask(session, actor, subscription, agreed.refunds, now=now)
+    unused.give(session, actor, subscription, agreed.rest, today=day, now=now)
     reason = agreed.ending.reason.strip()
     for one in agreed.invoices:
         if one.voided_minor:

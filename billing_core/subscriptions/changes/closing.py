@@ -24,7 +24,7 @@ from billing_core.subscriptions import beginning, calendar, queries
 from billing_core.subscriptions.changes import giving_back, proposing, unused
 from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.changes.coming import Line
-from billing_core.subscriptions.changes.giving_back import Refund
+from billing_core.subscriptions.changes.giving_back import ToCard
 from billing_core.subscriptions.changes.unused import Credit
 from billing_core.subscriptions.lifecycle import TRIALING
 from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice, SubscriptionPeriod
@@ -78,9 +78,10 @@ class Closing:
     """Amounts in minor units of ``currency``, tax included, but for the ``lines``. ``last_day``: of use.
 
     The ``credits`` for unused days first lower what is due on ``invoices``, and what was paid of them goes back: the
-    ``refunds`` to the card, what prepaid credit paid to that, and ``kept_minor`` becomes the customer's credit.
-    ``has_more``: what was used up to the last day is billed once that is over. ``unbilled_from``: the first of the days
-    that wait for a person's decision, and will not be billed. ``scheduled``: changes that are dropped.
+    ``refunds`` to cards, and of the ``rest`` what prepaid credit paid to that, and ``kept_minor`` becomes the
+    customer's credit. ``has_more``: what was used up to the last day is billed once that is over. ``unbilled_from``:
+    the first of the days that wait for a person's decision, and will not be billed. ``scheduled``: changes that are
+    dropped.
     """
 
     subscription: str
@@ -91,7 +92,8 @@ class Closing:
     invoices: tuple[OpenInvoice, ...]
     credits: tuple[Credit, ...] = ()
     lines: tuple[Line, ...] = ()
-    refunds: tuple[Refund, ...] = ()
+    refunds: tuple[ToCard, ...] = ()
+    rest: tuple[Credit, ...] = ()
     kept_minor: int = 0
     has_more: bool = False
     unbilled_from: date | None = None
@@ -118,12 +120,6 @@ class Closing:
     def prepaid_minor(self) -> int:
         """What goes back to prepaid credit."""
         return self.credited_minor - self.off_invoices_minor - self.refunded_minor - self.kept_minor
-
-    @property
-    def as_credit(self) -> list[Credit]:
-        """What is not refunded of what is given back."""
-        refunded = {one.charge_id for refund in self.refunds for one in refund.credits}
-        return [one for one in self.credits if one.charge_id not in refunded]
 
     @property
     def token(self) -> str:
@@ -168,8 +164,10 @@ def compute(
         cancelled = {invoice.id for invoice in found if invoice.id in voided and is_untouched(invoice)}
         first_unused = day + timedelta(days=1)
         given = unused.of_period(session, subscription, begun.number, first_unused, without=cancelled)
-    refunds = giving_back.possible(session, actor, given, mode) if ending.unused is Unused.REFUND else []
-    refunded = {one.charge_id for refund in refunds for one in refund.credits}
+    refunds: list[ToCard] = []
+    rest = given
+    if ending.unused is Unused.REFUND:
+        refunds, rest = giving_back.divided(session, actor, given, mode)
     language = session.get_one(Customer, subscription.customer_id).language
     return Closing(
         subscription=subscription.public_id,
@@ -181,7 +179,8 @@ def compute(
         credits=tuple(given),
         lines=tuple(Line(unused.words(one, language), -one.net_minor) for one in given),
         refunds=tuple(refunds),
-        kept_minor=unused.kept_minor(session, [one for one in given if one.charge_id not in refunded]),
+        rest=tuple(rest),
+        kept_minor=unused.kept_minor(session, rest),
         has_more=begun is not None and _has_more_to_bill(session, subscription, begun),
         unbilled_from=_unbilled_from(subscription, now),
         scheduled=tuple(one.id for one in asking.scheduled(session, subscription.id)),

@@ -4,25 +4,26 @@ They are asked for in the transaction of the cancellation and made after it. Who
 refund made under its own key, which has no second effect.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.database import Sessions
 from billing_core.errors import BillingError, Invalid, UpstreamFailed
 from billing_core.identity import Actor
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode
 from billing_core.languages.formats import writing
 from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined, Gateway
 from billing_core.online_payments.models import RefundRequest, RefundRequestState
-from billing_core.payments.models import Allocation, AllocationKind, Payment
+from billing_core.payments.models import Allocation, AllocationKind, Payment, Refund, RefundSource
+from billing_core.payments.prepaid import returning
 from billing_core.subscriptions import calendar, collecting, queries
 from billing_core.subscriptions.changes import keeping, unused
 from billing_core.subscriptions.changes.unused import Credit
@@ -33,8 +34,8 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
-    """What can go back of a payment, for these credits of an invoice."""
+class ToCard:
+    """What goes back of a payment, in minor units, for these credits of an invoice."""
 
     payment_id: int
     amount_minor: int
@@ -45,32 +46,43 @@ def because(invoice: Invoice) -> str:
     return writing(invoice.language).gettext("The subscription was cancelled")
 
 
-def possible(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode) -> list[Refund]:
-    """Of each invoice that one payment through the gateway has paid, one refund of a payment at most. What was paid
-    otherwise is left to become credit.
+def divided(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode) -> tuple[list[ToCard], list[Credit]]:
+    """What goes back to cards, as much as they have paid of each invoice and can still get, and the rest: that lowers
+    what is due, and becomes credit.
     """
-    found: dict[int, Refund] = {}
-    for invoice_id in dict.fromkeys(one.invoice_id for one in given):
-        theirs = tuple(one for one in given if one.invoice_id == invoice_id)
-        amount = sum(one.gross_minor for one in theirs)
-        payment_id = _payment(session, actor, session.get_one(Invoice, invoice_id), amount, mode, but_for=found)
-        if payment_id is not None:
-            found[payment_id] = Refund(payment_id, amount, theirs)
-    return list(found.values())
+    refunds: list[ToCard] = []
+    rest: list[Credit] = []
+    for invoice_id, theirs in unused.by_invoice(given).items():
+        amount_minor = sum(one.gross_minor for one in theirs)
+        for payment_id, minor in _to_cards(session, actor, session.get_one(Invoice, invoice_id), amount_minor, mode):
+            taken, theirs = unused.divide(theirs, minor)
+            refunds.append(ToCard(payment_id, minor, tuple(taken)))
+        rest += theirs
+    return refunds, rest
 
 
-def ask(session: Session, actor: Actor, wanted: Sequence[Refund], *, now: datetime) -> dict[int, Refund]:
+def ask(
+    session: Session, actor: Actor, subscription: Subscription, wanted: Sequence[ToCard], *, now: datetime
+) -> dict[int, ToCard]:
     """Write down that they are to be made, by the requests' ids: the credits count as given from now on."""
     asked = {}
     for one in wanted:
-        reason = because(session.get_one(Invoice, one.credits[0].invoice_id))
-        request = refunding.ask(session, actor, one.payment_id, amount_minor=one.amount_minor, reason=reason, now=now)
+        invoice = session.get_one(Invoice, one.credits[0].invoice_id)
+        request = refunding.ask(
+            session,
+            actor,
+            one.payment_id,
+            amount_minor=one.amount_minor,
+            parts=[unused.share(subscription, one.credits)],
+            reason=because(invoice),
+            now=now,
+        )
         asked[request.id] = one
         _mark(session, one.credits, 1)
     return asked
 
 
-def kept(asked: Mapping[int, Refund]) -> list[dict[str, Any]]:
+def kept(asked: Mapping[int, ToCard]) -> list[dict[str, Any]]:
     """As it is kept with the subscription, for whoever goes on."""
     return [
         {"request_id": request_id, "credits": keeping.kept_credits(one.credits)} for request_id, one in asked.items()
@@ -142,30 +154,49 @@ def _credits_of(subscription: Subscription, request_id: int) -> list[Credit]:
     return [credit for one in asked if one["request_id"] == request_id for credit in keeping.credits_of(one)]
 
 
-def _payment(
-    session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode, *, but_for: Collection[int]
-) -> int | None:
-    """One that was collected for it, and of which so much can go back."""
-    if invoice.state is not InvoiceState.PAID or not amount_minor:
-        return None
-    of_invoice = (
-        select(Payment.id)
+def _to_cards(
+    session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode
+) -> Iterator[tuple[int, int]]:
+    """Of which payments how much goes back, where so much is credited: what was collected last goes first."""
+    prepaid_minor = sum(one.amount_minor for one in returning.returnable(session, invoice.id))
+    left = min(amount_minor - invoice.due_minor, invoice.paid_minor - invoice.refunded_minor - prepaid_minor)
+    if left <= 0:
+        return
+    for payment_id, paid_minor in session.execute(_collected(invoice, mode)).all():
+        possible = refunding.refundable(session, actor, payment_id)
+        if possible.problem or possible.unanswered is not None:
+            continue
+        minor = min(left, int(paid_minor), possible.left.minor)
+        if minor > 0:
+            yield payment_id, minor
+            left -= minor
+
+
+def _collected(invoice: Invoice, mode: Mode) -> Select[*tuple[Any, ...]]:
+    """The payments through the gateway that paid this invoice and no other, and what each paid that is not refunded."""
+    other = aliased(Allocation)
+    refunded = (
+        select(func.coalesce(func.sum(Refund.amount_minor), 0))
+        .where(
+            Refund.payment_id == Payment.id,
+            Refund.invoice_id == Allocation.invoice_id,
+            Refund.source == RefundSource.INVOICE,
+        )
+        .scalar_subquery()
+    )
+    return (
+        select(Payment.id, Allocation.amount_minor - refunded)
         .join(Allocation, Allocation.payment_id == Payment.id)
         .where(
             Allocation.invoice_id == invoice.id,
             Allocation.kind == AllocationKind.PAYMENT,
             Allocation.undone_at.is_(None),
-            Allocation.amount_minor - invoice.refunded_minor >= amount_minor,
+            ~exists().where(other.payment_id == Payment.id, other.id != Allocation.id, other.undone_at.is_(None)),
             Payment.gateway_key.is_not(None),
             Payment.mode.is_(None) | (Payment.mode == mode),
-            Payment.id.not_in(but_for),
         )
+        .order_by(Payment.id.desc())
     )
-    for payment_id in session.scalars(of_invoice.order_by(Payment.id)):
-        possible = refunding.refundable(session, actor, payment_id)
-        if not possible.problem and possible.unanswered is None and possible.left.minor >= amount_minor:
-            return payment_id
-    return None
 
 
 def _mark(session: Session, given: Sequence[Credit], sign: int) -> None:

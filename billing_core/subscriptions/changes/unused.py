@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from billing_core.invoices.content.totals import Share
 from billing_core.invoices.models import Invoice, InvoiceState, LineType
 from billing_core.invoices.report_wording import days as days_words
 from billing_core.languages.formats import writing
-from billing_core.money import nearest
+from billing_core.money import nearest, split
 from billing_core.payments import crediting
 from billing_core.payments.prepaid import returning
 from billing_core.subscriptions import proration
@@ -59,7 +59,7 @@ class _Room:
         """
         invoice, whole, left = self.invoice, self.whole, self.left
         net = min(net_minor, left.net_minor - self.net_taken)
-        if net <= 0:
+        if net <= 0 and not shown_tax_minor:
             return 0, 0
         if shown_tax_minor is not None and net == net_minor:
             tax = shown_tax_minor
@@ -119,10 +119,39 @@ def of_period(
     return found
 
 
+def by_invoice(given: Iterable[Credit]) -> dict[int, list[Credit]]:
+    found: dict[int, list[Credit]] = defaultdict(list)
+    for one in given:
+        found[one.invoice_id].append(one)
+    return found
+
+
+def divide(given: Iterable[Credit], gross_minor: int) -> tuple[list[Credit], list[Credit]]:
+    """So much of these, tax included, from the first on; and what is left of them. Both add up to the minor unit."""
+    taken: list[Credit] = []
+    rest: list[Credit] = []
+    for one in given:
+        minor = min(gross_minor, one.gross_minor)
+        net, tax = split(minor, [minor * one.net_minor, minor * one.tax_minor], one.gross_minor)
+        if minor:
+            taken.append(replace(one, net_minor=net, tax_minor=tax))
+        if minor < one.gross_minor:
+            rest.append(replace(one, net_minor=one.net_minor - net, tax_minor=one.tax_minor - tax))
+        gross_minor -= minor
+    return taken, rest
+
+
+def share(subscription: Subscription, given: Iterable[Credit]) -> Share:
+    """Which part of their invoice these credits are."""
+    theirs = list(given)
+    net, tax = sum(one.net_minor for one in theirs), sum(one.tax_minor for one in theirs)
+    return Share(LineType.SERVICE, subscription.tax_rate, net, tax)
+
+
 def kept_minor(session: Session, given: Iterable[Credit]) -> int:
     """How much of these becomes the customer's credit: what was paid in money, in minor units."""
     kept = 0
-    for invoice_id, credited in _by_invoice(given).items():
+    for invoice_id, credited in by_invoice(given).items():
         invoice = session.get_one(Invoice, invoice_id)
         off_paid = max(sum(one.gross_minor for one in credited) - invoice.due_minor, 0)
         prepaid = sum(one.amount_minor for one in returning.returnable(session, invoice_id))
@@ -135,7 +164,7 @@ def give(
 ) -> list[str]:
     """Credit them; the numbers of the credit notes. What was credited otherwise meanwhile is not credited twice."""
     numbers: list[str] = []
-    for invoice_id, credited in _by_invoice(given).items():
+    for invoice_id, credited in by_invoice(given).items():
         invoice = invoices.for_change(session, actor, invoice_id)
         room = _room(session, subscription, invoice)
         if room is None:
@@ -161,13 +190,6 @@ def words(one: Credit, language: str) -> str:
     named = {ChargeKind.SEATS: written.gettext("additional seats"), ChargeKind.ADD_ON: one.code}.get(one.kind, "")
     told = ", ".join(filter(None, (named, days_words(one.days, written))))
     return written.gettext("Not used") + f": {told}"
-
-
-def _by_invoice(given: Iterable[Credit]) -> dict[int, list[Credit]]:
-    found: dict[int, list[Credit]] = defaultdict(list)
-    for one in given:
-        found[one.invoice_id].append(one)
-    return found
 
 
 def _room(session: Session, subscription: Subscription, invoice: Invoice) -> _Room | None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem
+from billing_core.online_payments.models import RefundRequest, RefundRequestState
 from billing_core.proof import Check
 from billing_core.subscriptions.models import (
     ChangeState,
@@ -101,17 +102,27 @@ def _charged(session: Session) -> Check:
 
 
 def _credited(session: Session) -> Check:
-    """Credit notes may have more on them: what a person credits of the same invoice."""
+    """Credit notes may have more on them: what a person credits of the same invoice. What the gateway was asked to
+    refund is on one once it has answered.
+    """
     on_notes = (
         select(func.coalesce(func.sum(CreditNote.subtotal_minor), 0))
         .where(CreditNote.invoice_id == SubscriptionCharge.invoice_id)
+        .scalar_subquery()
+    )
+    asked = (
+        select(func.coalesce(func.sum(RefundRequest.amount_minor), 0))
+        .where(
+            RefundRequest.invoice_id == SubscriptionCharge.invoice_id,
+            RefundRequest.state == RefundRequestState.ASKED,
+        )
         .scalar_subquery()
     )
     wrong = (
         select(SubscriptionCharge.invoice_id, func.min(Subscription.public_id))
         .join(Subscription, Subscription.id == SubscriptionCharge.subscription_id)
         .group_by(SubscriptionCharge.invoice_id)
-        .having(func.sum(SubscriptionCharge.credited_minor) > on_notes)
+        .having(func.sum(SubscriptionCharge.credited_minor) > on_notes + asked)
         .order_by(SubscriptionCharge.invoice_id)
     )
     return Check(

@@ -96,15 +96,21 @@ class Account:
         return found
 
     def give_back(self, day: date, credited: Sequence[tuple[Charge, Decimal]], refunded_on: date | None = None) -> None:
-        """``refunded_on``: to the card on this day, where it has paid so much of that bill."""
+        """``refunded_on``: to the card on this day, as much as it has paid of that bill."""
         for bill, net in by_bill(credited):
             tax = bill.tax_of(net, self._places)
             off_due, paid = bill.split(net + tax)
-            if refunded_on is not None and not bill.due and bill.refundable >= paid:
-                bill.given_back.append(GivenBack(max(refunded_on, bill.day), net, tax, refunded=paid))
-                continue
-            bill.given_back.append(GivenBack(max(day, bill.day), net, tax, off_due, kept=paid))
-            self.credit += paid
+            to_card = min(paid, bill.refundable) if refunded_on is not None else ZERO
+            card_net, card_tax = bill.first_of(
+                [one for charge, one in credited if charge.bill is bill], to_card, self._places
+            )
+            if refunded_on is not None and to_card:
+                back = GivenBack(max(refunded_on, bill.day), card_net, card_tax, refunded=to_card)
+                bill.given_back.append(back)
+            if net + tax > to_card:
+                rest = GivenBack(max(day, bill.day), net - card_net, tax - card_tax, off_due, kept=paid - to_card)
+                bill.given_back.append(rest)
+                self.credit += rest.kept
         for charge, _ in credited:
             charge.done = True
 

@@ -55,8 +55,10 @@ class Bill:
 
     @property
     def refundable(self) -> Decimal:
-        """What the card paid and is not given back."""
-        return self.by_card - sum((one.kept + one.refunded for one in self.given_back), ZERO)
+        """What the card paid and did not get back, of what was paid and is not given back."""
+        refunded = sum((one.refunded for one in self.given_back), ZERO)
+        kept = sum((one.kept for one in self.given_back), ZERO)
+        return min(self.by_card, self.by_card + self.by_credit - kept) - refunded
 
     def tax_of(self, net: Decimal, places: int) -> Decimal:
         """The tax of then: of all that is given back its share, less that of what was given back before."""
@@ -65,6 +67,20 @@ class Bill:
         before = sum((one.net for one in self.given_back), ZERO)
         taxed = sum((one.tax for one in self.given_back), ZERO)
         return rounded((before + net) * self.tax / self.net, places) - taxed
+
+    def first_of(self, nets: Iterable[Decimal], gross: Decimal, places: int) -> tuple[Decimal, Decimal]:
+        """So much of these amounts that are given back, each with its tax, one after the other: before tax, and the
+        tax. Of the amount that it ends in, the same share of both.
+        """
+        sum_net = sum_tax = so_far = taxed = ZERO
+        for net in nets:
+            so_far += net
+            tax = self.tax_of(so_far, places) - taxed
+            taxed += tax
+            taken = min(net + tax, gross - sum_net - sum_tax)
+            taken_net = rounded(taken * net / (net + tax), places)
+            sum_net, sum_tax = sum_net + taken_net, sum_tax + taken - taken_net
+        return sum_net, sum_tax
 
     def split(self, gross: Decimal) -> tuple[Decimal, Decimal]:
         """How much of this is taken off what is due, and how much was paid."""

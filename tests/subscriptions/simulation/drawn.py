@@ -295,10 +295,16 @@ def cancelled(draw: Draw) -> Contract:
 
 
 def refunded(draw: Draw) -> Contract:
-    """Whatever was paid by card; what credit paid is credit again."""
+    """Whatever was paid by card; what credit paid is credit again. Some have just gone over to a year, for which what
+    they had not used has paid in part.
+    """
     first, second = draw.moments(2)
-    change = Change(first, add_ons=dict.fromkeys(draw.add_ons, 4), seats=9 if draw.has_seats else None)
-    return draw.contract(draw.plan("a", every=draw.every()), acts=(change, Cancel(second, REFUND)))
+    plans = draw.plan("a", every=draw.every()), draw.plan("b", 50_000, every=("year", 1))
+    acts: list[Act] = [Change(first, add_ons=dict.fromkeys(draw.add_ons, 4), seats=9 if draw.has_seats else None)]
+    if draw.chance.random() < 0.5:
+        acts.append(Change(second, plans[1], when=NOW))
+        second += timedelta(hours=draw.chance.randint(1, 30))
+    return draw.contract(*plans, acts=(*acts, Cancel(second, REFUND)))
 
 
 def ending(draw: Draw) -> Contract:
