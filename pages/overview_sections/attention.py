@@ -22,6 +22,7 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from billing_core.subscriptions.overview import attention as subscribers
+from pages.overview_sections import failed_charges
 from pages.ui import formats
 from pages.ui.figures.cards import Known
 from pages.ui.figures.drilldown import panel
@@ -32,7 +33,9 @@ OLD_DRAFT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """``action`` names the button that leads to ``page``; who may not do it sees the rows alone."""
+    """``action`` names the button that leads to ``page``; who may not do it sees the rows alone. ``below`` draws what
+    can be settled here.
+    """
 
     shown: Figure
     scope: Scope
@@ -42,6 +45,7 @@ class Matter:
     action: str
     permission: Permission
     icon: str
+    below: Callable[[Actor], None] | None = None
 
 
 def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool) -> None:
@@ -69,6 +73,8 @@ def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool
                 panel(matter.shown, matter.scope, count, None)
             if actor.may(matter.permission) and action[0].button(matter.action, key=f"settle_{key}", width="stretch"):
                 st.switch_page(matter.page, query_params=matter.query or {})
+            if matter.below is not None:
+                matter.below(actor)
 
 
 def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
@@ -228,9 +234,10 @@ def _of_subscriptions(actor: Actor, today: date) -> list[Matter]:
             lambda count: f"{formats.counted(count, 'invoice')} could not be charged to a card",
             "subscriptions.py",
             {"subscriptions_tab": "past_due"},
-            "Mail links",
-            Permission.LINK_WRITE,
+            "Open past due",
+            Permission.SUBSCRIPTION_READ,
             ":material/credit_card_off:",
+            failed_charges.draw,
         ),
         Matter(
             subscribers.HELD_SUBSCRIPTIONS,

@@ -18,6 +18,7 @@ from billing_core.subscriptions import clock, signing_up
 from billing_core.subscriptions.models import Subscription, SubscriptionState
 from billing_core.subscriptions.service import Wanted
 from tests.invoices.company import a_customer
+from tests.pages.pressing import press
 from tests.pages.roles import EVERY_ROLE, OTHER_ROLES
 from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, at, renewed, state
 
@@ -279,6 +280,18 @@ def test_one_click_mails_a_link_for_what_could_not_be_charged(page_as, sessions,
             ]
 
 
+def test_a_click_on_the_overview_mails_a_link_for_what_could_not_be_charged(page_as, sessions, declined):
+    with sessions.begin() as session:
+        session.execute(update(OutboxMessage).values(state=MessageState.DELIVERED, attempts=1))
+    page = press(page_as("admin").visit(), "Mail", row=0)
+
+    assert not page.exception
+    assert [one.value for one in page.toast] == ["1 invoice mailed with the ways to pay"]
+    with sessions() as session:
+        mails = select(OutboxMessage.topic).where(OutboxMessage.channel == "mail", OutboxMessage.attempts == 0)
+        assert session.scalars(mails).all() == ["charge_failed"]
+
+
 @EVERY_ROLE
 def test_the_overview_tells_of_failed_charges_and_who_is_held(page_as, sessions, declined, role):
     with sessions.begin() as session:
@@ -288,4 +301,9 @@ def test_the_overview_tells_of_failed_charges_and_who_is_held(page_as, sessions,
     assert not page.exception
     told = " ".join(text.value for text in page.markdown)
     assert "1 invoice could not be charged to a card" in told
+    failed = page.dataframe[0].value
+    assert failed[["Open", "Next attempt", "Due", "Invoices"]].values.tolist() == [
+        [":material/open_in_new: Acme Corp", "Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM", "30.00", 1]
+    ]
+    assert ("Mail" in failed.columns) == (role == "admin")
     assert "1 subscription not billed until somebody decides" in told

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
+from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database import Sessions
 from billing_core.errors import Conflict
@@ -19,6 +20,7 @@ from billing_core.online_payments.gateway import Gateway
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.outbox import queries as outbox
 from billing_core.outbox.queries import Earlier
+from billing_core.plans.models import Plan, PlanVersion
 from billing_core.subscriptions import collecting, lifecycle, listing, queries
 from billing_core.subscriptions.lifecycle import CANCELED
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
@@ -32,6 +34,37 @@ class FailedCharge(NamedTuple):
 
     invoice_id: int
     at: datetime | None
+
+
+class Failing(NamedTuple):
+    """A subscription with so many ``invoices`` that could not be charged, of which ``due_minor`` is open. ``next_at``:
+    when the first of them is charged again, None where all are given up.
+    """
+
+    subscription_id: int
+    customer_name: str
+    plan_name: str
+    currency: str
+    invoices: int
+    due_minor: int
+    next_at: datetime | None
+
+
+def failing(session: Session, actor: Actor, *, limit: int) -> list[Failing]:
+    """Those that are given up come first, then those that are charged again soonest."""
+    actor.require(Permission.INVOICE_READ)
+    soonest = func.min(_next_at(), type_=SubscriptionInvoice.collect_at.type)
+    each = (Subscription.id, Customer.name, Plan.name, Invoice.currency)
+    sums = (func.count(), cast(func.sum(Invoice.due_minor), BigInteger), soonest)
+    statement = (
+        _failed(actor, *each, *sums)
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .group_by(*each)
+        .order_by(soonest.is_not(None), soonest, Subscription.id)
+    )
+    return [Failing(*row) for row in session.execute(statement.limit(limit))]
 
 
 def failed(session: Session, actor: Actor, subscription_id: int) -> list[FailedCharge]:

@@ -1,6 +1,6 @@
 """What about subscriptions needs a hand: counted, listed, and left out once it is settled."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -10,7 +10,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, UpstreamFailed
 from billing_core.figures import Scope
-from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.identity import SYSTEM, Actor, Role, actor_with
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.models import CardRequest, PaymentMethodOnFile
 from billing_core.online_payments.off_session import methods, requests
@@ -123,9 +123,34 @@ def test_links_are_mailed_for_what_failed_once_a_time(sessions, gateway, acme):
         (failed,) = asking.failed(session, SYSTEM, subscription_id)
         assert failed.at == at(3, 1)
         assert asking.next_attempts(session, SYSTEM, [subscription_id]) == {subscription_id: at(3, 1)}
+        # 30.00 of the period that began on 28 February.
+        waiting = (subscription_id, "Acme Corp", "Pro", "USD", 1, 30_00, at(3, 1))
+        assert asking.failing(session, SYSTEM, limit=9) == [waiting]
     reader = actor_with(Role.MANAGER, user_id=1, name="Manager")
     with pytest.raises(Forbidden):
         asking.mail_links(sessions, reader, gateway, subscription_id, now=at(2, 28, 13))
+
+
+def test_failing_are_first_those_that_are_given_up_then_those_that_are_charged_soonest(sessions, gateway, acme):
+    later, sooner = (subscribed(sessions, gateway, acme, now=begun) for begun in (at(2, 2), at(1, 31)))
+    for each in (later, sooner):
+        other_card(sessions, gateway, each, FAILS)
+
+    def listed() -> list[tuple[int, datetime | None]]:
+        with sessions() as session:
+            return [(one.subscription_id, one.next_at) for one in asking.failing(session, SYSTEM, limit=9)]
+
+    run(sessions, gateway, at(2, 28, 11))
+    run(sessions, gateway, at(3, 2, 12))
+    # Three days after the first failure of the one, a day after that of the other.
+    assert listed() == [(sooner, at(3, 3, 11)), (later, at(3, 3, 12))]
+    for day in (4, 6, 8):
+        run(sessions, gateway, at(3, day, 12))
+    assert listed() == [(sooner, None), (later, at(3, 9, 12))]
+    with sessions() as session:
+        assert len(asking.failing(session, SYSTEM, limit=1)) == 1
+        with pytest.raises(Forbidden):
+            asking.failing(session, Actor(1, "Nobody", frozenset(), None), limit=1)
 
 
 def delivered(sessions) -> None:
