@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy import BindParameter, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -21,6 +21,8 @@ from billing_core.plans.models import Plan, PlanVersion
 from billing_core.plans.offers import has_usage_price
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.models import MovedSubscription, MoveMail, PlanMove, Subscription, SubscriptionState
+from billing_core.subscriptions.moving import promised
+from billing_core.subscriptions.moving.promised import Prices
 from billing_core.text import is_email_address
 
 _AFTERWARDS = {MoveMail.DUE: MoveMail.TOLD, MoveMail.RECALL_DUE: MoveMail.RECALLED}
@@ -44,9 +46,15 @@ class _Told(NamedTuple):
 def tell(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
     """Put so many of the mails that are due into the outbox; how many there were."""
     actor.require(Permission.SUBSCRIPTION_WRITE)
+    _recall_nothing_of_others(session)
     found = _due(session, limit)
     wordings = letters.wordings(session, [one.business.id for one in found])
-    messages = [_message(one, wordings) for one in found if is_email_address(one.customer.email)]
+    asked = promised.asked_besides(session, [one.subscription.id for one in found])
+    messages = [
+        _message(one, promised.prices(session, one.moved, one.subscription, one.version.id, asked), wordings)
+        for one in found
+        if is_email_address(one.customer.email)
+    ]
     outbox.put_many(session, actor, messages, now=now)
     for one in found:
         has_address = is_email_address(one.customer.email)
@@ -55,8 +63,8 @@ def tell(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
 
 
 def _due(session: Session, limit: int) -> Sequence[_Told]:
-    """Locked: whoever withdraws the move meanwhile comes before or after. For those that end before, no other terms
-    begin: they wait, in case that is taken back.
+    """Locked: whoever withdraws the move or changes the subscription meanwhile comes before or after. For those that
+    end before, or go to another plan, no other terms begin: they wait, in case that is taken back.
     """
     statement = (
         select(
@@ -72,15 +80,32 @@ def _due(session: Session, limit: int) -> Sequence[_Told]:
             MovedSubscription.mail.in_(_TO_MAIL),
             Subscription.state != SubscriptionState.CANCELED,
             ~Subscription.cancel_at_period_end,
+            ~promised.is_undecided(),
         )
         .order_by(MovedSubscription.move_id, MovedSubscription.subscription_id)
         .limit(limit)
-        .with_for_update(of=MovedSubscription, skip_locked=True)
+        .with_for_update(of=(MovedSubscription, Subscription), skip_locked=True)
     )
     return [_Told(*row) for row in session.execute(statement)]
 
 
-def _message(told: _Told, wordings: Wordings) -> Message:
+def _recall_nothing_of_others(session: Session) -> None:
+    """Who was told of a move, and has ended or gone to another plan since, is not told that it does not come."""
+    of_plan = select(PlanVersion.id).join(PlanMove, PlanMove.plan_id == PlanVersion.plan_id)
+    goes_on = exists().where(
+        Subscription.id == MovedSubscription.subscription_id,
+        Subscription.state != SubscriptionState.CANCELED,
+        Subscription.plan_version_id.in_(of_plan.where(PlanMove.id == MovedSubscription.move_id)),
+    )
+    session.execute(
+        update(MovedSubscription)
+        .where(MovedSubscription.mail.in_(_TO_MAIL), MovedSubscription.mail == MoveMail.RECALL_DUE, ~goes_on)
+        .values(mail=MoveMail.TOLD)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _message(told: _Told, prices: Prices, wordings: Wordings) -> Message:
     moved, customer, business = told.moved, told.customer, told.business
     kind = _KINDS[moved.mail]
     wording = wordings.of(business.id, kind, customer.language)
@@ -89,14 +114,14 @@ def _message(told: _Told, wordings: Wordings) -> Message:
         subject=("subscription", told.subscription.id),
         to=customer.email,
         customer_id=customer.id,
-        letter=letters.letter(wording, _values(told, kind), customer.language),
+        letter=letters.letter(wording, _values(told, prices, kind), customer.language),
         sender=issuers.of_business(business),
         attachments=[],
         name=f"mail:{kind.value}:{moved.move_id}:{told.subscription.public_id}",
     )
 
 
-def _values(told: _Told, kind: MailKind) -> dict[str, Any]:
+def _values(told: _Told, prices: Prices, kind: MailKind) -> dict[str, Any]:
     moved, one, version = told.moved, told.subscription, told.version
     words = writing(told.customer.language)
     cycle = Cycle.of_days(one.anchor_day, version.interval, version.interval_count)
@@ -105,7 +130,7 @@ def _values(told: _Told, kind: MailKind) -> dict[str, Any]:
         "business_name": told.business.name,
         "plan": told.plan_name,
         "starts_on": words.long_day(cycle.day(moved.period_number - one.anchor_number)),
-        "old_price": words.money(moved.before_minor, one.currency),
-        "new_price": words.money(moved.after_minor, one.currency),
+        "old_price": words.money(prices.before_minor, one.currency),
+        "new_price": words.money(prices.after_minor, one.currency),
     }
     return values | ({"has_usage": told.has_usage} if kind is MailKind.PLAN_MOVE else {})

@@ -4,13 +4,15 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.identity import SYSTEM
-from billing_core.plans.terms import Phase
+from billing_core.plans.terms import AddOn, Phase
 from billing_core.subscriptions import clock
 from billing_core.subscriptions.changes import cancelling, changing, pausing
 from billing_core.subscriptions.changes.cancelling import Ending
-from billing_core.subscriptions.models import MovedSubscription, MoveMail
+from billing_core.subscriptions.changes.wanted import When
+from billing_core.subscriptions.models import ChangeState, MovedSubscription, MoveMail, SubscriptionChange
 from billing_core.subscriptions.moving import letters, service
 from tests.invoices.company import a_customer
+from tests.subscriptions.changed import changed
 from tests.subscriptions.moving.moves import NOW, a_version, gateway, moved
 from tests.subscriptions.signed_up import D, a_plan, a_subscription, at, state
 from tests.subscriptions.test_telling import mails
@@ -142,3 +144,77 @@ def test_so_many_at_once_as_one_transaction_holds(sessions, three):
     with sessions.begin() as session:
         assert letters.tell(session, SYSTEM, limit=1, now=NOW) == 1
     assert states(sessions)[:2] == [MoveMail.TOLD, MoveMail.DUE]
+
+
+@pytest.fixture
+def with_seats(sessions) -> str:
+    """Three seats at 5.00 beside the 30.00, of which one is included; the other version has them at 6.00."""
+    facts = {"included_seats": 1, "add_ons": (AddOn("sms", "Texts", {"USD": D(7)}),)}
+    with sessions.begin() as session:
+        a_plan(session, seat_price=D(5), **facts)
+        a_plan(session, "team", "60")
+        made = a_subscription(session, seats=3)
+        a_version(session, seat_price=D(6), **facts)
+        return state(session, made).public_id
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "after"),
+    [
+        # At once: five seats of which four are charged. Less, with the next period: only the one that is included.
+        ({"seats": 5}, "$50.00", "$64.00"),
+        ({"seats": 1}, "$30.00", "$40.00"),
+        ({"add_ons": {"sms": 2}}, "$54.00", "$66.00"),
+    ],
+)
+def test_the_price_is_that_of_what_the_customer_will_have_by_then(sessions, with_seats, gateway, asked, before, after):
+    moved(sessions)
+    changed(sessions, gateway, with_seats, NOW, **asked)
+    assert told(sessions) == 1
+    (mail,) = mails(sessions)
+    assert f"by the terms so far: {before}" in mail.content["text"]
+    assert f"by the new terms: {after}" in mail.content["text"]
+
+
+def test_several_changes_that_wait_count_in_their_order(sessions, with_seats, gateway):
+    moved(sessions)
+    for asked in ({"seats": 2}, {"seats": 1}):
+        changed(sessions, gateway, with_seats, NOW, when=When.PERIOD_END, **asked)
+    changed(sessions, gateway, with_seats, NOW, when=When.PERIOD_END, add_ons={"sms": 1})
+    told(sessions)
+    (mail,) = mails(sessions)
+    assert "by the terms so far: $37.00" in mail.content["text"]
+    assert "by the new terms: $47.00" in mail.content["text"]
+
+
+def test_who_goes_to_another_plan_is_told_of_nothing_unless_that_is_taken_back(sessions, with_seats, gateway):
+    moved(sessions)
+    change_id = changed(sessions, gateway, with_seats, NOW, seats=1, plan_code="team", when=When.PERIOD_END)
+    assert (told(sessions), states(sessions)) == (0, [MoveMail.DUE])
+    with sessions.begin() as session:
+        changing.withdraw(session, SYSTEM, with_seats, change_id, now=NOW)
+    assert (told(sessions), states(sessions)) == (1, [MoveMail.TOLD])
+
+
+def test_while_a_change_is_being_charged_the_price_is_not_known(sessions, with_seats):
+    moved(sessions)
+    with sessions.begin() as session:
+        change = SubscriptionChange(subscription_id=1, wanted={"seats": 4}, state=ChangeState.CHARGING)
+        change.period_number, change.asked_at, change.asked_by = 0, NOW, "Ada"
+        session.add(change)
+    assert (told(sessions), states(sessions)) == (0, [MoveMail.DUE])
+
+
+@pytest.mark.parametrize("how", ["ends", "goes to another plan"])
+def test_who_is_gone_is_not_told_that_it_does_not_come(sessions, with_seats, gateway, how):
+    move_id = moved(sessions)
+    told(sessions)
+    with sessions.begin() as session:
+        service.withdraw(session, SYSTEM, move_id, now=at(2, 2))
+    assert states(sessions) == [MoveMail.RECALL_DUE]
+    if how == "ends":
+        cancelling.cancel(sessions, SYSTEM, gateway, with_seats, Ending(), now=at(2, 2))
+    else:
+        changed(sessions, gateway, with_seats, at(2, 2), plan_code="team", seats=1, when=When.NOW)
+    assert (told(sessions), states(sessions)) == (0, [MoveMail.TOLD])
+    assert mails(sessions, "plan_move_withdrawn") == []
