@@ -322,7 +322,7 @@ def _used(edges: int) -> Select[*tuple[Any, ...]]:
     known = select(func.count()).where(UsageUser.customer_id == its_own, UsageUser.first_seen_at < until)
     return select(
         known.scalar_subquery(),
-        func.count(func.distinct(func.nullif(rows.c.user, ""))),
+        func.count(func.distinct(rows.c.user)).filter(rows.c.user != ""),
         *(func.coalesce(func.sum(rows.c[name]), 0) for name in rollups.SUMS),
     )
 

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
-from billing_core.dates import utc_now
 from billing_core.usage.document import ID
-from billing_core.usage.windows import Window
 
 _TIME = r"[ T](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?"
 _MOMENT = re.compile(rf"(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:{_TIME})?", re.IGNORECASE)
@@ -54,8 +52,26 @@ def _day(value: Any) -> date:
 
 
 # What may be absent from an address; null cannot be written there, and the description does not offer it.
-Start = Annotated[datetime | None, BeforeValidator(_start), WithJsonSchema(_DESCRIBED)]
-End = Annotated[datetime | None, BeforeValidator(_end), WithJsonSchema(_DESCRIBED)]
+Start = Annotated[
+    datetime | None,
+    BeforeValidator(_start),
+    WithJsonSchema(_DESCRIBED),
+    Query(
+        alias="billing_period_start",
+        description="The first instant, in UTC unless it has an offset; by default the first day of this month",
+        examples=["2023-10-01T00:00:00"],
+    ),
+]
+End = Annotated[
+    datetime | None,
+    BeforeValidator(_end),
+    WithJsonSchema(_DESCRIBED),
+    Query(
+        alias="billing_period_end",
+        description="The last instant: given to the second, with all of that second; by default now",
+        examples=["2023-10-31T23:59:59"],
+    ),
+]
 StartingAfterDay = Annotated[
     date | None,
     BeforeValidator(_day),
@@ -66,23 +82,3 @@ OrganizationId = Annotated[
     str,
     Path(alias="org_id", description="The organization's UUID", examples=[ID], json_schema_extra={"format": "uuid"}),
 ]
-
-
-# Not a plain function, which would run on another thread.
-async def window(
-    billing_period_start: Annotated[
-        Start,
-        Query(
-            description="The first instant, in UTC unless it has an offset; by default the first day of this month",
-            examples=["2023-10-01T00:00:00"],
-        ),
-    ] = None,
-    billing_period_end: Annotated[
-        End,
-        Query(
-            description="The last instant: given to the second, with all of that second; by default now",
-            examples=["2023-10-31T23:59:59"],
-        ),
-    ] = None,
-) -> Window:
-    return Window.asked(billing_period_start, billing_period_end, now=utc_now())

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Query, Request
 from pydantic import with_config
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -26,7 +26,7 @@ from billing_core.usage.exports import events as exports
 from billing_core.usage.organizations import Organization
 from billing_core.usage.windows import Window
 from billing_core.web.api.access import CurrentCaller
-from billing_core.web.api.analytics.requests import OrganizationId, StartingAfterDay, window
+from billing_core.web.api.analytics.requests import End, OrganizationId, Start, StartingAfterDay
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.problems import REFERENCE, fails_with
@@ -38,7 +38,6 @@ router = described_router(prefix="/api/v1/analytics", tags=["Analytics"])
 _NOT_THEIR_INVOICE = "Cannot generate invoices for other organizations"
 _NOT_THEIR_USAGE = "Cannot view the usage of other organizations"
 _NOT_THEIR_BILLING = "Cannot view the billing of other organizations"
-Asked = Annotated[Window, Depends(window)]
 
 _DAY: dict[str, Any] = {
     "date": "2023-10-01",
@@ -98,9 +97,9 @@ class UsageEvents(TypedDict):
     summary="Generate the invoice document of an organization's usage",
 )
 @fails_with(f"Failed to generate invoice: {REFERENCE}")
-def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None) -> Response:
     """A statement, not an invoice of ours: the same month has the same number, which enters no series."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_INVOICE) as (reading, organization):
+    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_INVOICE) as (reading, organization, asked):
         stated = statements.statement(reading, caller.actor, organization, asked, now=utc_now())
     return ExactJSON(document.invoice(stated))
 
@@ -111,9 +110,11 @@ def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Aske
     summary="Get what an organization used",
 )
 @fails_with(f"Failed to get usage: {REFERENCE}")
-def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+def get_organization_usage(
+    caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None
+) -> Response:
     """Users, calls and response times."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
+    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
         used = statements.usage_in(reading, caller.actor, organization, asked)
     return ExactJSON(document.usage(organization, asked, used))
 
@@ -124,9 +125,11 @@ def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked:
     summary="Get what an organization's usage costs",
 )
 @fails_with(f"Failed to get billing: {REFERENCE}")
-def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+def get_organization_billing(
+    caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None
+) -> Response:
     """Calls, allowance, price and cost by the plans that the organization was on."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_BILLING) as (reading, organization):
+    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_BILLING) as (reading, organization, asked):
         calls = statements.usage_in(reading, caller.actor, organization, asked).calls
         bill = statements.bill_of(reading, caller.actor, organization, asked, calls=calls)
     return ExactJSON(document.billing(bill, asked))
@@ -143,7 +146,8 @@ def list_usage_days(
     request: Request,
     caller: CurrentCaller,
     org_id: OrganizationId,
-    asked: Asked,
+    start: Start = None,
+    end: End = None,
     limit: Annotated[int, Query(ge=1, le=metering.MOST_DAYS, description="How many days at most")] = metering.MOST_DAYS,
     starting_after: StartingAfterDay = None,
 ) -> Response:
@@ -151,7 +155,7 @@ def list_usage_days(
     days: list[Day] = []
     digest_of: dict[date, str] = {}
     more = None
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
+    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
         first = asked.days.start
         if starting_after is not None:
             first = max(first, min(starting_after, asked.days.end) + timedelta(days=1))
@@ -181,7 +185,8 @@ def list_usage_events(
     request: Request,
     caller: CurrentCaller,
     org_id: OrganizationId,
-    asked: Asked,
+    start: Start = None,
+    end: End = None,
     user: Annotated[str | None, Query(max_length=255, description="Only those of this user")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many at most")] = MOST_EVENTS,
     starting_after: Annotated[
@@ -189,7 +194,7 @@ def list_usage_events(
     ] = None,
 ) -> Response:
     """Each as it was told, withdrawn ones too. Refused where some of them are archived."""
-    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (reading, organization):
+    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
         customer_id, place = organization.customer_id, None
         if why := exports.missing(reading, caller.actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
             raise Invalid(why)
@@ -226,9 +231,13 @@ def _day(day: Day, digest: str | None) -> UsageDay:
 
 
 @contextmanager
-def _reading(actor: Actor, org_id: str, asked: Window, refusal: str) -> Iterator[tuple[Connection, Organization]]:
+def _reading(
+    actor: Actor, org_id: str, start: datetime | None, end: datetime | None, refusal: str
+) -> Iterator[tuple[Connection, Organization, Window]]:
     """The organization as on the last day of what was asked for, for those who may see it."""
-    # Not a dependency, which would change threads twice.
+    # Not dependencies: one that reads would change threads twice, and any costs a third of a statement.
+    asked = Window.asked(start, end, now=utc_now())
     with runtime.sessions().reading() as reading:
         read_at_one_moment(reading)
-        yield reading, organizations.own_or_any(reading, actor, org_id, day=asked.days.end, refusal=refusal)
+        organization = organizations.own_or_any(reading, actor, org_id, day=asked.days.end, refusal=refusal)
+        yield reading, organization, asked
