@@ -21,8 +21,10 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.content.totals import Share
 from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
+from billing_core.online_payments import cases
+from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
-from billing_core.online_payments.models import RefundRequest, RefundRequestState
+from billing_core.online_payments.models import CaseKind, RefundRequest, RefundRequestState
 from billing_core.online_payments.webhooks import deferred, refund_recording
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
@@ -31,6 +33,13 @@ from billing_core.text import reason_of
 # The same refund requested again within this time is a double click.
 ONE_REQUEST: Final = timedelta(minutes=15)
 ASKED, DONE, REFUSED = RefundRequestState.ASKED, RefundRequestState.DONE, RefundRequestState.REFUSED
+
+
+class NoCharge(Conflict):
+    """The gateway names no charge of the payment, so that it cannot refund one."""
+
+    def __init__(self) -> None:
+        super().__init__("The gateway names no charge of this payment: refund it there")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,8 @@ def make(
     now: datetime,
 ) -> None:
     """Make a refund that was asked for, under its own key; nothing where the gateway's answer is known. ``refused``:
-    done instead, in the transaction that notes a refusal. Fails as ``refund`` does.
+    done instead, in the transaction that notes a refusal. Fails as ``refund`` does; where there is no charge to refund,
+    that is a refusal with a case, as it would be no other the next time.
     """
     actor.require(Permission.PAYMENT_WRITE)
     with sessions.begin() as session:
@@ -108,7 +118,12 @@ def make(
         _check_mode(payment, gateway.mode)
         payment_id, gateway_key, intent_id = payment.id, payment.gateway_key or "", payment.intent_id
     if not intent_id:
-        intent_id = _ask_for_intent(sessions, actor, gateway, payment_id, gateway_key, now)
+        try:
+            intent_id = _ask_for_intent(sessions, actor, gateway, payment_id, gateway_key, now)
+        except (NoCharge, Declined, Invalid) as refusal:
+            with sessions.begin() as session:
+                _give_up(session, actor, request_id, str(refusal), refused, now)
+            raise
     _make(sessions, actor, gateway, request_id, intent_id, now, refused)
 
 
@@ -228,12 +243,42 @@ def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, 
     return True
 
 
+def _give_up(
+    session: Session,
+    actor: Actor,
+    request_id: int,
+    reason: str,
+    refused: Callable[[Session], None] | None,
+    now: datetime,
+) -> None:
+    """Once: a person looks whether the money should go back in another way."""
+    if not _note_refusal(session, actor, request_id, reason, now):
+        return
+    if refused is not None:
+        refused(session)
+    request = session.get_one(RefundRequest, request_id)
+    payment = payments.for_change(session, actor, request.payment_id)
+    amount = Money(request.amount_minor, request.currency)
+    cause = Cause(
+        key=f"refund_without_charge:{request.public_id}",
+        kind=CaseKind.REFUND_FAILED,
+        customer_id=payment.customer_id,
+        invoice_id=request.invoice_id,
+        payment_id=payment.id,
+        currency=request.currency,
+        amount_minor=request.amount_minor,
+        said=f"{amount} could not be refunded ({reason}). It counts for what the customer owes, or is their credit: "
+        "pay it back in another way, and note how",
+    )
+    cases.open_case(session, actor, cause, now=now)
+
+
 def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, now: datetime) -> str:
     """Store the gateway's ids of the payment; Conflict where there is no charge to refund."""
     payment = payments.for_change(session, actor, payment_id)
     deferred.name(session, payment, intent_id=details.intent_id, charge_id=details.charge_id, now=now)
     if not payment.intent_id:
-        raise Conflict("The gateway names no charge of this payment: refund it there")
+        raise NoCharge
     return payment.intent_id
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import select
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.online_payments.gateway import Declined
+from billing_core.online_payments import verification
+from billing_core.online_payments.gateway import Declined, PaymentDetails
+from billing_core.online_payments.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import crediting
-from billing_core.payments.models import PaymentMethod, Refund
+from billing_core.payments.models import Payment, PaymentMethod, Refund
 from billing_core.plans.models import BillingTiming
 from billing_core.settings import settings
 from billing_core.subscriptions import clock
@@ -115,6 +117,38 @@ def test_a_refund_that_was_cut_off_and_is_refused_becomes_credit_once(sessions, 
         run(sessions, gateway, at(2, day))
     with sessions() as session:
         assert (credited(session), balance(session)) == (1_500, 1_500)
+
+
+@pytest.mark.parametrize("how", ["it names none", "it knows no such payment"])
+def test_a_refund_of_a_payment_without_a_charge_becomes_credit_with_a_case_and_is_not_repeated(
+    sessions, gateway, monkeypatch, how
+):
+    asked = []
+
+    def details(_gateway, key):
+        asked.append(key)
+        if how == "it names none":
+            return PaymentDetails(None, None, None)
+        raise Declined("No such payment")
+
+    public_id = subscribed(sessions, gateway)
+    with sessions.begin() as session:
+        session.scalars(select(Payment)).one().intent_id = None
+    monkeypatch.setattr(SandboxGateway, "details", details)
+    cancel(sessions, gateway, public_id, unused=Unused.REFUND)
+    for day in (14, 15):
+        run(sessions, gateway, at(2, day))
+    assert len(asked) == 1
+    with sessions() as session:
+        assert found(session, public_id).state is CANCELED
+        assert (credited(session), balance(session)) == (1_500, 1_500)
+        assert session.scalars(select(RefundRequest.state)).all() == [RefundRequestState.REFUSED]
+        (case,) = session.scalars(select(PaymentCase))
+        assert (case.kind, case.currency, case.amount_minor) == (CaseKind.REFUND_FAILED, "USD", 1_500)
+        assert case.payment_id == session.scalar(select(Payment.id))
+        assert "15.00 USD could not be refunded" in case.said
+        assert not clock.somebody_was_cut_off(session, now=at(2, 17))
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
 
 
 def test_whoever_is_killed_between_the_refusal_and_the_credit_loses_neither(sessions, gateway, monkeypatch):

@@ -22,6 +22,7 @@ from billing_core.languages.formats import writing
 from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined, Gateway
 from billing_core.online_payments.models import RefundRequest, RefundRequestState
+from billing_core.online_payments.refunding import NoCharge
 from billing_core.payments.models import Allocation, AllocationKind, Payment, Refund, RefundSource
 from billing_core.payments.prepaid import returning
 from billing_core.subscriptions import calendar, collecting, queries
@@ -105,7 +106,7 @@ def make(
 
     try:
         refunding.make(sessions, actor, gateway, request_id, refused=refused, now=now)
-    except (Declined, Invalid) as refusal:
+    except (Declined, Invalid, NoCharge) as refusal:
         log.warning("refund_refused", request_id=request_id, because=str(refusal))
     except UpstreamFailed as failure:
         log.warning("refund_waits", request_id=request_id, because=str(failure))
