@@ -36,6 +36,7 @@ def draw(read: Reader, shown: Shown) -> None:
         [
             tables.computed("Period", lambda row: formats.period(row.days), width=190),
             tables.money("Total", "total_minor", width=90),
+            tables.money("Given back", "given_back_minor", width=95),
             tables.money("Amount due", "due_minor", width=95),
             tables.button("Invoice", _invoice, opens=_open, width=140),
             tables.computed("Status", _status, width=110),
@@ -64,7 +65,11 @@ def bills(coming: Sequence[Bill], currency: str, *, key: str) -> None:
 
 
 def _invoice(row: PeriodRow) -> str | None:
-    return None if row.invoice_id is None else f":material/open_in_new: {row.invoice_number or 'Draft'}"
+    """The last one; where there are more, the next tab has them all."""
+    if row.invoice_id is None:
+        return None
+    others = f" and {row.invoices - 1} more" if row.invoices > 1 else ""
+    return f":material/open_in_new: {row.invoice_number or 'Draft'}{others}"
 
 
 def _status(row: PeriodRow) -> str:

@@ -20,6 +20,7 @@ from billing_core.subscriptions.service import Wanted
 from tests.invoices.company import a_customer
 from tests.pages.pressing import press
 from tests.pages.roles import EVERY_ROLE, OTHER_ROLES
+from tests.subscriptions.changed import changed, subscribed
 from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, at, renewed, state
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,19 @@ def test_everybody_sees_who_did_what(page_as, declined, role):
     did = page.dataframe[0].value["What"].tolist()
     assert did[0] == "Subscription: state"
     assert did[-1] == "Subscription: create"
+
+
+def test_a_period_shows_how_many_invoices_it_has(page_as, sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    changed(sessions, gateway, public_id, at(1, 31, 12), plan_code="year")
+    with sessions() as session:
+        subscription_id = session.scalars(select(Subscription.id)).one()
+    page = page_as("admin").visit("subscriptions.py", subscription=str(subscription_id))
+
+    assert not page.exception
+    begun = page.dataframe[1].value
+    assert begun[["Total", "Given back", "Amount due", "Plan"]].values.tolist() == [["390.00", "30.00", "0.00", "Year"]]
+    assert begun["Invoice"].tolist()[0].endswith(" and 1 more")
 
 
 def test_usage_of_the_period_is_shown_where_the_plan_has_a_price_for_it(page_as, sessions):

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Select, Subquery, case, cast, func, select
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
@@ -22,11 +22,15 @@ from billing_core.subscriptions.models import (
     Subscription,
     SubscriptionInvoice,
     SubscriptionPeriod,
+    SubscriptionTerms,
 )
 from billing_core.subscriptions.overview import search
 from billing_core.subscriptions.overview.search import ListedSubscription
 from billing_core.subscriptions.pricing import Terms
 from billing_core.usage.charges import Charge, charges_of
+
+# Of several invoices the state of the last one here counts: whether anything is left to do.
+_STATES: Final = (InvoiceState.CANCELLED, InvoiceState.PAID, InvoiceState.DRAFT, InvoiceState.OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,32 @@ class Shown:
 
 
 class PeriodRow(NamedTuple):
-    """A period that has begun, with what was billed when it did. Minor units."""
+    """A period that has begun: the plan on its last day, or by now, and what was billed in it, in minor units.
+    ``invoices`` is how many there are, and ``invoice_id`` the last of them; those that were cancelled ask for nothing.
+    ``given_back_minor`` was credited of them. ``state_rank``: of their states the last one in ``_STATES``.
+    """
 
     number: int
     first_day: date
     last_day: date
     plan_name: str
     paused: bool
+    invoices: int
     invoice_id: int | None
     invoice_number: str | None
-    invoice_state: InvoiceState | None
+    state_rank: int | None
     total_minor: int | None
+    given_back_minor: int | None
     due_minor: int | None
     currency: str
 
     @property
     def days(self) -> Period:
         return Period(self.first_day, self.last_day)
+
+    @property
+    def invoice_state(self) -> InvoiceState | None:
+        return None if self.state_rank is None else _STATES[self.state_rank]
 
 
 class BilledRow(NamedTuple):
@@ -109,23 +122,20 @@ def one(session: Session, actor: Actor, subscription_id: int) -> Shown:
 def periods(session: Session, actor: Actor, subscription_id: int, *, limit: int, offset: int = 0) -> list[PeriodRow]:
     """Those that have begun, the present one first."""
     _require(session, actor, subscription_id)
+    billed, last = _billed_in_periods(subscription_id), aliased(Invoice)
     statement: Select[*tuple[Any, ...]] = (
         select(
             *(SubscriptionPeriod.number, SubscriptionPeriod.first_day, SubscriptionPeriod.last_day),
             *(Plan.name, SubscriptionPeriod.paused),
-            *(Invoice.id, Invoice.number, Invoice.state, Invoice.total_minor, Invoice.due_minor),
+            *(func.coalesce(billed.c.invoices, 0), last.id, last.number, billed.c.state_rank),
+            *(billed.c.total_minor, billed.c.given_back_minor, billed.c.due_minor),
             Subscription.currency,
         )
         .join_from(SubscriptionPeriod, Subscription, Subscription.id == SubscriptionPeriod.subscription_id)
-        .join(PlanVersion, PlanVersion.id == SubscriptionPeriod.plan_version_id)
+        .join(PlanVersion, PlanVersion.id == func.coalesce(_last_version(), SubscriptionPeriod.plan_version_id))
         .join(Plan, Plan.id == PlanVersion.plan_id)
-        .outerjoin(
-            SubscriptionInvoice,
-            (SubscriptionInvoice.subscription_id == SubscriptionPeriod.subscription_id)
-            & (SubscriptionInvoice.period_number == SubscriptionPeriod.number)
-            & (SubscriptionInvoice.kind == InvoiceKind.PERIOD),
-        )
-        .outerjoin(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .outerjoin(billed, billed.c.period_number == SubscriptionPeriod.number)
+        .outerjoin(last, last.id == billed.c.last_id)
         .where(SubscriptionPeriod.subscription_id == subscription_id)
         .order_by(SubscriptionPeriod.number.desc())
     )
@@ -168,6 +178,47 @@ def used(session: Session, actor: Actor, subscription_id: int, days: Period) -> 
     actor.require(Permission.USAGE_READ)
     customer_id = search.one(session, actor, subscription_id).customer_id
     return charges_of(session, [customer_id], days)[customer_id]
+
+
+def _billed_in_periods(subscription_id: int) -> Subquery:
+    """By the number of the period. What a person added to it may be in another currency."""
+    rank = case({state: place for place, state in enumerate(_STATES)}, value=Invoice.state)
+    stands = Invoice.state != InvoiceState.CANCELLED
+
+    def summed(minor: ColumnElement[int] | Any) -> ColumnElement[int]:
+        return cast(func.coalesce(func.sum(minor).filter(stands), 0), BigInteger)
+
+    return (
+        select(
+            SubscriptionInvoice.period_number,
+            func.count().label("invoices"),
+            func.max(Invoice.id).label("last_id"),
+            func.max(rank).label("state_rank"),
+            summed(Invoice.total_minor).label("total_minor"),
+            summed(Invoice.credited_minor + Invoice.refunded_minor).label("given_back_minor"),
+            summed(Invoice.due_minor).label("due_minor"),
+        )
+        .join(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .where(SubscriptionInvoice.subscription_id == subscription_id, SubscriptionInvoice.kind != InvoiceKind.OTHER)
+        .group_by(SubscriptionInvoice.period_number)
+        .subquery()
+    )
+
+
+def _last_version() -> ScalarSelect[int]:
+    """The plan's version on the last day of a period."""
+    agreed = SubscriptionTerms
+    return (
+        select(agreed.plan_version_id)
+        .where(
+            agreed.subscription_id == SubscriptionPeriod.subscription_id,
+            agreed.first_day <= SubscriptionPeriod.last_day,
+        )
+        .order_by(agreed.first_day.desc())
+        .limit(1)
+        .correlate(SubscriptionPeriod)
+        .scalar_subquery()
+    )
 
 
 def _counted(session: Session, *where: Any) -> int:
