@@ -1,31 +1,41 @@
 """What to do next while there is nothing to show."""
 
+from typing import NamedTuple
+
 import streamlit as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice
 from billing_core.orders.models import Order
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 from pages.ui.reads import Reader
 
 
+class _ThereAre(NamedTuple):
+    orders: bool
+    rates: bool
+    reports: bool
+    invoices: bool
+
+
 def needed(read: Reader) -> bool:
-    """Nothing was ever billed, so every figure is 0."""
-    _, _, reports = read(_there_are)
-    return not reports
+    """No report was ever generated, so every figure of reports is 0."""
+    return not read(_there_are).reports
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    orders, rates, _ = read(_there_are)
-    st.info("Nothing has been billed yet. These three steps lead to the first report.", icon=":material/flag:")
+    there_are = read(_there_are)
+    so_far = "No orders have been billed yet" if there_are.invoices else "Nothing has been billed yet"
+    st.info(f"{so_far}. These three steps lead to the first report.", icon=":material/flag:")
     steps = [
         (
             "1. Import customers, orders and order lines",
             "CSV files as your system writes them; columns are matched for you.",
-            orders,
+            there_are.orders,
             Permission.IMPORT,
             "imports.py",
             "Import files",
@@ -34,7 +44,7 @@ def draw(read: Reader, actor: Actor) -> None:
         (
             "2. Set prices",
             "A rate card per customer says which services apply and what they cost.",
-            rates,
+            there_are.rates,
             Permission.RATE_WRITE,
             "rate_cards.py",
             "Open rate cards",
@@ -63,10 +73,9 @@ def draw(read: Reader, actor: Actor) -> None:
                     st.switch_page(page, query_params={"tab": "Generate"} if page == "reports.py" else {})
 
 
-def _there_are(session: Session, actor: Actor) -> tuple[bool, bool, bool]:
-    """Are there orders, rates, reports that this actor may see?"""
-    there_are = [
-        select(table.id).where(visible_to(actor, table.customer_id)).exists() for table in (Order, Rate, BillingReport)
-    ]
-    orders, rates, reports = tuple(session.execute(select(*there_are)).one())
-    return bool(orders), bool(rates), bool(reports)
+def _there_are(session: Session, actor: Actor) -> _ThereAre:
+    """What there is that this actor may see. Drafts of invoices bill nothing yet."""
+    tables = (Order, Rate, BillingReport)
+    there_are = [select(table.id).where(visible_to(actor, table.customer_id)).exists() for table in tables]
+    invoice = select(Invoice.id).where(visible_to(actor, Invoice.customer_id), Invoice.number.is_not(None)).exists()
+    return _ThereAre(*map(bool, session.execute(select(*there_are, invoice)).one()))

@@ -12,6 +12,7 @@ from pages.ui import formats
 from tests.database.counting import statements
 from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
+from tests.payments.books import a_customer, a_draft, an_open_invoice
 from tests.reports.company import an_order, billed
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def test_an_empty_company_is_told_what_to_do_next(page_as, role):
     page = page_as(role).visit()
 
     assert not page.exception
-    assert "three steps" in page.info[0].value
+    assert page.info[0].value == "Nothing has been billed yet. These three steps lead to the first report."
     buttons = {button.label for button in page.main.button}
     assert {"Import files", "Open rate cards"} <= buttons if role == "admin" else "Import files" not in buttons
     assert ("Generate reports" in buttons) == (role != "finance")
@@ -44,6 +45,18 @@ def test_an_empty_company_is_told_what_to_do_next(page_as, role):
         ("Unbilled orders", "0"),
     ]
     assert not page.success, "nothing was done yet that could be praised"
+
+
+def test_where_there_are_invoices_it_is_not_said_that_nothing_was_billed(page_as, sessions):
+    with sessions.begin() as session:
+        a_draft(session, customer := a_customer(session))
+    assert page_as("admin").visit().info[0].value.startswith("Nothing has been billed yet.")
+    with sessions.begin() as session:
+        an_open_invoice(session, customer)
+    page = page_as("admin").visit()
+
+    assert not page.exception
+    assert page.info[0].value == "No orders have been billed yet. These three steps lead to the first report."
 
 
 @EVERY_ROLE
