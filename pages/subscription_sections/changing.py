@@ -81,7 +81,7 @@ def draw(read: Reader, actor: Actor, shown: Shown) -> None:
         tables.computed("Charged", lambda row: _amount(row, "total_minor"), right=True, width=100),
         tables.computed("Credited", lambda row: _amount(row, "credited_minor"), right=True, width=100),
         tables.currency_of(),
-        tables.instant("From", "effective_at", zone),
+        tables.instant("From", "from_at", zone),
         tables.instant("Asked for", "asked_at", zone),
         tables.text("By", "asked_by"),
         tables.text("Outcome", "outcome", width="medium"),

@@ -12,7 +12,7 @@ from billing_core.online_payments.gateway import Declined
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.settings import settings
 from billing_core.subscriptions import clock
-from billing_core.subscriptions.changes import changing
+from billing_core.subscriptions.changes import changing, listing
 from billing_core.subscriptions.changes.changing import Outdated
 from billing_core.subscriptions.changes.wanted import When
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange
@@ -22,10 +22,11 @@ from tests.subscriptions.changed import (
     charged,
     credited,
     found,
+    plans,
     previewed,
     subscribed,
 )
-from tests.subscriptions.signed_up import D, at, billed, lines, renewed
+from tests.subscriptions.signed_up import D, a_plan, at, billed, lines, renewed
 from tests.subscriptions.test_collecting import FAILS, other_card
 
 
@@ -305,6 +306,7 @@ def test_a_scheduled_change_survives_others_and_can_be_withdrawn(sessions, gatew
     changed(sessions, gateway, public_id, add_ons={"support": 1}, token=shown.token)
     assert state_of(sessions, later) is ChangeState.SCHEDULED
     with sessions() as session:
+        assert listing.one(session, SYSTEM, public_id, later).begins_at == at(2, 28)
         subscription_id = found(session, public_id).id
     renewed(sessions, subscription_id, at(2, 28))
     with sessions() as session:
@@ -317,6 +319,19 @@ def test_a_scheduled_change_survives_others_and_can_be_withdrawn(sessions, gatew
     renewed(sessions, subscription_id, at(3, 31))
     with sessions() as session:
         assert billed(session, subscription_id)[-1] == (date(2026, 3, 31), 2_200)
+
+
+def test_what_is_scheduled_does_not_begin_where_the_plan_ends_before(sessions, gateway):
+    """It lasts for one period, or for two."""
+    with sessions.begin() as session:
+        plans(session)
+        a_plan(session, "once", ends_after=1)
+        a_plan(session, "twice", ends_after=2)
+    for code, begins_at in (("once", None), ("twice", at(2, 28))):
+        public_id = subscribed(sessions, gateway, code)
+        change_id = changed(sessions, gateway, public_id, plan_code="pro", when=When.PERIOD_END)
+        with sessions() as session:
+            assert listing.one(session, SYSTEM, public_id, change_id).begins_at == begins_at
 
 
 def test_on_the_day_of_the_boundary_nothing_is_left_of_the_period(sessions, gateway):

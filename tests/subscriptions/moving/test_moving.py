@@ -1,6 +1,6 @@
 """Subscriptions go on with another version of their plan, each with its first period after notice."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration
 from billing_core.promotions.new_codes import NewCode
 from billing_core.subscriptions.changes import cancelling, changing
+from billing_core.subscriptions.changes import listing as changes
 from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.subscriptions.models import ChangeState, SubscriptionChange
@@ -251,3 +252,27 @@ def test_one_of_many_can_be_withdrawn(sessions, pro):
     renewed(sessions, pro, at(3, 31))
     renewed(sessions, other, at(3, 31))
     assert (totals(sessions, pro)[-1], totals(sessions, other)[-1]) == (3_000, 5_000)
+
+
+def begins_at(sessions, subscription_id: int) -> list[datetime | None]:
+    """Of its changes, the newest first."""
+    known = public_id(sessions, subscription_id)
+    with sessions() as session:
+        return [row.begins_at for row in changes.page(session, SYSTEM, known, limit=9)]
+
+
+def test_it_is_told_when_it_begins_as_things_stand(sessions, pro):
+    """The first period that begins on 3 March or later is that of 31 March; a change of its own comes with the next."""
+    moved(sessions)
+    assert begins_at(sessions, pro) == [at(3, 31)]
+    renewed(sessions, pro, at(2, 28))
+    assert begins_at(sessions, pro) == [at(3, 31)]
+    renewed(sessions, pro, at(3, 31))
+    assert begins_at(sessions, pro) == [None]
+
+
+def test_what_ends_before_does_not_tell_when_it_would_be_moved(sessions, pro):
+    moved(sessions)
+    with sessions.begin() as session:
+        state(session, pro).cancel_at_period_end = True
+    assert begins_at(sessions, pro) == [None]

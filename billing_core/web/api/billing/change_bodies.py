@@ -53,6 +53,7 @@ _CHANGE: dict[str, Any] = {
     "to_pay": 1500,
     "created_at": "2024-02-14T10:30:00Z",
     "not_before": None,
+    "begins_at": None,
     "effective_at": "2024-02-14T10:30:00Z",
     "ended_at": "2024-02-14T10:30:02Z",
     "outcome": "",
@@ -60,8 +61,8 @@ _CHANGE: dict[str, Any] = {
 
 
 class ChangeStatus(enum.StrEnum):
-    """`scheduled`: it begins with the next period, or with the first one from `not_before` on. `charging`: what it
-    costs now is being charged.
+    """`scheduled`: it begins with the next period, or with the first one from `not_before` on, at `begins_at`.
+    `charging`: what it costs now is being charged.
     """
 
     CHARGING = "charging"
@@ -141,7 +142,8 @@ class Change(TypedDict):
     """What was asked for, null where it was to stay, and what that came to, in cents. ``outcome``: why it failed.
 
     ``plan_version``: we move subscriptions from older versions of their plan to this one. ``not_before``: that begins
-    with the first period that does on this day or later.
+    with the first period that does on this day or later. ``begins_at``: when a scheduled one begins as things stand;
+    null where the subscription ends before.
     """
 
     id: int
@@ -158,6 +160,7 @@ class Change(TypedDict):
     to_pay: int
     created_at: datetime
     not_before: date | None
+    begins_at: datetime | None
     effective_at: datetime | None
     ended_at: datetime | None
     outcome: str
@@ -225,6 +228,7 @@ def change(row: ChangeRow) -> Change:
         "to_pay": amounts.get("to_pay_minor", 0),
         "created_at": row.asked_at,
         "not_before": row.not_before,
+        "begins_at": row.begins_at,
         "effective_at": row.effective_at,
         "ended_at": row.ended_at,
         "outcome": row.outcome,

@@ -101,11 +101,16 @@ def test_another_payment_method_is_kept_or_refused(client, address):
 
 
 def test_a_scheduled_change_is_listed_and_withdrawn(client, acme):
-    address = f"{ADDRESS}/{subscribed(client, acme, plan_id='plan_team_monthly')['id']}"
+    subscription = subscribed(client, acme, plan_id="plan_team_monthly")
+    address = f"{ADDRESS}/{subscription['id']}"
     made = client.post(f"{address}/change", json={"plan_id": "plan_pro_monthly"}).json()
     assert (made["status"], made["to_pay"], made["effective_at"]) == ("scheduled", 0, None)
+    assert made["begins_at"] == subscription["current_period_end"]
+    (listed,) = client.get(f"{address}/changes").json()["changes"]
+    assert listed == made
     withdrawn = client.post(f"{address}/changes/{made['id']}/withdraw")
     assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
+    assert withdrawn.json()["begins_at"] is None
     assert client.post(f"{address}/changes/{made['id']}/withdraw").status_code == 409
     assert client.post(f"{address}/changes/{made['id'] + 1}/withdraw").status_code == 404
 
@@ -120,6 +125,7 @@ def test_a_move_to_another_version_is_listed_and_withdrawn(client, address, sess
     (move,) = client.get(f"{address}/changes").json()["changes"]
     assert (move["status"], move["plan_id"], move["plan_version"]) == ("scheduled", "plan_pro_monthly", 2)
     assert move["not_before"] == asked.first_day.isoformat()
+    assert move["begins_at"][:10] >= move["not_before"]
     assert client.post(f"{address}/changes/{move['id']}/withdraw").json()["status"] == "withdrawn"
 
 
