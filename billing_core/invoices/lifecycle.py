@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, Protocol, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, case, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, case, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -24,6 +24,7 @@ _EVENTS = cast("Table", InvoiceEvent.__table__)
 
 # Built once: building a statement takes as long as running it.
 _UPDATE = update(_INVOICES).where(_INVOICES.c.id == bindparam("key"), _INVOICES.c.version == bindparam("seen"))
+_UPDATE_ONE = _UPDATE.returning(_INVOICES.c.due_minor)
 _INSERT_EVENT = insert(_EVENTS)
 _DUE = select(_INVOICES.c.id, _INVOICES.c.due_minor).where(_INVOICES.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -153,7 +154,7 @@ def change(
     outgoing_events.changed(
         session, actor, [(one.invoice.id, one.invoice.customer_id, one.to) for one in changes], event, now=now
     )
-    _show(session, [one.invoice for one in changes], rows)
+    _show([one.invoice for one in changes], rows)
     for invoice, asked_minor in payable:
         if because := _link_is_wrong(invoice, asked_minor, event):
             _end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
@@ -316,7 +317,7 @@ def _check_move(change: Change) -> None:
 
 
 def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[dict[str, Any]]:
-    """Write the facts, and return what was written to each invoice."""
+    """Write the facts, and return what each invoice has by then of them and of what follows from them."""
     rows = [
         {
             **one.facts,
@@ -327,30 +328,34 @@ def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[d
         for one in changes
     ]
     keys = [{"key": one.invoice.id, "seen": one.invoice.version} for one in changes]
-    stored = session.connection().execute(_UPDATE, [key | row for key, row in zip(keys, rows, strict=True)])
-    if stored.rowcount != len(rows):
+    written = [key | row for key, row in zip(keys, rows, strict=True)]
+    connection = session.connection()
+    if len(written) == 1:
+        due = list(connection.execute(_UPDATE_ONE, written[0]).scalars())
+        stored = len(due)
+    else:
+        stored = connection.execute(_UPDATE, written).rowcount
+        due = _due(connection, [one.invoice.id for one in changes])
+    if stored != len(rows):
         raise Conflict("Somebody else has changed this invoice at the same moment. Look at it again.")
-    return rows
+    return [row | {"due_minor": minor} for row, minor in zip(rows, due, strict=True)]
 
 
-def _show(session: Session, invoices: Sequence[Invoice], rows: Sequence[Mapping[str, Any]]) -> None:
+def _show(invoices: Sequence[Invoice], rows: Sequence[Mapping[str, Any]]) -> None:
     """Let the invoices show what was stored. Reading them again whole takes three times as long."""
-    due = _due(session, [invoice.id for invoice in invoices])
     for invoice, row in zip(invoices, rows, strict=True):
         for name, value in row.items():
             set_committed_value(invoice, name, value)
-        set_committed_value(invoice, "due_minor", due[invoice.id])
 
 
-def _due(session: Session, ids: Sequence[int]) -> dict[int, int]:
+def _due(connection: Connection, ids: Sequence[int]) -> list[int]:
     """What is due on each, as the database computes it."""
-    connection = session.connection()
     due: dict[int, int] = {}
     # A few hundred at a time: a statement takes a limited number of values.
     for start in range(0, len(ids), 500):
         rows = connection.execute(_DUE, {"ids": ids[start : start + 500]})
         due |= {row.id: row.due_minor for row in rows}
-    return due
+    return [due[invoice_id] for invoice_id in ids]
 
 
 def _trace(one: Change) -> audit.Trace:

@@ -17,6 +17,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.known import known
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, postings, queries
@@ -185,8 +186,10 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
         if invoice.state is not DRAFT:
             raise Conflict(f"{named(invoice)} has been sent or cancelled already")
     lines = queries.lines_of(session, [invoice.id for invoice in invoices])
-    business_ids = sorted({invoice.business_id for invoice in invoices})
-    businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": business_ids})}
+    business_ids = {invoice.business_id for invoice in invoices}
+    businesses = known(session, Business, business_ids)
+    if unread := sorted(business_ids - businesses.keys()):
+        businesses |= {one.id: one for one in session.scalars(_SENDING, {"ids": unread})}
     frozen = {business.id: issuers.freeze(business) for business in businesses.values()}
     # Last of all: drawing a number blocks other drawers until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
@@ -242,15 +245,19 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
     """The database would refuse them too, but could not say which field is wrong."""
     session.flush()
     connection = session.connection()
-    customer_ids = sorted({content.customer_id for content in contents})
-    customers = _CUSTOMERS if actor.customer_id is None else _CUSTOMERS.where(visible_to(actor))
-    known: set[int] = set()
+    named_customers = {content.customer_id for content in contents}
+    customers = set(known(session, Customer, named_customers) if actor.customer_id is None else ())
+    statement = _CUSTOMERS if actor.customer_id is None else _CUSTOMERS.where(visible_to(actor))
+    customer_ids = sorted(named_customers - customers)
     for start in range(0, len(customer_ids), 500):
         some = {"ids": customer_ids[start : start + 500]}
-        known |= set(connection.execute(customers, some).scalars())
-    businesses = set(connection.execute(_BUSINESSES).scalars())
+        customers |= set(connection.execute(statement, some).scalars())
+    named_businesses = {content.business_id for content in contents}
+    businesses = set(known(session, Business, named_businesses))
+    if businesses != named_businesses:
+        businesses = set(connection.execute(_BUSINESSES).scalars())
     for content in contents:
-        if content.customer_id not in known:
+        if content.customer_id not in customers:
             raise Invalid("There is no such customer", fields={"customer_id": "is not one of our customers"})
         if content.business_id not in businesses:
             raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})

@@ -4,9 +4,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, event, select, true
+from sqlalchemy.orm import Mapper, Session, object_session
 
 from billing_core.dates import in_utc
 from billing_core.identity import Actor
@@ -19,6 +20,7 @@ from billing_core.outgoing_webhooks.models import EventType, WebhookEndpoint
 _LISTENING = select(WebhookEndpoint.id, WebhookEndpoint.public_id, WebhookEndpoint.url, WebhookEndpoint.events).where(
     WebhookEndpoint.active == true()
 )
+_READ: Final = "endpoints read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,13 @@ class Announcement:
 
 
 def announce(session: Session, actor: Actor, announcements: Sequence[Announcement], *, now: datetime) -> int:
-    """Queue a message for every endpoint that takes the event; returns how many. Costs one read where none does.
+    """Queue a message for every endpoint that takes the event; returns how many. They are read once in a transaction.
 
     The calling verb has made the change. The object is read when the message is sent, in its state by then.
     """
     if not announcements:
         return 0
-    endpoints = session.connection().execute(_LISTENING).all()
+    endpoints = _listening(session)
     messages = [
         _message(one, event_id, endpoint.id, endpoint.public_id, endpoint.url, now)
         for one, event_id in ((one, one.event_id or f"evt_{secrets.token_hex(12)}") for one in announcements)
@@ -50,6 +52,25 @@ def announce(session: Session, actor: Actor, announcements: Sequence[Announcemen
     if messages:
         outbox.put_many(session, actor, messages, now=now)
     return len(messages)
+
+
+def _listening(session: Session) -> Sequence[Row[int, str, str, list[str]]]:
+    """The active endpoints: id, public id, address, events."""
+    connection = session.connection()
+    transaction = session.get_nested_transaction() or session.get_transaction()
+    read: tuple[object, Sequence[Row[int, str, str, list[str]]]] | None = session.info.get(_READ)
+    if read is None or read[0] is not transaction:
+        read = transaction, connection.execute(_LISTENING).all()
+        session.info[_READ] = read
+    return read[1]
+
+
+@event.listens_for(WebhookEndpoint, "after_insert")
+@event.listens_for(WebhookEndpoint, "after_update")
+def _forget(_mapper: Mapper[Any], _connection: Connection, endpoint: WebhookEndpoint) -> None:
+    session = object_session(endpoint)
+    if session is not None:
+        session.info.pop(_READ, None)
 
 
 def ping(session: Session, actor: Actor, endpoint: WebhookEndpoint, *, now: datetime) -> int:

@@ -29,7 +29,8 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
     Whoever locks the invoices before has called ``using.lock_owners``.
     """
     actor.require(Permission.INVOICE_SEND)
-    using.lock_owners(session, invoice_ids)
+    have_credit = using.lock_owners(session, invoice_ids)
     sent = service.send_many(session, actor, invoice_ids, now=now)
-    using.use(session, actor, sent, now=now)
+    if have_credit:
+        using.use(session, actor, sent, now=now)
     return sent

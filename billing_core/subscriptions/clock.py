@@ -118,11 +118,11 @@ def renew(
     while not ending():
         with sessions() as session:
             ids = queries.due(session, now=now, limit=_AT_ONCE, within=within)
-        some = False
+        some, offers = False, queries.Offers()
         for subscription_id in ids:
             if ending():
                 return
-            done = _advance(sessions, actor, subscription_id, now)
+            done = _advance(sessions, actor, subscription_id, offers, now)
             if done is not None:
                 some = True
                 yield done
@@ -160,10 +160,13 @@ def collect(
                 yield found
 
 
-def _advance(sessions: Sessions, actor: Actor, subscription_id: int, now: datetime) -> Done | None:
+def _advance(
+    sessions: Sessions, actor: Actor, subscription_id: int, offers: queries.Offers, now: datetime
+) -> Done | None:
     """What cannot be billed waits for a person, and keeps nobody else waiting."""
     try:
         with sessions.begin() as session:
+            queries.share_offers(session, offers)
             return renewals.advance(session, actor, subscription_id, now=now)
     except BillingError as refusal:
         log.warning("subscription_held", subscription_id=subscription_id, reason=str(refusal))

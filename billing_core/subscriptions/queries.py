@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, and_, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.businesses.models import Business
-from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.online_payments.models import PaymentMethodOnFile
 from billing_core.plans import offers
+from billing_core.plans.offers import Offer
 from billing_core.subscriptions.models import (
     ChangeState,
     Subscription,
@@ -23,8 +24,11 @@ from billing_core.subscriptions.models import (
 )
 from billing_core.subscriptions.pricing import Terms
 
+# What versions cost, by version and currency.
+Offers = dict[tuple[int, str], Offer]
+
 _OFFERS: Final = "offers of plans"
-_PARTIES: Final = "who bills whom"
+_HELD: Final = "who bills whom for which period"
 
 
 def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription:
@@ -43,18 +47,44 @@ def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription
 
 def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscription:
     """The subscription and its customer, locked until the transaction ends; NotFound where it has gone."""
-    customer_id = session.scalar(select(Subscription.customer_id).where(Subscription.id == subscription_id))
+    owner = _OWNER if actor.customer_id is None else _OWNER.where(visible_to(actor))
+    customer = session.scalars(owner, {"subscription_id": subscription_id}).one_or_none()
     found = None
-    if customer_id is not None:
-        customer = customers.for_change(session, actor, customer_id)
-        # A session forgets what nobody holds: every step of a renewal would read both again.
-        session.info[_PARTIES] = customer, session.get_one(Business, customer.business_id)
-        locked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
+    if customer is not None:
         # One whose first charge is declined may have gone while its customer was waited for.
-        found = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+        found = session.execute(_LOCKED, {"subscription_id": subscription_id}).one_or_none()
     if found is None:
         raise NotFound(f"There is no subscription {subscription_id}")
-    return found
+    # A session forgets what nobody holds: every step of a renewal would read these again.
+    session.info[_HELD] = customer, *found
+    return found[0]
+
+
+def _owner() -> Select[Customer]:
+    """The customer of a subscription, to be locked as by ``customers.queries.for_change``."""
+    customer_id = select(Subscription.customer_id).where(Subscription.id == _SUBSCRIPTION_ID).scalar_subquery()
+    locked = select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
+    return locked.execution_options(populate_existing=True)
+
+
+def _locked() -> Select[Subscription, SubscriptionPeriod, Business]:
+    """A subscription, to be locked after its customer, and what cannot change meanwhile: its period, who bills it."""
+    present = and_(
+        SubscriptionPeriod.subscription_id == Subscription.id, SubscriptionPeriod.number == Subscription.period_number
+    )
+    found = (
+        select(Subscription, SubscriptionPeriod, Business)
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .join(Business, Business.id == Customer.business_id)
+        .outerjoin(SubscriptionPeriod, present)
+        .where(Subscription.id == _SUBSCRIPTION_ID)
+    )
+    return found.with_for_update(of=Subscription).execution_options(populate_existing=True)
+
+
+# Put together once, which takes longer than carrying it out.
+_SUBSCRIPTION_ID = bindparam("subscription_id", type_=Integer)
+_OWNER, _LOCKED = _owner(), _locked()
 
 
 def due(session: Session, *, now: datetime, limit: int, within: range | None = None) -> list[int]:
@@ -76,7 +106,7 @@ def due_chunks(session: Session, *, now: datetime, size: int, limit: int) -> lis
 
 def is_charging(session: Session, subscription_id: int) -> bool:
     """Whether what a change costs is being charged: until then nothing else happens to it."""
-    return session.scalar(_charging(subscription_id)) is not None
+    return session.scalar(_IS_CHARGING, {"subscription_id": subscription_id}) is not None
 
 
 def period(session: Session, subscription: Subscription, number: int | None = None) -> SubscriptionPeriod | None:
@@ -101,12 +131,17 @@ def terms(session: Session, subscription: Subscription) -> Terms:
 
 
 def terms_of(session: Session, plan_version_id: int, currency: str, seats: int, add_ons: Mapping[str, int]) -> Terms:
-    """What a version costs never changes: each is read once in a session."""
-    known = session.info.setdefault(_OFFERS, {})
+    """What a version costs never changes: each is read once in a session, or for all that ``share_offers``."""
+    known: Offers = session.info.setdefault(_OFFERS, {})
     asked = plan_version_id, currency
     if asked not in known:
         known[asked] = offers.offer(session, plan_version_id, currency)
     return Terms(known[asked], seats, add_ons)
+
+
+def share_offers(session: Session, known: Offers) -> None:
+    """Let a session know what others have read of what versions cost, and add to it."""
+    session.info[_OFFERS] = known
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -115,18 +150,28 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Subscription.next_at <= now, Subscription.held_at.is_(None), begun, ~_charging(Subscription.id).exists()
 
 
-def _charging(subscription_id: InstrumentedAttribute[int] | int) -> Select[int]:
+def _charging(subscription_id: InstrumentedAttribute[int] | BindParameter[int]) -> Select[int]:
     return select(SubscriptionChange.id).where(
         SubscriptionChange.subscription_id == subscription_id, SubscriptionChange.state == ChangeState.CHARGING
     )
 
 
-def scheduled(subscription_id: int) -> Select[SubscriptionChange]:
+_IS_CHARGING = _charging(_SUBSCRIPTION_ID)
+
+
+def scheduled(session: Session, subscription_id: int, *, locked: bool = False) -> list[SubscriptionChange]:
     """The changes that begin with a later period, in the order in which they were asked for."""
-    waiting = select(SubscriptionChange).where(
-        SubscriptionChange.subscription_id == subscription_id, SubscriptionChange.state == ChangeState.SCHEDULED
-    )
-    return waiting.order_by(SubscriptionChange.id)
+    waiting = _SCHEDULED_LOCKED if locked else _SCHEDULED
+    return list(session.scalars(waiting, {"subscription_id": subscription_id}))
+
+
+_SCHEDULED = (
+    select(SubscriptionChange)
+    .where(SubscriptionChange.subscription_id == _SUBSCRIPTION_ID, SubscriptionChange.state == ChangeState.SCHEDULED)
+    .order_by(SubscriptionChange.id)
+)
+# Those of a move are withdrawn together, without the locks of their subscriptions.
+_SCHEDULED_LOCKED = _SCHEDULED.with_for_update().execution_options(populate_existing=True)
 
 
 def change(session: Session, subscription: Subscription, change_id: int) -> SubscriptionChange:

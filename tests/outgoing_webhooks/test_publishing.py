@@ -34,6 +34,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.web.api import event_payloads, exact_json
+from tests.database.counting import statements
 from tests.invoices.company import a_customer, an_invoice
 from tests.invoices.company import a_draft as draft_for
 
@@ -130,6 +131,40 @@ def test_an_invoice_s_life_is_told_in_order_to_those_who_listen(sessions):
         rows = queries.deliveries(session, SYSTEM, everything)
         assert [row.topic for row in rows] == ["invoice.paid", "invoice.overdue", "invoice.sent", "invoice.created"]
         assert len({row.event_id for row in rows}) == 4
+
+
+def test_who_begins_or_ceases_to_listen_in_the_same_transaction_is_taken_into_account(session):
+    def listen(url: str) -> int:
+        wanted = EndpointDetails(url)
+        return service.register(session, SYSTEM, wanted, private_allowed=True, now=NOW).id
+
+    refs = iter("ABCDEFGH")
+
+    def heard() -> set[str]:
+        created = a_draft(session, next(refs)).id
+        rows = session.execute(select(OutboxMessage.recipient, OutboxMessage.content))
+        return {host for host, content in rows if content["about"] == ["invoice", created]}
+
+    assert heard() == set()
+    listen("https://first.example.com/")
+    assert heard() == {"first.example.com"}
+    part = session.begin_nested()
+    second = listen("https://second.example.com/")
+    assert heard() == {"first.example.com", "second.example.com"}
+    service.remove(session, SYSTEM, second, now=NOW)
+    assert heard() == {"first.example.com"}
+    listen("https://third.example.com/")
+    assert heard() == {"first.example.com", "third.example.com"}
+    part.rollback()
+    assert heard() == {"first.example.com"}
+
+
+def test_an_invoice_s_events_are_told_after_one_look_at_who_listens(sessions):
+    subscribe(sessions)
+    with sessions.begin() as session, statements(sessions.engine) as sent:
+        invoices.send(session, SYSTEM, a_draft(session).id, now=NOW)
+    assert [topic for topic, _ in told(sessions)] == ["invoice.created", "invoice.sent"]
+    assert len([one for one in sent if "FROM webhook_endpoints" in one]) == 1
 
 
 def test_an_invoice_is_told_with_the_status_of_its_own_business_s_day(session, monkeypatch):

@@ -102,7 +102,8 @@ class Books:
         columns = LedgerPosting.business_id, LedgerPosting.customer_id, LedgerPosting.currency
         found: Credit = Counter()
         posted = select(*columns, LedgerPosting.amount_minor).where(LedgerPosting.account == Account.CUSTOMER_CREDIT)
-        for *key, minor in self.session.execute(posted):
+        # In their order: PostgreSQL would put some where the rows of a former example were.
+        for *key, minor in self.session.execute(posted.order_by(LedgerPosting.id)):
             found[*key] -= minor
         return found
 

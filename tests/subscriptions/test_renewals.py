@@ -15,10 +15,11 @@ from billing_core.plans.terms import AddOn, Phase
 from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration
 from billing_core.promotions.new_codes import NewCode
-from billing_core.subscriptions import renewals
+from billing_core.subscriptions import clock, renewals
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, TRIALING
 from billing_core.subscriptions.models import SubscriptionPeriod
 from billing_core.subscriptions.renewals import Step
+from tests.database.counting import statements
 from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, at, billed, lines, renewed, state
 
 
@@ -42,6 +43,19 @@ def test_a_month_from_the_31st_is_billed_on_the_last_of_shorter_months(sessions)
         ]
         assert lines(session, subscription_id, 1) == [("Pro, Feb 28 – Mar 30, 2026", 3_000)]
         assert state(session, subscription_id).next_at == at(5, 31)
+
+
+def test_a_renewal_takes_few_statements_and_what_plans_cost_is_read_once_for_all(sessions):
+    begun(sessions)
+    with sessions.begin() as session:
+        a_subscription(session, ref="Globex")
+    with statements(sessions.engine) as sent:
+        renewing = clock.renew(sessions, SYSTEM, now=at(2, 28))
+        assert next(renewing).step is Step.RENEWED
+        before = len(sent)
+        assert next(renewing).step is Step.RENEWED
+    assert len(sent) - before <= 28
+    assert len([one for one in sent if "FROM plan_versions" in one]) == 1
 
 
 def test_nothing_is_done_before_its_instant_nor_twice(sessions):

@@ -1,9 +1,8 @@
 """A sign-up that two complete at the same time, and that is declined."""
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 
-from billing_core.customers import queries as customers
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
 from billing_core.online_payments.gateway import Declined
@@ -38,16 +37,15 @@ def test_who_comes_second_tells_the_decline_too(sessions, gateway, monkeypatch):
         assert session.scalars(select(Subscription)).all() == []
 
 
-def test_what_goes_while_its_customer_is_waited_for_is_not_found(session, monkeypatch):
+def test_what_goes_while_its_customer_is_waited_for_is_not_found(session):
     a_plan(session)
     subscription_id = a_subscription(session, trial_days=14)
-    lock = customers.for_change
 
-    def gone_meanwhile(*given):
-        session.execute(delete(SubscriptionInvoice))
-        session.execute(delete(Subscription))
-        return lock(*given)
+    @event.listens_for(session, "do_orm_execute")
+    def goes_meanwhile(execution):
+        if execution.is_select and execution.bind_mapper.class_ is Subscription:
+            session.execute(delete(SubscriptionInvoice))
+            session.execute(delete(Subscription))
 
-    monkeypatch.setattr(customers, "for_change", gone_meanwhile)
     with pytest.raises(NotFound):
         queries.for_change(session, SYSTEM, subscription_id)

@@ -43,9 +43,11 @@ def bills_usage() -> ColumnElement[bool]:
     return select(InvoiceLineItem.id).where(*of_usage).exists()
 
 
-def lock_owners(session: Session, invoice_ids: Collection[int]) -> None:
-    """Lock the customers whose credit may pay some of these invoices, before the invoices themselves are locked."""
-    session.execute(_OWNERS, {"invoices": listed(invoice_ids)}).all()
+def lock_owners(session: Session, invoice_ids: Collection[int]) -> bool:
+    """Lock the customers whose credit may pay some of these invoices, before the invoices themselves are locked;
+    whether there are any.
+    """
+    return bool(session.execute(_OWNERS, {"invoices": listed(invoice_ids)}).all())
 
 
 def would_pay(session: Session, invoice: Invoice) -> bool:

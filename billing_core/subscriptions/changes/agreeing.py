@@ -68,7 +68,7 @@ def begin_scheduled(session: Session, actor: Actor, subscription: Subscription, 
     number, first_day, starts_at = 0, subscription.anchor_day, subscription.trial_ends_at
     if ended is not None:
         number, first_day, starts_at = ended.number + 1, ended.last_day + timedelta(days=1), ended.ends_at
-    waiting = asking.scheduled(session, subscription.id, locked=True)
+    waiting = queries.scheduled(session, subscription.id, locked=True)
     for change in asking.beginning_on(first_day, waiting):
         before = queries.terms(session, subscription)
         if change.move_id is not None and change.wanted["plan"] != before.offer.code:
@@ -112,7 +112,7 @@ def begin_period(
 
 def withdraw_all(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
     """Nothing that is scheduled will begin, since the subscription ends."""
-    for change in asking.scheduled(session, subscription.id, locked=True):
+    for change in queries.scheduled(session, subscription.id, locked=True):
         withdraw(session, actor, subscription, change, now=now)
 
 
@@ -140,6 +140,6 @@ def withdraw(
 
 def _drop_moves(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
     """Whoever has gone to another plan is not moved to another version of the one before."""
-    for change in asking.scheduled(session, subscription.id, locked=True):
+    for change in queries.scheduled(session, subscription.id, locked=True):
         if change.move_id is not None:
             withdraw(session, actor, subscription, change, now=now)

@@ -95,7 +95,7 @@ def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, 
     made = queries.change(session, subscription, change_id)
     if made.state is not ChangeState.SCHEDULED:
         raise Conflict(f"The change is {made.state.value}, it cannot be withdrawn any more")
-    planned = [one for one in asking.scheduled(session, subscription.id) if one.id != change_id]
+    planned = [one for one in queries.scheduled(session, subscription.id) if one.id != change_id]
     try:
         begins = asking.beginning_on(LATEST_DAY, planned)
         asking.merged(session, queries.terms(session, subscription), [one.wanted for one in begins])

@@ -22,7 +22,6 @@ from billing_core.online_payments.off_session import attempts
 from billing_core.plans.models import BillingTiming
 from billing_core.subscriptions import beginning, calendar, queries
 from billing_core.subscriptions.changes import giving_back, proposing, unused
-from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.changes.coming import Line
 from billing_core.subscriptions.changes.giving_back import ToCard
 from billing_core.subscriptions.changes.unused import Credit
@@ -183,7 +182,7 @@ def compute(
         kept_minor=unused.kept_minor(session, rest),
         has_more=begun is not None and _has_more_to_bill(session, subscription, begun),
         unbilled_from=_unbilled_from(subscription, now),
-        scheduled=tuple(one.id for one in asking.scheduled(session, subscription.id)),
+        scheduled=tuple(one.id for one in queries.scheduled(session, subscription.id)),
     )
 
 

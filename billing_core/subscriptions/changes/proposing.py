@@ -108,7 +108,7 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
     before = queries.terms(session, subscription)
     facts = asking.facts(session, actor, wanted, before)
     after = asking.merged(session, before, [facts])
-    waiting = asking.scheduled(session, subscription.id)
+    waiting = queries.scheduled(session, subscription.id)
     if asking.is_to_other_plan(facts):
         waiting = [one for one in waiting if one.move_id is None]
     asking.refuse_against_moves(session, after, waiting)

@@ -62,15 +62,6 @@ def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]])
     return present
 
 
-def scheduled(session: Session, subscription_id: int, *, locked: bool = False) -> list[SubscriptionChange]:
-    """What is to begin with a later period, in the order in which it was asked for."""
-    waiting = queries.scheduled(subscription_id)
-    if locked:
-        # Those of a move are withdrawn together, without the locks of their subscriptions.
-        waiting = waiting.with_for_update().execution_options(populate_existing=True)
-    return list(session.scalars(waiting))
-
-
 def beginning_on(first_day: date, waiting: Iterable[SubscriptionChange]) -> list[SubscriptionChange]:
     """Those that begin with the period of this first day, if it is the next one or a later one. Whoever goes to another
     plan is not moved to another version of the one before.

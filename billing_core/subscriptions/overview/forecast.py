@@ -120,7 +120,7 @@ def _begin(session: Session, subscription: Subscription) -> _Course:
     terms = queries.terms(session, subscription)
     anchor = beginning.cycle(subscription, terms.offer)
     is_paused = subscription.paused_at is not None
-    scheduled = asking.scheduled(session, subscription.id)
+    scheduled = queries.scheduled(session, subscription.id)
     begun = queries.period(session, subscription)
     if begun is None:
         return _Course(terms, anchor, 0, None, is_paused, scheduled)
