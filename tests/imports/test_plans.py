@@ -128,6 +128,19 @@ def test_a_blank_currency_and_interval_are_the_usual_ones_or_stay(take_in, sessi
     ]
 
 
+def test_a_plan_whose_two_columns_of_usage_are_empty_has_none(take_in, sessions):
+    """As with 0 in both; a plan that had usage gets a version without."""
+    take_in("plans", HEADER + "a,A,USD,1,month,0,0\nb,B,USD,1,month,10,1\n")
+    assert counts(take_in("plans", HEADER + "a,A,USD,1,month,,\nb,B,USD,1,month,, \nc,C,USD,1,month,,\n")) == (
+        1,
+        1,
+        1,
+        0,
+    )
+    latest = {one.code: (one.number, one.included_calls, one.price_per_call) for one in versions(sessions)}
+    assert latest == {"a": (1, 0, 0), "b": (2, 0, 0), "c": (1, 0, 0)}
+
+
 @pytest.mark.parametrize(
     ("written", "interval", "count"),
     [
@@ -226,6 +239,7 @@ def test_a_dry_run_and_a_rehearsal_write_no_version(two_customers, dry_run, sess
 
 
 NO_INTERVAL = "is not an interval; use one of day, week, month, quarter, year, or several such as 3 months"
+HALF = "is empty, and {} is not: fill both in, or neither for a plan without usage"
 WRONG = {
     "negative price": ("x,X,USD,-1,month,1,1", ("price", "-1", "must not be negative")),
     "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "1.005", "has more decimals than USD is paid in")),
@@ -235,7 +249,22 @@ WRONG = {
     "no interval at all": ("x,X,USD,1,0 months,1,1", ("interval", "0 months", NO_INTERVAL)),
     "eleven years": ("x,X,USD,1,11 years,1,1", ("interval", "11 years", "is longer than ten years")),
     "half a call": ("x,X,USD,1,month,1.5,1", ("included_calls", "1.5", "must be a whole number")),
-    "no price of a call": ("x,X,USD,1,month,1,", ("price_per_call", "", "is empty")),
+    "no price of a call": (
+        "x,X,USD,1,month,1,",
+        (
+            "price_per_call",
+            "",
+            "is empty, and included_calls is not: fill both in, or neither for a plan without usage",
+        ),
+    ),
+    "no number of calls": (
+        "x,X,USD,1,month,,1",
+        (
+            "included_calls",
+            "",
+            "is empty, and price_per_call is not: fill both in, or neither for a plan without usage",
+        ),
+    ),
     "thirteen decimals": (
         "x,X,USD,1,month,1,0.0000000000001",
         ("price_per_call", "0.0000000000001", "has more than 12 decimals"),

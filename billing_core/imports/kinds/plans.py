@@ -77,7 +77,9 @@ _ASSIGNED = (
 
 
 def _resolve_plans(staged: Staged) -> Select[Any]:
-    """A blank currency or interval stays as it is; of a new plan it is the business's own, and a month."""
+    """A blank currency or interval stays as it is; of a new plan it is the business's own, and a month. Where both of
+    usage are blank, there is none.
+    """
     rows, currency = staged.table, _currency(staged)
     interval, interval_count = (staged.columns("interval") and [rows.c[name]] for name in ("unit", "interval_count"))
     return select(
@@ -88,8 +90,8 @@ def _resolve_plans(staged: Staged) -> Select[Any]:
         amounts.in_minor_units(rows.c.price, currency).label("price_minor"),
         func.coalesce(*interval, _LATEST.c.interval, literal(PlanInterval.MONTH.value, String)).label("interval"),
         func.coalesce(*interval_count, _LATEST.c.interval_count, 1).label("interval_count"),
-        rows.c.included_calls,
-        rows.c.price_per_call,
+        func.coalesce(rows.c.included_calls, 0).label("included_calls"),
+        func.coalesce(rows.c.price_per_call, 0).label("price_per_call"),
         literal(staged.setting.now, UtcDateTime).label("created_at"),
     ).outerjoin_from(rows, _LATEST, _LATEST.c.code == rows.c.plan_code)
 
@@ -111,6 +113,19 @@ def _inexact_price(staged: Staged) -> Select[Any]:
     rows = staged.table
     statement = amounts.inexact(rows, "price", _currency(staged))
     return statement.outerjoin(_LATEST, _LATEST.c.code == rows.c.plan_code)
+
+
+def _without_calls(staged: Staged) -> Select[Any]:
+    return _half_of_usage(staged.table, "included_calls", "price_per_call")
+
+
+def _without_price_per_call(staged: Staged) -> Select[Any]:
+    return _half_of_usage(staged.table, "price_per_call", "included_calls")
+
+
+def _half_of_usage(rows: FromClause, empty: str, given: str) -> Select[Any]:
+    reason = f"is empty, and {given} is not: fill both in, or neither for a plan without usage"
+    return wrong(rows, empty, literal("", String), reason).where(rows.c[empty].is_(None), rows.c[given].is_not(None))
 
 
 def _write_plans(connection: Connection, resolved: Resolved) -> None:
@@ -209,7 +224,7 @@ PLANS = Definition(
             cells.whole_number,
             PlanVersion.__table__.c.included_calls.type,
             required=True,
-            filled=True,
+            blank=None,
             synonyms=("included", "included api calls", "allowance", "free calls"),
         ),
         Field(
@@ -217,12 +232,12 @@ PLANS = Definition(
             cells.usage_price,
             UsagePrice,
             required=True,
-            filled=True,
+            blank=None,
             synonyms=("price per extra call", "overage price", "price per api call", "call price"),
         ),
     ),
     resolve=_resolve_plans,
-    checks=(_inexact_price,),
+    checks=(_inexact_price, _without_calls, _without_price_per_call),
     merge_checks=(_bound_to_a_currency, _usage_in_several_currencies),
     derived=(Derived("unit", "interval", _unit), Derived("interval_count", "interval", _interval_count, Integer())),
     insert_only=frozenset({"created_at"}),
