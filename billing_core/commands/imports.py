@@ -40,7 +40,17 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
         "rejected": outcome.rejected,
         "rejections": [asdict(rejected) for rejected in outcome.rejections],
     }
-    text = "\n".join(f"{name}: {data[name]}" for name in ("new", "changed", "unchanged", "rejected"))
+    # Of a refused file nothing is new, nor changed.
+    would_be = "would be " if outcome.rejected else ""
+    text = "\n".join(
+        f"{words}: {number}"
+        for words, number in (
+            (f"{would_be}new", outcome.new),
+            (f"{would_be}changed", outcome.changed),
+            ("unchanged", outcome.unchanged),
+            ("rejected", outcome.rejected),
+        )
+    )
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
     elif not any(data[name] for name in ("new", "changed", "unchanged")):

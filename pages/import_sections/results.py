@@ -24,8 +24,8 @@ def draw(received: Received) -> None:
 
 def _counts(outcome: Outcome) -> None:
     rows = (
-        ("New", outcome.new, "Rows that are not there yet"),
-        ("Changed", outcome.changed, "Rows that are there with other content"),
+        ("Would be new" if outcome.rejected else "New", outcome.new, "Rows that are not there yet"),
+        ("Would change" if outcome.rejected else "Changed", outcome.changed, "Rows that are there with other content"),
         ("Unchanged", outcome.unchanged, "Rows that are there just like this"),
         ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )

@@ -58,6 +58,12 @@ def test_rejected_rows_are_refused_with_their_reasons(command, sessions):
     assert row_count(sessions, Customer) == 0
 
 
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_of_a_refused_file_nothing_reads_as_if_it_were_new(command, option):
+    code, out, _ = command(GOOD + "B,\n", "customers", *option)
+    assert (code, out) == (1, "would be new: 1\nwould be changed: 0\nunchanged: 0\nrejected: 1\n")
+
+
 def test_a_broken_file_is_refused_with_a_message_alone(command):
     code, out, err = command(b"%PDF-1.7", as_json=True)
     assert (code, out) == (1, "")

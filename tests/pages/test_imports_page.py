@@ -98,6 +98,7 @@ def test_rejected_rows_are_shown_with_their_reason_and_nothing_is_imported(page_
         [2, "Country", "Atlantis", "is not a country; use its name or its ISO code such as DE"]
     ]
     assert any("/rejected.csv)" in text.value for text in page.markdown)
+    assert metrics(page) == [("Would be new", "5"), ("Would change", "0"), ("Unchanged", "0"), ("Rejected", "1")]
     assert row_count(sessions, Customer) == 0
 
 
