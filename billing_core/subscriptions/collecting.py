@@ -21,6 +21,7 @@ from billing_core.database import Sessions
 from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
 from billing_core.mailing import service as mailing
 from billing_core.online_payments.gateway import Charged, Gateway
 from billing_core.online_payments.links import workflow as links
@@ -28,7 +29,13 @@ from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import invoicing, lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
-from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.models import (
+    ChangeState,
+    InvoiceKind,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionInvoice,
+)
 from billing_core.subscriptions.telling import letters
 
 log = structlog.get_logger()
@@ -117,6 +124,26 @@ def record_first(
         billed.collect_at = now
 
 
+def unanswered(session: Session, subscription_id: int, mode: Mode | None) -> SubscriptionInvoice | None:
+    """What a change of the subscription is charged for, where nothing is heard of that while the product collects in
+    this mode.
+    """
+    statement = (
+        select(SubscriptionInvoice)
+        .join(SubscriptionChange, SubscriptionChange.id == SubscriptionInvoice.change_id)
+        .where(
+            SubscriptionInvoice.subscription_id == subscription_id,
+            SubscriptionInvoice.kind != InvoiceKind.OTHER,
+            SubscriptionChange.subscription_id == subscription_id,
+            SubscriptionChange.state == ChangeState.CHARGING,
+        )
+    )
+    billed = session.scalars(statement).one_or_none()
+    if billed is None or billed.invoice_id is None or not attempts.running(session, billed.invoice_id):
+        return None
+    return None if attempts.running(session, billed.invoice_id, answered_in=mode) else billed
+
+
 class CutOff(Protocol):
     """Reads what was begun before then, beyond the id ``after``: some, the oldest first, each with another id."""
 
@@ -197,7 +224,8 @@ def _react(session: Session, actor: Actor, billed_id: int, attempt: ChargeAttemp
         return
     billed.failures += 1
     billed.failed_at = billed.failed_at or now
-    if subscription.state is CANCELED:
+    is_owed = session.get_one(Invoice, attempt.invoice_id).state is InvoiceState.OPEN
+    if subscription.state is CANCELED or not is_owed:
         billed.collect_at = None
         return
     _plan_next(session, actor, subscription, billed, attempt, now)

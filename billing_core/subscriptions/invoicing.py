@@ -94,6 +94,15 @@ def withdraw_draft(session: Session, actor: Actor, made: SubscriptionInvoice, *,
         drafts.discard(session, actor, invoice_id, now=now)
 
 
+def abandon(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:
+    """Nothing of a draft is billed for which a card is charged; what comes of that is recorded when it is heard."""
+    assert made.invoice_id is not None  # noqa: S101  # it is charged for
+    session.execute(delete(SubscriptionCharge).where(SubscriptionCharge.invoice_id == made.invoice_id))
+    made.kind, made.change_id, made.collect_at = InvoiceKind.OTHER, made.invoice_id, now
+    session.flush()
+    drafts.discard(session, actor, made.invoice_id, now=now)
+
+
 def amount_to_pay(session: Session, actor: Actor, invoice_id: int) -> int:
     """What is left to pay of a draft once the customer's credit has paid what it can, in minor units."""
     invoice = invoices.one(session, actor, invoice_id)

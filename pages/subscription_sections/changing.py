@@ -9,6 +9,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
+from billing_core.invoices.payment_links import Mode
 from billing_core.plans import listing as plans
 from billing_core.plans.offers import Offer
 from billing_core.subscriptions.changes import changing, listing
@@ -197,7 +198,8 @@ def _amount(row: ChangeRow, name: str) -> str:
 
 
 def _withdrawable(row: ChangeRow) -> str | None:
-    return "Withdraw" if row.state is ChangeState.SCHEDULED else None
+    is_given_up = row.state is ChangeState.CHARGING and collection_mode.mode() is not Mode.LIVE
+    return "Withdraw" if row.state is ChangeState.SCHEDULED or is_given_up else None
 
 
 def _ask(row: ChangeRow) -> None:
@@ -208,8 +210,12 @@ def _ask(row: ChangeRow) -> None:
 def _withdraw(row: ChangeRow) -> None:
     actor = signed_in()
     st.markdown(f"It does not begin: {md(_words(row))}. The next period is billed as the present one.")
+    if row.state is ChangeState.CHARGING:
+        st.caption(
+            "It is not known whether the card was charged. Money that came in becomes credit, with a case, when it is."
+        )
     if row.not_before is not None:
         st.caption("A customer who was told of it by mail is told that it does not come.")
     if st.button("Withdraw it", type="primary", icon=":material/undo:", key="do_withdraw_change"):
         with context.attempt("The change is withdrawn") as session:
-            changing.withdraw(session, actor, row.subscription_id, row.id, now=utc_now())
+            changing.withdraw(session, actor, row.subscription_id, row.id, mode=collection_mode.mode(), now=utc_now())

@@ -5,14 +5,18 @@ from sqlalchemy import select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
+from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.models import PaymentMethodOnFile
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.plans.terms import AddOn
 from billing_core.settings import settings
 from billing_core.subscriptions import signing_up
-from billing_core.subscriptions.changes import listing
+from billing_core.subscriptions.changes import changing, listing
 from billing_core.subscriptions.changes.closing import OpenInvoices
+from billing_core.subscriptions.changes.wanted import Wanted as Changed
 from billing_core.subscriptions.models import (
     ChangeState,
     Subscription,
@@ -109,6 +113,30 @@ def test_less_is_scheduled_and_can_be_withdrawn(page_as, sessions, sub):
     assert not page.exception
     with sessions() as session:
         assert session.scalars(select(SubscriptionChange.state)).one() is ChangeState.WITHDRAWN
+
+
+def test_one_that_is_charged_to_a_card_of_which_nothing_is_heard_can_be_withdrawn(page_as, sessions, sub, monkeypatch):
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    gateway = SandboxGateway(sessions, settings())
+    with sessions.begin() as session:
+        public_id = state(session, sub).public_id
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "charge_off_session", away)
+        with pytest.raises(UpstreamFailed):
+            changing.change(sessions, SYSTEM, gateway, public_id, Changed(seats=3), now=utc_now())
+    with sessions.begin() as session:
+        session.scalars(select(PaymentMethodOnFile)).one().mode = Mode.LIVE
+        asked = listing.page(session, SYSTEM, public_id, limit=1)[0]
+    page = press(page_of(page_as, sub, subscription_tab="Changes"), "Withdraw", row=0)
+    assert any("It is not known whether the card was charged" in text.value for text in page.caption)
+    page.session_state["subscription_change_to_withdraw"] = asked
+    page.button(key="do_withdraw_change").click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        assert session.scalars(select(SubscriptionChange.state)).one() is ChangeState.FAILED
 
 
 def test_what_was_shown_is_what_is_charged_or_nothing_is(page_as, sessions, sub):

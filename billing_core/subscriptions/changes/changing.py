@@ -7,6 +7,7 @@ cut off between is completed later, under the same key.
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
+from typing import Final
 
 import structlog
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from billing_core.dates import LATEST_DAY
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission, idempotent
 from billing_core.identity.idempotent import Claim
+from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined, Gateway
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import collecting, invoicing, lifecycle, queries
@@ -35,6 +37,8 @@ from billing_core.subscriptions.models import (
 )
 
 log = structlog.get_logger()
+
+GIVEN_UP: Final = "Withdrawn before it was known whether the card was charged"
 
 
 class Outdated(Conflict):
@@ -87,12 +91,19 @@ def change(
     return change_id
 
 
-def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, now: datetime) -> None:
-    """Drop a scheduled change. Conflict where it is not one any more."""
+def withdraw(
+    session: Session, actor: Actor, public_id: str, change_id: int, *, mode: Mode | None = None, now: datetime
+) -> None:
+    """Drop a scheduled change. Conflict where it is not one any more. ``mode``: in which the product collects now; one
+    that is charged to a card of which nothing is heard then fails.
+    """
     actor.require(Permission.SUBSCRIPTION_WRITE)
     found = queries.by_public_id(session, actor, public_id)
     subscription = queries.for_change(session, actor, found.id)
     made = queries.change(session, subscription, change_id)
+    if made.state is ChangeState.CHARGING:
+        _give_up(session, actor, subscription, made, mode, now)
+        return
     if made.state is not ChangeState.SCHEDULED:
         raise Conflict(f"The change is {made.state.value}, it cannot be withdrawn any more")
     planned = [one for one in queries.scheduled(session, subscription.id) if one.id != change_id]
@@ -102,6 +113,24 @@ def withdraw(session: Session, actor: Actor, public_id: str, change_id: int, *, 
     except Invalid as refusal:
         raise Conflict(f"Another scheduled change needs it: {refusal}") from None
     agreeing.withdraw(session, actor, subscription, made, recalls=True, now=now)
+
+
+def _give_up(
+    session: Session,
+    actor: Actor,
+    subscription: Subscription,
+    made: SubscriptionChange,
+    mode: Mode | None,
+    now: datetime,
+) -> None:
+    """Nothing changes, whatever is heard of the charge later: money that came in is kept as credit, with a case."""
+    billed = collecting.unanswered(session, subscription.id, mode)
+    if billed is None:
+        raise Conflict("What this change costs is being charged: try again in a moment")
+    made.state, made.ended_at, made.outcome = ChangeState.FAILED, now, GIVEN_UP
+    facts = {"change": made.id, "wanted": dict(made.wanted)}
+    lifecycle.record(session, actor, subscription, "withdraw_change", facts, {"state": "failed"}, now=now)
+    invoicing.abandon(session, actor, billed, now=now)
 
 
 def unfinished(session: Session, *, before: datetime, after: int = 0, limit: int = 100) -> dict[int, int]:

@@ -20,7 +20,7 @@ from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.off_session import attempts
 from billing_core.plans.models import BillingTiming
-from billing_core.subscriptions import beginning, calendar, queries
+from billing_core.subscriptions import beginning, calendar, collecting, queries
 from billing_core.subscriptions.changes import giving_back, proposing, unused
 from billing_core.subscriptions.changes.coming import Line
 from billing_core.subscriptions.changes.giving_back import ToCard
@@ -148,7 +148,7 @@ def compute(
     Conflict where it is over, or what is due is being charged just now.
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
-    _refuse_unready(session, subscription, now)
+    _refuse_unready(session, subscription, mode, now)
     begun = queries.period(session, subscription)
     found = open_invoices(session, subscription)
     if ending.at_period_end:
@@ -205,8 +205,13 @@ def is_untouched(invoice: Invoice) -> bool:
     return not invoice.paid_minor and not invoice.written_off_minor
 
 
-def _refuse_unready(session: Session, subscription: Subscription, now: datetime) -> None:
+def _refuse_unready(session: Session, subscription: Subscription, mode: Mode, now: datetime) -> None:
     """One that is held, because its periods wait for a person, can end without them."""
+    if collecting.unanswered(session, subscription.id, mode) is not None:
+        raise Conflict(
+            f"What a change of the subscription {subscription.public_id} costs was charged to a card for real money, "
+            "of which nothing is heard now: withdraw that change first"
+        )
     by_then = now if subscription.held_at is None else subscription.created_at
     proposing.refuse_unready(session, subscription, by_then)
 

@@ -136,7 +136,8 @@ def withdraw_subscription_change(
     caller: CurrentCaller, session: Transaction, subscription_id: SubscriptionId, change_id: _ChangeId
 ) -> Response:
     """It will not begin. What has begun is changed by another change."""
-    changing.withdraw(session, caller.actor, subscription_id, change_id, now=utc_now())
+    mode = configured.mode(settings())
+    changing.withdraw(session, caller.actor, subscription_id, change_id, mode=mode, now=utc_now())
     return ExactJSON(bodies.change(listing.one(session, caller.actor, subscription_id, change_id)))
 
 
