@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
@@ -13,13 +13,15 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.models import CreditNote, Invoice
 from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined
-from billing_core.online_payments.models import RefundRequest
+from billing_core.online_payments.models import CaseKind, PaymentCase, RefundRequest
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.webhooks import refund_recording
-from billing_core.payments.models import Payment, Refund
+from billing_core.payments import refunds
+from billing_core.payments.models import Payment, PaymentMethod, Refund
 from billing_core.payments.prepaid import granting
 from billing_core.payments.prepaid import verification as prepaid
+from billing_core.payments.refunds import MoneyBack
 from billing_core.settings import settings as product_settings
 from billing_core.subscriptions import clock, verification
 from billing_core.subscriptions.changes import cancelling, unused
@@ -81,6 +83,27 @@ def charge(sessions, gateway, *parts: int, invoice_id: int = 1) -> None:
         outcome = attempts.charge(sessions, gateway, attempt_id)
         with sessions.begin() as session:
             attempts.record(session, SYSTEM, attempt_id, outcome, now=BEGUN)
+
+
+def metered(sessions, gateway) -> str:
+    """30.00 with two calls of 3.00, from 28 February on: prepaid credit pays 30.00 of it, and the card 6.00."""
+    with sessions.begin() as session:
+        a_plan(session, "calls", price_per_call="3")
+        customer_id = a_customer(session)
+    public_id = subscribed(sessions, gateway, "calls")
+    with sessions.begin() as session:
+        given_on = {"expires_on": None, "today": date(2026, 2, 1), "now": at(2, 1)}
+        granting.give(session, SYSTEM, customer_id, amount_minor=3_000, reason="Welcome", **given_on)
+        subscription_id = found(session, public_id).id
+    called(sessions, subscription_id, at(2, 10), at(2, 11))
+    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28)))
+    with sessions() as session:
+        assert charged(session) == [3_000, 600]
+    return public_id
+
+
+def last_invoice(session) -> int:
+    return session.scalar(select(func.max(SubscriptionInvoice.invoice_id)))
 
 
 def refunded(sessions) -> list[tuple[int, int]]:
@@ -148,23 +171,25 @@ def test_of_an_invoice_that_is_paid_in_part_what_is_due_is_lowered_first(session
 
 
 def test_what_prepaid_credit_paid_goes_back_to_it_only_where_the_card_did_not_pay_as_much(sessions, gateway):
-    """30.00 and two calls of 3.00: prepaid credit pays 30.00 of it, and the card 6.00."""
-    with sessions.begin() as session:
-        a_plan(session, "calls", price_per_call="3")
-        customer_id = a_customer(session)
-    public_id = subscribed(sessions, gateway, "calls")
-    with sessions.begin() as session:
-        given_on = {"expires_on": None, "today": date(2026, 2, 1), "now": at(2, 1)}
-        granting.give(session, SYSTEM, customer_id, amount_minor=3_000, reason="Welcome", **given_on)
-        subscription_id = found(session, public_id).id
-    called(sessions, subscription_id, at(2, 10), at(2, 11))
-    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28)))
-    with sessions() as session:
-        assert charged(session) == [3_000, 600]
+    public_id = metered(sessions, gateway)
     # 15 of 31 days are left: 14.52.
     closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, at(3, 15))
     assert amounts(closing) == (1_452, 0, 0, 600, 0)
     assert closing.prepaid_minor == 852
+    assert everything_holds(sessions)
+
+
+def test_what_prepaid_credit_paid_never_goes_to_the_card(sessions, gateway):
+    """The 6.00 that the card paid were paid back in cash: what is left of the invoice is prepaid credit's."""
+    public_id = metered(sessions, gateway)
+    with sessions.begin() as session:
+        invoice_id = session.scalars(
+            select(SubscriptionInvoice.invoice_id).order_by(SubscriptionInvoice.id.desc())
+        ).first()
+        in_cash = MoneyBack("Goodwill", PaymentMethod.CASH, date(2026, 3, 1), 600)
+        refunds.refund(session, SYSTEM, invoice_id, wanted=in_cash, today=date(2026, 3, 1), now=at(3, 1))
+    closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, at(3, 15))
+    assert (amounts(closing), closing.prepaid_minor) == ((1_452, 0, 0, 0, 0), 1_452)
     assert everything_holds(sessions)
 
 
@@ -208,6 +233,28 @@ def test_whoever_is_killed_between_two_refunds_makes_the_other_once(sessions, ga
     for hour in (11, 12):
         list(clock.run(sessions, SYSTEM, gateway, now=at(1, 31, hour)))
     assert refunded(sessions) == [(1_000, 893), (2_000, 2_000)]
+    assert everything_holds(sessions)
+
+
+def test_what_was_paid_back_otherwise_meanwhile_is_a_case(sessions, gateway, monkeypatch):
+    """15.00 of 30.00 are to go back to the card, and 20.00 were paid in cash before they do."""
+
+    def die(*_given, **_facts):
+        raise Killed
+
+    public_id = subscribed(sessions, gateway)
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "refund", die)
+        with pytest.raises(Killed):
+            cancelling.cancel(sessions, SYSTEM, gateway, public_id, REFUND, now=BEFORE_HALF)
+    with sessions.begin() as session:
+        in_cash = MoneyBack("Goodwill", PaymentMethod.CASH, date(2026, 2, 13), 2_000)
+        refunds.refund(session, SYSTEM, 1, wanted=in_cash, today=date(2026, 2, 13), now=BEFORE_HALF)
+    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 14)))
+    assert refunded(sessions) == [(3_000, 1_000)]
+    with sessions() as session:
+        (case,) = session.scalars(select(PaymentCase))
+        assert (case.kind, case.amount_minor) == (CaseKind.REFUND_UNMATCHED, 500)
     assert everything_holds(sessions)
 
 
@@ -270,8 +317,7 @@ def test_what_is_shown_is_booked_whoever_paid(
     public_id = subscribed(sessions, gateway, card=None, tax_rate=tax_rate)
     with sessions() as session:
         before = sum(charged(session))
-        invoice_id = session.scalars(select(SubscriptionInvoice.invoice_id).order_by(SubscriptionInvoice.id.desc()))
-        invoice_id = invoice_id.first()
+        invoice_id = last_invoice(session)
     charge(sessions, gateway, *cards, invoice_id=invoice_id)
     with sessions() as session:
         due = session.get_one(Invoice, invoice_id).due_minor

@@ -1,7 +1,7 @@
 """Recording a gateway's refunds of a payment: once, however often and in whatever order they are reported."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,10 +28,14 @@ ASKED, DONE = RefundRequestState.ASKED, RefundRequestState.DONE
 
 
 @dataclass(frozen=True, slots=True)
-class _Day:
+class _Back:
+    """Why money went back, and when. ``parts``: what that credits of the invoice; None: the same share of all."""
+
+    reason: str
     refunded_on: date
     today: date
     now: datetime
+    parts: tuple[Share, ...] | None = None
 
 
 def note_refunded(
@@ -56,12 +60,13 @@ def note_refunded(
     payment = payments.for_change(session, actor, payment_id)
     left = min(refunded_minor, payment.amount_minor) - recorded(session, payment_id)
     requests = [request] if request is not None else _awaited(session, payment_id)
-    day = _Day(min(refunded_on, today), today, now)
+    back = _Back(reason, min(refunded_on, today), today, now)
     made: list[Refund] = []
     for one in requests:
         if 0 < one.amount_minor <= left:
             requester = Actor(one.created_by_id, one.created_by, actor.permissions)
-            booked = _book(session, requester, payment, one.amount_minor, one.reason, day, _parts_of(one))
+            as_asked = replace(back, reason=one.reason, parts=_parts_of(one))
+            booked = _book(session, requester, payment, one.amount_minor, as_asked)
             left -= one.amount_minor
             made += booked
             _done(one, booked)
@@ -69,7 +74,7 @@ def note_refunded(
             # The event came first, without knowing of the request.
             _done(one, [])
     if left > 0:
-        made += _book(session, actor, payment, left, reason, day)
+        made += _book(session, actor, payment, left, back)
     if made and recorded(session, payment_id) == payment.amount_minor:
         cases.settle_of_payment(session, actor, payment_id, settlement="The money went back to the payer", now=now)
     session.flush()
@@ -139,38 +144,22 @@ def _done(request: RefundRequest, booked: list[Refund]) -> None:
         request.refund_id = booked[0].id
 
 
-def _book(
-    session: Session,
-    actor: Actor,
-    payment: Payment,
-    amount: int,
-    reason: str,
-    day: _Day,
-    parts: tuple[Share, ...] | None = None,
-) -> list[Refund]:
-    """Record ``amount`` as refunded, from wherever this payment's money is: these ``parts`` of the invoice."""
+def _book(session: Session, actor: Actor, payment: Payment, amount: int, back: _Back) -> list[Refund]:
+    """Record ``amount`` as refunded, from wherever this payment's money is."""
     left = amount
     made: list[Refund] = []
     if payment.undone_at is None:
-        for refund in _sources(session, actor, payment, left, reason, day, parts):
+        for refund in _sources(session, actor, payment, left, back):
             refund.payment_id = payment.id
             made.append(refund)
             left -= refund.amount_minor
     session.flush()
     if left:
-        _unmatched(session, actor, payment, left, day.now)
+        _unmatched(session, actor, payment, left, back.now)
     return made
 
 
-def _sources(
-    session: Session,
-    actor: Actor,
-    payment: Payment,
-    amount: int,
-    reason: str,
-    day: _Day,
-    parts: tuple[Share, ...] | None,
-) -> Iterator[Refund]:
+def _sources(session: Session, actor: Actor, payment: Payment, amount: int, back: _Back) -> Iterator[Refund]:
     """A refund from each place where the payment's money is, until ``amount`` is reached."""
     left = amount
     for allocation in _allocations(session, payment, AllocationKind.PAYMENT):
@@ -178,12 +167,12 @@ def _sources(
             invoice = invoices.for_change(session, actor, allocation.invoice_id)
             if invoice.state is InvoiceState.PAID:
                 rest = allocation.amount_minor - _refunded(session, payment.id, invoice.id)
-                if refund := _take_back(session, actor, payment, invoice, min(left, rest), reason, day, parts):
+                if refund := _take_back(session, actor, payment, invoice, min(left, rest), back):
                     left -= refund.amount_minor
                     yield refund
             else:
-                credit.release(session, actor, allocation.id, reason=reason, today=day.today, now=day.now)
-    if left and (refund := _pay_out(session, actor, payment, left, reason, day)):
+                credit.release(session, actor, allocation.id, reason=back.reason, today=back.today, now=back.now)
+    if left and (refund := _pay_out(session, actor, payment, left, back)):
         left -= refund.amount_minor
         yield refund
     # It became credit, and the invoice was paid from that since.
@@ -191,10 +180,11 @@ def _sources(
         if left:
             invoice = invoices.for_change(session, actor, allocation.invoice_id)
             if invoice.state is InvoiceState.PAID:
-                taken = _take_back(session, actor, payment, invoice, min(left, allocation.amount_minor), reason, day)
+                meanwhile = replace(back, parts=None)
+                taken = _take_back(session, actor, payment, invoice, min(left, allocation.amount_minor), meanwhile)
             else:
-                credit.release(session, actor, allocation.id, reason=reason, today=day.today, now=day.now)
-                taken = _pay_out(session, actor, payment, left, reason, day)
+                credit.release(session, actor, allocation.id, reason=back.reason, today=back.today, now=back.now)
+                taken = _pay_out(session, actor, payment, left, back)
             if taken:
                 left -= taken.amount_minor
                 yield taken
@@ -220,23 +210,16 @@ def _refunded(session: Session, payment_id: int, invoice_id: int) -> int:
 
 
 def _take_back(
-    session: Session,
-    actor: Actor,
-    payment: Payment,
-    invoice: Invoice,
-    amount: int,
-    reason: str,
-    day: _Day,
-    parts: tuple[Share, ...] | None = None,
+    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, back: _Back
 ) -> Refund | None:
     possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
     if possible <= 0:
         return None
     # An invoice is not refunded before its own date, nor before its last payment came in; the gateway knows neither.
-    on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
-    fitting = parts if parts is not None and _fit(session, invoice, parts, possible) else None
-    money_back = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference, fitting)
-    return refunds.refund(session, actor, invoice.id, wanted=money_back, today=max(day.today, on), now=day.now)
+    on = max(back.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=back.today).start)
+    parts = back.parts if back.parts is not None and _fit(session, invoice, back.parts, possible) else None
+    money_back = MoneyBack(back.reason, PaymentMethod.STRIPE, on, possible, payment.reference, parts)
+    return refunds.refund(session, actor, invoice.id, wanted=money_back, today=max(back.today, on), now=back.now)
 
 
 def _fit(session: Session, invoice: Invoice, parts: Sequence[Share], amount: int) -> bool:
@@ -250,7 +233,7 @@ def _fit(session: Session, invoice: Invoice, parts: Sequence[Share], amount: int
     return sum(part.net_minor + part.tax_minor for part in parts) == amount and all(map(is_left, parts))
 
 
-def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Refund | None:
+def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, back: _Back) -> Refund | None:
     available = credit.balance(session, payment.business_id, payment.customer_id, payment.currency).minor
     possible = min(amount, available)
     if possible <= 0:
@@ -262,9 +245,9 @@ def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reas
         business_id=payment.business_id,
         amount=Money(possible, payment.currency),
         method=PaymentMethod.STRIPE,
-        reason=reason,
-        today=max(day.refunded_on, payment.received_on),
-        now=day.now,
+        reason=back.reason,
+        today=max(back.refunded_on, payment.received_on),
+        now=back.now,
         reference=payment.reference,
     )
 
