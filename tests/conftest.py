@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 # Hundreds of processes are started, and each of pytest's own reads every test. Where nothing compiled may lie beside
 # the sources, each would compile all of it anew, which takes longer than most have to do: it is kept in the virtual
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from tests.demo_company import DemoCompany
 
 _numbers = itertools.count()
+_TESTS: Final = Path(__file__).parent
+# They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
+_EDGES: Final = ("commands", "pages", "web")
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -90,8 +93,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
         if "chromium" in fixtures:
             item.add_marker("browser")
+        if "postgresql" in parameters and (_is_of_an_edge(item) or item.get_closest_marker("drawn")):
+            item.add_marker("again")
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
     items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())
+
+
+def _is_of_an_edge(item: pytest.Item) -> bool:
+    return item.path.relative_to(_TESTS).parts[0] in _EDGES and not item.get_closest_marker("sql")
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ def test_after_the_request_or_its_answer_was_recorded(sessions, monkeypatch, ste
         assert session.scalar(select(func.count()).select_from(PaymentLink)) == 2
 
 
+@pytest.mark.drawn
 def test_before_any_statement_whatsoever(sessions):
     """New customers for each example, in one database."""
     runs = 0

@@ -185,6 +185,7 @@ def test_a_discarded_draft_is_made_anew_beside_the_document_that_stands(sessions
     assert (again.sent, again.invoiced, row.late_invoice_id) == (2, {"USD": 400}, failed.late_invoice_id)
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 def test_a_process_dies_before_any_statement_whatsoever(sessions, plan):
     """New customers for each example, in one database."""
@@ -241,6 +242,7 @@ def lived(session, name, before, calls) -> int:
     return customer_id
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 def test_a_rehearsal_says_what_the_run_makes_to_the_cent(sessions, plan):
     names = (f"H{number}" for number in range(10_000))

@@ -367,6 +367,7 @@ def test_a_run_over_orders_does_not_stand_in_the_way_of_one_over_usage(sessions,
     assert (refusal.value.run_id, refusal.value.is_same) == (first, True)
 
 
+@pytest.mark.drawn
 def test_a_process_dies_before_any_statement_whatsoever(sessions):
     """New customers for each example, in one database."""
     runs = 0

@@ -31,7 +31,7 @@ from tests.database.raw_rows import raw_rows
 from tests.invoices.company import an_invoice
 from tests.reports.company import MARCH
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sql]
 
 NOW = datetime(2026, 11, 21, 9, 0, 0, 123_456, tzinfo=UTC)
 PASSWORD = "not-to-be-shown"

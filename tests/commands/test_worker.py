@@ -26,7 +26,7 @@ from tests.online_payments.linked import linked, paying
 from tests.online_payments.stripe.events import store
 from tests.outbox.post_office import MailServer, PostOffice
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sql]
 
 MAILS = 6
 READY = "A worker runs"

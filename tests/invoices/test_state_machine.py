@@ -265,6 +265,7 @@ def sequences(session, customer, arrived):
     return Sequence
 
 
+@pytest.mark.drawn
 def test_any_sequence_of_steps_keeps_everything_together(sessions):
     budget = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
     with (

@@ -264,6 +264,7 @@ def on_paper(told, zones, cuts):
     return found
 
 
+@pytest.mark.drawn
 def test_any_history_comes_to_what_following_it_on_paper_does(session):
     ids = [a_customer(session, f"C{place}", time_zone=zone) for place, zone in enumerate(ZONES)]
     kinds = {a_meter(session, kind): kind for kind in FROM_EVENTS}

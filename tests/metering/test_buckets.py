@@ -312,6 +312,7 @@ def fitting(buckets, properties):
     return min(fits)[2] if fits else None
 
 
+@pytest.mark.drawn
 def test_any_events_and_buckets_come_to_what_sorting_on_paper_says(session, acme):
     with arriving(["bucket", "none", "moved"]) as arrived:
 

@@ -110,6 +110,7 @@ def anew(session: Session) -> Iterator[None]:
     session.expire_all()
 
 
+@pytest.mark.drawn
 def test_any_history_comes_to_what_adding_up_says(session, customers):
     with arriving(["accepted", "repeated", "late", "refused", "withdrawn"]) as arrived:
 
@@ -169,10 +170,12 @@ def split_in_any_way(session, data):
         assert everything(session) == at_once
 
 
+@pytest.mark.drawn
 def test_any_split_and_order_with_repeats_comes_to_the_same(session, customers):
     split_in_any_way(session)
 
 
+@pytest.mark.drawn
 def test_a_day_by_day_series_adds_up_to_its_window(session, customers):
     @settings(max_examples=10)
     @given(st.lists(EVENTS, max_size=12))

@@ -140,6 +140,7 @@ def sequences(session, arrived):
     return Sequence
 
 
+@pytest.mark.drawn
 def test_any_sequence_of_actions_keeps_the_books(sessions):
     with (
         Session(sessions.engine, expire_on_commit=False) as session,

@@ -63,6 +63,7 @@ def kinds(rate, tier, bound):
         yield "under a condition"
 
 
+@pytest.mark.drawn
 def test_charges_and_questions_agree_with_the_naive_computation(session):
     customers = itertools.count(1)
 

@@ -83,6 +83,7 @@ def any_history(session):
     return search
 
 
+@pytest.mark.drawn
 def test_whatever_happens_the_documents_keep_what_the_ledger_says(session, any_history):
     def check(_history):
         checks = [*ledger_verification.checks(session), *verification.checks(session, today=FIRST)]
@@ -91,6 +92,7 @@ def test_whatever_happens_the_documents_keep_what_the_ledger_says(session, any_h
     any_history(check)
 
 
+@pytest.mark.drawn
 def test_ageing_and_its_figures_are_what_adding_up_says(session, any_history):
     def check(history, day, known):
         known_at = _instant(history.debts, known)
@@ -122,6 +124,7 @@ def test_ageing_and_its_figures_are_what_adding_up_says(session, any_history):
     any_history(check, days_of_the_year(91, 150) | days_of_the_year(-15, 180), KNOWN, also=also)
 
 
+@pytest.mark.drawn
 def test_a_statement_leads_from_its_opening_to_its_closing_balance(session, any_history):
     def check(history, start, days, known, place):
         known_at = _instant(history.account, known)
@@ -153,6 +156,7 @@ def test_a_statement_leads_from_its_opening_to_its_closing_balance(session, any_
     any_history(check, days_of_the_year(-5, 60), st.integers(0, 60), KNOWN, st.integers(0, 1), also=also)
 
 
+@pytest.mark.drawn
 def test_what_is_kept_for_customers_is_what_they_paid_too_much(session, any_history):
     def check(history):
         kept = Counter()

@@ -329,6 +329,7 @@ HAPPENED = [
 ]
 
 
+@pytest.mark.drawn
 def test_whatever_happens_all_amounts_are_what_the_events_cost(session, customer_id):
     with arriving(HAPPENED) as arrived:
 
@@ -365,6 +366,7 @@ def test_whatever_happens_all_amounts_are_what_the_events_cost(session, customer
         any_history()
 
 
+@pytest.mark.drawn
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given_changes=changes,

@@ -64,6 +64,7 @@ organizations = st.tuples(
 )
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 def test_those_who_exceed_are_those_of_the_list(session, company):
     with arriving([*Allowance, "neither"]) as arrived:

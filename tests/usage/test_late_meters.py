@@ -319,6 +319,7 @@ EVENTS = st.tuples(
 PLACES = st.integers(0, 9)
 
 
+@pytest.mark.drawn
 def test_any_late_history_is_worth_what_rating_anew_differs_by(session, acme):
     with arriving(["late", "withdrawn"]) as arrived:
 

@@ -34,6 +34,7 @@ OFF = ""
 changes = st.dictionaries(st.integers(-3, DAYS - 1), st.sampled_from([OFF, *sorted(PLANS)]), max_size=5)
 
 
+@pytest.mark.drawn
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given_calls=st.lists(calls, max_size=30),

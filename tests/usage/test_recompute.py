@@ -185,6 +185,7 @@ places = st.lists(st.integers(0, 39), max_size=4)
 HAPPENED = [*METERS, "again", "less"]
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 def test_every_line_of_any_bill(session, tmp_path):
     file = tmp_path / "events.ndjson"

@@ -139,6 +139,7 @@ ANSWERS = st.lists(st.sampled_from([SUCCEEDED, SUCCEEDED, DECLINED, AUTHENTICATE
 WALKS = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2)), max_size=14)
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answers=ANSWERS, walk=WALKS, draft=st.booleans())

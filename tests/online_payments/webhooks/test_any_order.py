@@ -141,6 +141,7 @@ def ledger_of(session: Session, customer_id: int) -> dict[str, int]:
     return {account.value: int(minor) for account, minor in sums if minor}
 
 
+@pytest.mark.drawn
 def test_any_order_and_repetition_ends_in_the_same_state(sessions):
     in_order: dict[int, dict[str, object]] = {}
     refs = (f"C{number}" for number in range(10_000))

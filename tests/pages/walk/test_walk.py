@@ -39,6 +39,7 @@ def test_an_administrator_can_use_everything_that_any_page_declares(walk_through
     assert [words for words in TRIED_ELSEWHERE if not any(words in text for text in left_out)] == [], "tried by now"
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("role", ["manager", "finance"])
 def test_every_other_role_can_use_what_it_is_offered(walk_through, demo_file, role):
     walked(walk_through(demo_file, role, BRIEF))

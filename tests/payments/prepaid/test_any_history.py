@@ -156,6 +156,7 @@ class Books:
         assert -sum(self.session.scalars(amounts)) == sum(one["left"] for one in self.naive.grants)
 
 
+@pytest.mark.drawn
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS)
 def test_credit_is_what_a_naive_computation_says(session, steps):

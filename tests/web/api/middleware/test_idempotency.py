@@ -21,6 +21,8 @@ from tests.at_once import at_once
 from tests.web.api import probe
 from tests.web.forms import PASSWORD
 
+pytestmark = pytest.mark.sql
+
 WORK = "/api/v2/probe/work"
 ANY_METHOD = "/api/v2/probe/any-method"
 KEY = {"Idempotency-Key": "order-17"}

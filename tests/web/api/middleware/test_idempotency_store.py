@@ -11,6 +11,8 @@ from billing_core.identity.idempotent import Claim, IdempotentRequest
 from billing_core.web.api.middleware import idempotency_store
 from billing_core.web.api.middleware.idempotency_store import ANOTHER, Refused, StoredAnswer
 
+pytestmark = pytest.mark.sql
+
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 ANSWER = StoredAnswer(201, {"content-type": "application/json"}, zlib.compress(b'{"made": 1}'))

@@ -11,6 +11,8 @@ from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect
 from billing_core.web.api.middleware import idempotency
 from billing_core.web.api.middleware.idempotency import Idempotent, key_problem
 
+pytestmark = pytest.mark.sql
+
 MOST = 4 * 1024 * 1024
 
 
