@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _numbers = itertools.count()
 _TESTS: Final = Path(__file__).parent
 # They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
-_EDGES: Final = ("commands", "pages", "web")
+_EDGES: Final = ("commands", "demo", "pages", "web")
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)

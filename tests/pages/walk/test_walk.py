@@ -45,6 +45,7 @@ def test_every_other_role_can_use_what_it_is_offered(walk_through, demo_file, ro
     walked(walk_through(demo_file, role, BRIEF))
 
 
+@pytest.mark.again
 def test_who_is_bound_to_a_customer_can_use_what_they_are_offered(walk_through, demo_file):
     customer_id = first_customer(demo_file)
     walked(walk_through(demo_file, "manager", BRIEF, customer_id=customer_id))
