@@ -295,7 +295,7 @@ def test_parts_add_up(nets, minor):
         assert all(abs(one.tax_minor * (net + tax) - one.gross_minor * tax) < net + tax for one in parts)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 4_000),
     st.sampled_from((D(0), D("7.7"), D(19), D(100))),
