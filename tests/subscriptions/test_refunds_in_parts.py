@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
+from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import CreditNote, Invoice
 from billing_core.online_payments import refunding
@@ -137,6 +138,44 @@ def test_each_part_has_its_share_of_the_tax(sessions, gateway):
         notes = select(CreditNote.subtotal_minor, CreditNote.tax_minor).order_by(CreditNote.id.desc()).limit(2)
         assert sorted(map(tuple, session.execute(notes))) == [(734, 139), (23_200, 4_408)]
     assert everything_holds(sessions)
+
+
+def test_what_the_card_gets_back_is_booked_with_the_tax_that_was_shown_in_it(sessions, gateway):
+    """21 of 28 days are 22.50 and 4.28 of tax; the card paid 2.66. Of those 26.78 it is 2.23 and 0.43, though of what
+    is left of the invoice after the rest, 9.73 and 1.85, it would be 2.24.
+    """
+    public_id = subscribed(sessions, gateway, card=None, tax_rate=D(19))
+    charge(sessions, gateway, 266)
+    paid_in_cash(sessions, 3_304)
+    closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, at(2, 6))
+    assert amounts(closing) == (2_678, 428, 0, 266, 2_412)
+    with sessions() as session:
+        notes = session.execute(select(CreditNote.subtotal_minor, CreditNote.tax_minor))
+        assert sorted(map(tuple, notes)) == [(223, 43), (2_027, 385)]
+    assert everything_holds(sessions)
+
+
+def test_a_last_cent_that_is_all_tax_becomes_credit(sessions, gateway):
+    """28.93 and as much tax; the card paid all but a cent of that."""
+    public_id = subscribed(sessions, gateway, card=None, tax_rate=D(100))
+    charge(sessions, gateway, 5_785)
+    paid_in_cash(sessions, 215)
+    closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, BEGUN)
+    assert amounts(closing) == (5_786, 2_893, 0, 5_785, 1)
+    assert everything_holds(sessions)
+
+
+def test_a_payment_of_which_a_refund_is_not_answered_is_left_alone(sessions, gateway, monkeypatch):
+    def away(*_given, **_facts):
+        raise UpstreamFailed("no answer")
+
+    public_id = subscribed(sessions, gateway)
+    with monkeypatch.context() as patched:
+        patched.setattr(SandboxGateway, "refund", away)
+        with pytest.raises(UpstreamFailed):
+            refunding.refund(sessions, SYSTEM, gateway, 1, amount_minor=500, reason="Goodwill", now=at(2, 1))
+    closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, BEFORE_HALF)
+    assert amounts(closing) == (1_500, 0, 0, 0, 1_500)
 
 
 def test_of_several_charges_the_last_goes_back_first(sessions, gateway):
