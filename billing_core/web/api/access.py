@@ -121,12 +121,17 @@ def claim_of(request: Request) -> Claim | None:
     return claim if isinstance(claim, Claim) else None
 
 
-# Not a plain function, which would run on another thread.
-async def _caller(request: Request) -> Caller:
+def caller_of(request: Request) -> Caller:
+    """Who calls; HTTPException 401 where nobody was admitted."""
     caller = request.scope.get(SCOPE_KEY)
     if not isinstance(caller, Caller):
         raise HTTPException(401)
     return caller
+
+
+# Not a plain function, which would run on another thread.
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
 
 
 def _changing(request: Request) -> Iterator[Session]:

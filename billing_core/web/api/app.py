@@ -1,6 +1,7 @@
 """The published APIs as one application: their routers, their errors, and the middleware in front of them."""
 
 from functools import cache
+from itertools import chain
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -22,6 +23,7 @@ from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.middleware.api_middleware import ApiMiddleware
 from billing_core.web.api.middleware.idempotency import REPLAYED, Idempotent
 from billing_core.web.api.reports import routes as reports_routes
+from billing_core.web.api.routing import RoutesTogether
 from billing_core.web.api.usage import alerts, prepaid_credit
 from billing_core.web.api.usage import routes as usage_routes
 
@@ -53,9 +55,10 @@ _ACCEPTED = ["Authorization", "Content-Type", CSRF_HEADER, "Idempotency-Key", "I
 
 def api_app() -> FastAPI:
     """The routes alone, as they are described."""
+    addresses = [[route for route in router.routes if isinstance(route, APIRoute)] for router in ROUTERS]
     # Not included one by one: every request would go through each router's own bookkeeping, twice.
     app = FastAPI(
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[RoutesTogether(of_router) for of_router in addresses],
         title="Billing",
         version="2.0.0",
         docs_url=None,
@@ -64,8 +67,8 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
+    app.state.addresses = list(chain.from_iterable(addresses))
     openapi.install(app)
-    app.state.addresses = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return app
 
 

@@ -1,6 +1,7 @@
 """Routes of the published APIs: numbers in bodies are exact, and nothing that was sent is silently ignored."""
 
 from collections.abc import Callable, Coroutine, Sequence
+from posixpath import commonpath
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from billing_core.text import control_character
 from billing_core.web.api.exact_json import ExactJSON, ExactRequest
@@ -62,6 +63,30 @@ class ExactRoute(APIRoute):
             return await handle(request)
 
         return exactly
+
+
+class RoutesTogether(BaseRoute):
+    """Routes whose addresses begin alike: those who ask elsewhere are told by a glance that none of them is theirs."""
+
+    def __init__(self, routes: Sequence[APIRoute]) -> None:
+        self.routes = routes
+        self._beginning = commonpath([route.path.partition("{")[0] for route in routes])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not scope["path"].startswith(self._beginning):
+            return Match.NONE, {}
+        found: tuple[Match, Scope] = (Match.NONE, {})
+        for route in self.routes:
+            match, of_route = route.matches(scope)
+            if match is Match.FULL:
+                return match, of_route
+            if found[0] is Match.NONE:
+                # The right address with another method, unless a later route takes it.
+                found = match, of_route
+        return found
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["route"].handle(scope, receive, send)
 
 
 def router(*, tags: list[str], prefix: str = "") -> APIRouter:

@@ -25,7 +25,7 @@ from billing_core.usage import statement as statements
 from billing_core.usage.exports import events as exports
 from billing_core.usage.organizations import Organization
 from billing_core.usage.windows import Window
-from billing_core.web.api.access import CurrentCaller
+from billing_core.web.api.access import caller_of
 from billing_core.web.api.analytics.requests import End, OrganizationId, Start, StartingAfterDay
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.paging import MORE, next_page
@@ -97,10 +97,10 @@ class UsageEvents(TypedDict):
     summary="Generate the invoice document of an organization's usage",
 )
 @fails_with(f"Failed to generate invoice: {REFERENCE}")
-def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None) -> Response:
+def get_usage_invoice(request: Request, org_id: OrganizationId, start: Start = None, end: End = None) -> Response:
     """A statement, not an invoice of ours: the same month has the same number, which enters no series."""
-    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_INVOICE) as (reading, organization, asked):
-        stated = statements.statement(reading, caller.actor, organization, asked, now=utc_now())
+    with _reading(request, org_id, start, end, _NOT_THEIR_INVOICE) as (reading, actor, organization, asked):
+        stated = statements.statement(reading, actor, organization, asked, now=utc_now())
     return ExactJSON(document.invoice(stated))
 
 
@@ -110,12 +110,10 @@ def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, start: Star
     summary="Get what an organization used",
 )
 @fails_with(f"Failed to get usage: {REFERENCE}")
-def get_organization_usage(
-    caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None
-) -> Response:
+def get_organization_usage(request: Request, org_id: OrganizationId, start: Start = None, end: End = None) -> Response:
     """Users, calls and response times."""
-    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
-        used = statements.usage_in(reading, caller.actor, organization, asked)
+    with _reading(request, org_id, start, end, _NOT_THEIR_USAGE) as (reading, actor, organization, asked):
+        used = statements.usage_in(reading, actor, organization, asked)
     return ExactJSON(document.usage(organization, asked, used))
 
 
@@ -126,12 +124,12 @@ def get_organization_usage(
 )
 @fails_with(f"Failed to get billing: {REFERENCE}")
 def get_organization_billing(
-    caller: CurrentCaller, org_id: OrganizationId, start: Start = None, end: End = None
+    request: Request, org_id: OrganizationId, start: Start = None, end: End = None
 ) -> Response:
     """Calls, allowance, price and cost by the plans that the organization was on."""
-    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_BILLING) as (reading, organization, asked):
-        calls = statements.usage_in(reading, caller.actor, organization, asked).calls
-        bill = statements.bill_of(reading, caller.actor, organization, asked, calls=calls)
+    with _reading(request, org_id, start, end, _NOT_THEIR_BILLING) as (reading, actor, organization, asked):
+        calls = statements.usage_in(reading, actor, organization, asked).calls
+        bill = statements.bill_of(reading, actor, organization, asked, calls=calls)
     return ExactJSON(document.billing(bill, asked))
 
 
@@ -144,7 +142,6 @@ def get_organization_billing(
 @fails_with(f"Failed to get usage: {REFERENCE}")
 def list_usage_days(
     request: Request,
-    caller: CurrentCaller,
     org_id: OrganizationId,
     start: Start = None,
     end: End = None,
@@ -155,15 +152,15 @@ def list_usage_days(
     days: list[Day] = []
     digest_of: dict[date, str] = {}
     more = None
-    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
+    with _reading(request, org_id, start, end, _NOT_THEIR_USAGE) as (reading, actor, organization, asked):
         first = asked.days.start
         if starting_after is not None:
             first = max(first, min(starting_after, asked.days.end) + timedelta(days=1))
         if first <= asked.days.end:
             last = min(asked.days.end, first + timedelta(days=limit - 1))
             shown = Period(first, last)
-            days = metering.daily(reading, caller.actor, organization.customer_id, shown)
-            kept = digests.of_days(reading, caller.actor, organization.customer_id, shown)
+            days = metering.daily(reading, actor, organization.customer_id, shown)
+            kept = digests.of_days(reading, actor, organization.customer_id, shown)
             digest_of = {one.day: one.digest for one in kept}
             more = next_page(request, last.isoformat()) if last < asked.days.end else None
     answer: UsageDays = {
@@ -183,7 +180,6 @@ def list_usage_days(
 @fails_with(f"Failed to get usage: {REFERENCE}")
 def list_usage_events(
     request: Request,
-    caller: CurrentCaller,
     org_id: OrganizationId,
     start: Start = None,
     end: End = None,
@@ -194,15 +190,15 @@ def list_usage_events(
     ] = None,
 ) -> Response:
     """Each as it was told, withdrawn ones too. Refused where some of them are archived."""
-    with _reading(caller.actor, org_id, start, end, _NOT_THEIR_USAGE) as (reading, organization, asked):
+    with _reading(request, org_id, start, end, _NOT_THEIR_USAGE) as (reading, actor, organization, asked):
         customer_id, place = organization.customer_id, None
-        if why := exports.missing(reading, caller.actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
+        if why := exports.missing(reading, actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
             raise Invalid(why)
         if starting_after is not None:
-            place = metering.time_of(reading, caller.actor, customer_id, starting_after), starting_after
+            place = metering.time_of(reading, actor, customer_id, starting_after), starting_after
         rows = metering.events(
             reading,
-            caller.actor,
+            actor,
             customer_id,
             start=asked.start,
             end=asked.end,
@@ -232,12 +228,13 @@ def _day(day: Day, digest: str | None) -> UsageDay:
 
 @contextmanager
 def _reading(
-    actor: Actor, org_id: str, start: datetime | None, end: datetime | None, refusal: str
-) -> Iterator[tuple[Connection, Organization, Window]]:
-    """The organization as on the last day of what was asked for, for those who may see it."""
+    request: Request, org_id: str, start: datetime | None, end: datetime | None, refusal: str
+) -> Iterator[tuple[Connection, Actor, Organization, Window]]:
+    """Who calls, and the organization as on the last day of what was asked for, for those who may see it."""
     # Not dependencies: one that reads would change threads twice, and any costs a third of a statement.
+    actor = caller_of(request).actor
     asked = Window.asked(start, end, now=utc_now())
     with runtime.sessions().reading() as reading:
         read_at_one_moment(reading)
         organization = organizations.own_or_any(reading, actor, org_id, day=asked.days.end, refusal=refusal)
-        yield reading, organization, asked
+        yield reading, actor, organization, asked

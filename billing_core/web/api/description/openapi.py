@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -91,11 +92,13 @@ _IDEMPOTENCY_KEY = {
 
 
 def install(app: FastAPI) -> None:
-    """Complete the application's description with what holds for all of its operations."""
-    described = app.openapi
+    """The application's description: its addresses, completed with what holds for all of their operations."""
 
     def complete() -> dict[str, Any]:
-        return app.openapi_schema or _complete(described())
+        if app.openapi_schema is None:
+            described = get_openapi(title=app.title, version=app.version, routes=app.state.addresses)
+            app.openapi_schema = _complete(described)
+        return app.openapi_schema
 
     app.openapi = complete  # type: ignore[method-assign]  # as FastAPI documents it
 
