@@ -42,7 +42,7 @@ _BALANCE = select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
 def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
     """The credit that the customer can spend with this business in this currency."""
     owner = {"customer_id": customer_id, "currency": currency, "business_id": business_id}
-    posted = session.scalar(_BALANCE, owner)
+    posted = session.connection().scalar(_BALANCE, owner)
     return Money(-int(posted or 0), currency)
 
 

@@ -57,9 +57,6 @@ def next_period(
     begins_at = ended.ends_at if ended is not None else cycle(subscription, terms.offer).boundary(0)
     _follow_zone(session, subscription, terms.offer, number, begins_at)
     begun = _period(subscription, terms.offer, number, begins_at, ended)
-    session.add(begun)
-    subscription.period_number, subscription.next_at = number, begun.ends_at
-    session.flush()
     items: list[Item] = []
     usage_days = None
     if ended is not None and not ended.paused:
@@ -69,6 +66,9 @@ def next_period(
         taken = reduction(session, subscription, terms.offer, number)
         subscription.promo_periods_used += taken.uses_period
         items = pricing.items(terms, number, Period(begun.first_day, begun.last_day), reduction=taken) + items
+    # Written at once with its invoice, after all that is read.
+    session.add(begun)
+    subscription.period_number, subscription.next_at = number, begun.ends_at
     return invoicing.draft(
         session,
         actor,

@@ -47,7 +47,7 @@ def draft(
         subscription_id=subscription.id, period_number=number, kind=kind, change_id=change_id, created_at=now
     )
     session.add(made)
-    # Before anything else is written: whoever comes second stops here.
+    # Before anything else is written of it: whoever comes second stops here.
     session.flush()
     of_usage = None
     if usage_days is not None:
@@ -58,7 +58,6 @@ def draft(
         return made
     made.invoice_id = _write(session, actor, subscription, priced, of_usage, issued_on, now)
     session.add_all(_charge(subscription, item, number, made.invoice_id) for item in priced)
-    session.flush()
     return made
 
 
@@ -80,8 +79,12 @@ def spend_credit(session: Session, actor: Actor, invoice: Invoice, *, kept_minor
 
 def issue(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:
     """Send what was drafted, if anything was, and have what is due on it collected."""
-    if made.invoice_id is not None and send(session, actor, made.invoice_id, now=now).due_minor:
-        made.collect_at = now
+    if made.invoice_id is None:
+        return
+    # Written with the invoice's id: mostly something is due.
+    made.collect_at = now
+    if not send(session, actor, made.invoice_id, now=now).due_minor:
+        made.collect_at = None
 
 
 def withdraw_draft(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:
