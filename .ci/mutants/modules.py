@@ -12,7 +12,10 @@ MODULES = {
     ),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
     "promotions": (("billing_core/promotions",), ("tests/promotions", "tests/imports/test_promo_codes.py")),
-    "subscriptions": (("billing_core/subscriptions",), ("tests/subscriptions", "tests/web/api/billing")),
+    "subscriptions": (
+        ("billing_core/subscriptions",),
+        ("tests/subscriptions", "tests/web/api/billing", "tests/web/downloads/test_subscriptions.py"),
+    ),
     "usage": (
         ("billing_core/usage",),
         ("tests/usage", "tests/commands/test_usage.py", "tests/web/downloads/test_usage.py"),

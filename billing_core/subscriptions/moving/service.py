@@ -145,7 +145,7 @@ def _schedule(session: Session, actor: Actor, course: Course, made: PlanMove) ->
     given = ["subscription_id", "move_id", "period_number", *facts]
     session.execute(insert(SubscriptionChange).from_select(given, moved.order_by(MovedSubscription.subscription_id)))
     counted = select(func.count()).where(MovedSubscription.move_id == made.id)
-    return session.scalar(counted) or 0
+    return session.scalars(counted).one()
 
 
 def _wanted(course: Course) -> dict[str, Any]:

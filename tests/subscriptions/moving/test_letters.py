@@ -1,7 +1,7 @@
 """Customers are told of a move once, by a mail with both prices and the day, and that it does not come."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing_core.identity import SYSTEM
 from billing_core.plans.terms import AddOn, Phase
@@ -144,6 +144,17 @@ def test_so_many_at_once_as_one_transaction_holds(sessions, three):
     with sessions.begin() as session:
         assert letters.tell(session, SYSTEM, limit=1, now=NOW) == 1
     assert states(sessions)[:2] == [MoveMail.TOLD, MoveMail.DUE]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_whoever_tells_does_not_wait_for_another_who_does(sessions, three):
+    moved(sessions)
+    with sessions.begin() as first:
+        assert letters.tell(first, SYSTEM, limit=100, now=NOW) == 2
+        with sessions.begin() as second:
+            second.execute(text("SET LOCAL lock_timeout = '5s'"))
+            assert letters.tell(second, SYSTEM, limit=100, now=NOW) == 0
+    assert len(mails(sessions)) == 2
 
 
 @pytest.fixture

@@ -235,6 +235,24 @@ def test_what_has_changed_meanwhile_is_shown_anew(sessions, pro):
     assert states(sessions) == []
 
 
+def test_who_can_be_moved_a_moment_later_is_shown_anew(sessions, pro, monkeypatch):
+    with sessions.begin() as session:
+        late = state(session, a_subscription(session, ref="LATE"))
+        late.plan_version_id, late.paused_at = state(session, pro).plan_version_id, NOW
+        shown, late_id = rehearsed(session), late.public_id
+    whole = rehearsing.of_course
+
+    def then_resumed(session, *given):
+        found = whole(session, *given)
+        pausing.resume(session, SYSTEM, late_id, now=NOW)
+        return found
+
+    monkeypatch.setattr(rehearsing, "of_course", then_resumed)
+    with pytest.raises(Outdated):
+        moved(sessions, token=shown.token)
+    assert states(sessions) == []
+
+
 def test_renewals_and_cards_do_not_outdate_what_was_shown(sessions, pro):
     with sessions() as session:
         shown = rehearsed(session)
