@@ -1,4 +1,4 @@
-"""The demo company's subscriptions: to the portal, insurance and reserved shelves, signed up for in all of its months.
+"""The demo company's subscriptions: to the portal, insurance, shelves and a dock, signed up for in all of its months.
 
 Most customers have one, some two. Each month is lived through by the product's own services, with the embedded sandbox
 as gateway, in one transaction: a fill that is cut off goes on with the month that is missing.
@@ -47,7 +47,9 @@ _GOOD, _FAILS = "pm_card_visa", "pm_card_chargeCustomerFail"
 # Services to customers at home carry the Dutch rate; across a border the customer accounts for the tax.
 _HOME, _HOME_RATE = "NL", Decimal(21)
 _SUPPORT = AddOn("support", "Priority support", {"EUR": Decimal(45), "USD": Decimal(50)})
-_PORTAL, _INSURANCE, _SHELVES = "portal", "insurance", "shelves"
+_PORTAL, _INSURANCE, _SHELVES, _DOCK = "portal", "insurance", "shelves", "dock"
+# Days before today, on which the jobs stood still: what came due on them was done afterwards.
+_STOOD_STILL: Final = (6, 2)
 _PLANS: Final = {
     _PORTAL: (
         "Customer portal",
@@ -74,6 +76,14 @@ _PLANS: Final = {
             *("EUR", Decimal(2400), 0, Decimal(0)),
             interval=PlanInterval.YEAR,
             further={"USD": Amounts(Decimal(2640))},
+        ),
+    ),
+    _DOCK: (
+        "Reserved dock",
+        Terms(
+            *("EUR", Decimal(35), 0, Decimal(0)),
+            interval=PlanInterval.DAY,
+            further={"USD": Amounts(Decimal(38))},
         ),
     ),
 }
@@ -164,8 +174,8 @@ def _one(number: int, ref: str, books: Books, seed: int) -> DemoSubscription:
 
 
 def _special(number: int, one: DemoSubscription, books: Books, chance: random.Random) -> DemoSubscription:
-    """Some of each state: in their trial, whose charges have failed since lately, that end, have ended, are paused, and
-    whose card expires.
+    """Some of each state: in their trial, whose charges have failed since lately, that end, have ended, are paused,
+    whose card expires; and one billed each day, which waits for a person's yes after the days of the standstill.
     """
 
     def on(day: date, **facts: object) -> DemoSubscription:
@@ -192,6 +202,8 @@ def _special(number: int, one: DemoSubscription, books: Books, chance: random.Ra
             return on(add_months(today - timedelta(days=15), -6), pauses_from=lately - timedelta(days=35))
         case 12:
             return on(today - timedelta(days=5), card=EXPIRING_METHOD)
+        case 13:
+            return DemoSubscription(one.ref, _DOCK, _at(max(today - timedelta(days=9), books.first_day), chance))
     return one
 
 
@@ -213,10 +225,10 @@ class _Story:
         return SandboxGateway(self.sessions, settings(), now_of=lambda: self.now)
 
     def go_on(self, until: datetime) -> None:
-        """Do all that comes due, each when it does."""
-        while (due := self._next_due()) is not None and due <= until:
-            self.now = due
-            for _ in clock.run(self.sessions, self.actor, self.gateway, now=due):
+        """Do all that comes due, each when it does, or once the jobs run again."""
+        while (due := self._next_due()) is not None and (at := self._runs_at(due)) <= until:
+            self.now = at
+            for _ in clock.run(self.sessions, self.actor, self.gateway, now=at):
                 pass
         self.now = until
 
@@ -253,6 +265,10 @@ class _Story:
                 tax_rate=_HOME_RATE if customer.country == _HOME else Decimal(0),
             )
         signing_up.subscribe(self.sessions, self.actor, self.gateway, wanted, method=one.card, now=one.begun_at)
+
+    def _runs_at(self, due: datetime) -> datetime:
+        begins, ends = (datetime.combine(self.books.today - timedelta(days=ago), time(), UTC) for ago in _STOOD_STILL)
+        return ends if begins <= due < ends else due
 
     def _next_due(self) -> datetime | None:
         with self.sessions() as session:
