@@ -27,7 +27,12 @@ from billing_core.text import is_email_address
 
 _AFTERWARDS = {MoveMail.DUE: MoveMail.TOLD, MoveMail.RECALL_DUE: MoveMail.RECALLED}
 # As the index has them.
-_TO_MAIL: BindParameter[Any] = bindparam("to_mail", list(_AFTERWARDS), expanding=True, literal_execute=True)
+_TO_MAIL: BindParameter[Any] = bindparam(
+    "to_mail",
+    list(_AFTERWARDS),
+    expanding=True,
+    literal_execute=True,
+)
 _KINDS = {MoveMail.DUE: MailKind.PLAN_MOVE, MoveMail.RECALL_DUE: MailKind.PLAN_MOVE_WITHDRAWN}
 
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session, aliased
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals
-from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.subscriptions.calendar import Cycle
@@ -59,14 +58,6 @@ class MovedRow(NamedTuple):
 def moves(session: Session, actor: Actor, plan_code: str, *, limit: int) -> list[MoveRow]:
     """The newest first, as far as this actor sees their subscriptions."""
     return [MoveRow(*row) for row in session.execute(_moves(actor).where(equals(Plan.code, plan_code)).limit(limit))]
-
-
-def one(session: Session, actor: Actor, move_id: int) -> MoveRow:
-    """NotFound where there is none, or this actor sees none of its subscriptions."""
-    row = session.execute(_moves(actor).where(PlanMove.id == move_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no move {move_id}")
-    return MoveRow(*row)
 
 
 def page(session: Session, actor: Actor, move_id: int, *, limit: int, offset: int = 0) -> list[MovedRow]:
