@@ -222,6 +222,7 @@ def test_who_is_gone_is_not_told_that_it_does_not_come(sessions, with_seats, gat
     told(sessions)
     with sessions.begin() as session:
         service.withdraw(session, SYSTEM, move_id, now=at(2, 2))
+        a_subscription(session, ref="STAYS")
     assert states(sessions) == [MoveMail.RECALL_DUE]
     if how == "ends":
         cancelling.cancel(sessions, SYSTEM, gateway, with_seats, Ending(), now=at(2, 2))
