@@ -13,7 +13,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, lifecycle
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.content.totals import Share
-from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
 from billing_core.money import Money
@@ -115,6 +115,12 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     )
     session.flush()
     return made
+
+
+def in_money(session: Session, invoice: Invoice) -> int:
+    """How much of an invoice can be given back in money, in minor units: not what prepaid credit paid of it."""
+    prepaid = sum(one.amount_minor for one in returning.returnable(session, invoice.id))
+    return invoice.paid_minor - invoice.refunded_minor - prepaid
 
 
 def possible_days(session: Session, invoice_id: int, issued_on: date, *, today: date) -> Period:

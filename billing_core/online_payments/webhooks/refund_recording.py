@@ -212,7 +212,7 @@ def _refunded(session: Session, payment_id: int, invoice_id: int) -> int:
 def _take_back(
     session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, back: _Back
 ) -> Refund | None:
-    possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
+    possible = min(amount, refunds.in_money(session, invoice))
     if possible <= 0:
         return None
     # An invoice is not refunded before its own date, nor before its last payment came in; the gateway knows neither.

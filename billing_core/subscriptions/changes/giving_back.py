@@ -23,8 +23,8 @@ from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined, Gateway
 from billing_core.online_payments.models import RefundRequest, RefundRequestState
 from billing_core.online_payments.refunding import NoCharge
+from billing_core.payments import refunds
 from billing_core.payments.models import Allocation, AllocationKind, Payment, Refund, RefundSource
-from billing_core.payments.prepaid import returning
 from billing_core.subscriptions import calendar, collecting, queries
 from billing_core.subscriptions.changes import keeping, unused
 from billing_core.subscriptions.changes.unused import Credit
@@ -51,15 +51,15 @@ def divided(session: Session, actor: Actor, given: Sequence[Credit], mode: Mode)
     """What goes back to cards, as much as they have paid of each invoice and can still get, and the rest: that lowers
     what is due, and becomes credit.
     """
-    refunds: list[ToCard] = []
+    to_cards: list[ToCard] = []
     rest: list[Credit] = []
     for invoice_id, theirs in unused.by_invoice(given).items():
         amount_minor = sum(one.gross_minor for one in theirs)
         for payment_id, minor in _to_cards(session, actor, session.get_one(Invoice, invoice_id), amount_minor, mode):
             taken, theirs = unused.divide(theirs, minor)
-            refunds.append(ToCard(payment_id, minor, tuple(taken)))
+            to_cards.append(ToCard(payment_id, minor, tuple(taken)))
         rest += theirs
-    return refunds, rest
+    return to_cards, rest
 
 
 def ask(
@@ -159,8 +159,7 @@ def _to_cards(
     session: Session, actor: Actor, invoice: Invoice, amount_minor: int, mode: Mode
 ) -> Iterator[tuple[int, int]]:
     """Of which payments how much goes back, where so much is credited: what was collected last goes first."""
-    prepaid_minor = sum(one.amount_minor for one in returning.returnable(session, invoice.id))
-    left = min(amount_minor - invoice.due_minor, invoice.paid_minor - invoice.refunded_minor - prepaid_minor)
+    left = min(amount_minor - invoice.due_minor, refunds.in_money(session, invoice))
     if left <= 0:
         return
     for payment_id, paid_minor in session.execute(_collected(invoice, mode)).all():
