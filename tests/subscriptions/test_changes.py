@@ -70,6 +70,7 @@ def test_a_cheaper_plan_begins_with_the_next_period(sessions, gateway):
     public_id = subscribed(sessions, gateway, "team")
     shown = previewed(sessions, public_id, plan_code="pro")
     assert (shown.when, shown.day, shown.to_pay_minor, shown.lines) == (When.PERIOD_END, None, 0, ())
+    assert shown.first_day == date(2026, 2, 28)
     assert (shown.next_invoice.day, shown.next_invoice.sums.total_minor) == (date(2026, 2, 28), 3_000)
     change_id = changed(sessions, gateway, public_id, plan_code="pro")
     assert state_of(sessions, change_id) is ChangeState.SCHEDULED
@@ -332,6 +333,8 @@ def test_what_is_scheduled_does_not_begin_where_the_plan_ends_before(sessions, g
         change_id = changed(sessions, gateway, public_id, plan_code="pro", when=When.PERIOD_END)
         with sessions() as session:
             assert listing.one(session, SYSTEM, public_id, change_id).begins_at == begins_at
+        shown = previewed(sessions, public_id, seats=2, plan_code="seats", when=When.PERIOD_END)
+        assert shown.first_day == (begins_at and begins_at.date())
 
 
 def test_on_the_day_of_the_boundary_nothing_is_left_of_the_period(sessions, gateway):

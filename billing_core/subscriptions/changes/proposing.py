@@ -44,9 +44,10 @@ class Begun:
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """Amounts in minor units of ``currency``. ``day`` is the first of the new terms; None: the day on which the next
-    period begins. ``credited_minor`` is credited of invoices, tax included, and ``credit_used_minor`` pays of the total
-    from the customer's credit, with what that becomes of it. ``number``: the period in which it is billed, and
-    ``promo_periods`` of the promo code are used by it. ``asked_before``: the change that was asked for last before.
+    period begins, which is the ``first_day`` as things stand; None where the subscription ends before.
+    ``credited_minor`` is credited of invoices, tax included, and ``credit_used_minor`` pays of the total from the
+    customer's credit, with what that becomes of it. ``number``: the period in which it is billed, and ``promo_periods``
+    of the promo code are used by it. ``asked_before``: the change that was asked for last before.
     """
 
     subscription: str
@@ -68,6 +69,7 @@ class Proposal:
     is_trial: bool = False
     scheduled: tuple[int, ...] = ()
     asked_before: int | None = None
+    first_day: date | None = None
 
     @property
     def credited_minor(self) -> int:
@@ -140,13 +142,25 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
     else:
         made = _now(session, subscription, bare, before, now)
     in_future = asking.merged(session, after if when is When.NOW else before, later)
-    return replace(made, next_invoice=_next(session, subscription, made, before, in_future))
+    return replace(
+        made,
+        first_day=made.day or _next_first_day(session, subscription, before),
+        next_invoice=_next(session, subscription, made, before, in_future),
+    )
 
 
 def _next_day(session: Session, subscription: Subscription) -> date:
     """The first day of the period that comes next."""
     begun = queries.period(session, subscription)
     return subscription.anchor_day if begun is None else begun.last_day + _ONE_DAY
+
+
+def _next_first_day(session: Session, subscription: Subscription, before: Terms) -> date | None:
+    """None where there is no period after the present one."""
+    ends_after = before.offer.ends_after
+    is_last = ends_after is not None and (subscription.period_number or 0) + 1 >= ends_after
+    over = subscription.next_at is None or subscription.cancel_at_period_end or is_last
+    return None if over else _next_day(session, subscription)
 
 
 def refuse_unready(session: Session, subscription: Subscription, now: datetime) -> None:

@@ -118,9 +118,10 @@ class NextInvoice(TypedDict):
 
 @with_config(json_schema_extra={"example": _PREVIEW})
 class ChangePreview(TypedDict):
-    """What is charged and credited now. ``first_day`` of the new terms; null: that of the next period. ``credited``,
-    with its tax, is taken off what is due on earlier invoices, and is credit where that was paid. ``to_pay`` is due:
-    ``total`` less ``credit_used``. ``token`` names all of this, for a change that comes to exactly it.
+    """What is charged and credited now. ``first_day`` of the new terms, as things stand; null where the subscription
+    ends before. ``credited``, with its tax, is taken off what is due on earlier invoices, and is credit where that was
+    paid. ``to_pay`` is due: ``total`` less ``credit_used``. ``token`` names all of this, for a change that comes to
+    exactly it.
     """
 
     subscription_id: str
@@ -191,7 +192,7 @@ def preview(proposal: Proposal) -> ChangePreview:
     return {
         "subscription_id": proposal.subscription,
         "when": proposal.when,
-        "first_day": proposal.day,
+        "first_day": proposal.first_day,
         "currency": proposal.currency,
         "lines": [{"description": line.description, "amount": line.amount_minor} for line in proposal.lines],
         "tax": proposal.sums.tax_minor,

@@ -115,6 +115,18 @@ def test_a_scheduled_change_is_listed_and_withdrawn(client, acme):
     assert client.post(f"{address}/changes/{made['id'] + 1}/withdraw").status_code == 404
 
 
+def test_the_first_day_of_a_change_at_the_end_is_previewed_as_things_stand(client, acme):
+    subscription = subscribed(client, acme, plan_id="plan_team_monthly")
+    address = f"{ADDRESS}/{subscription['id']}"
+    wanted = {"plan_id": "plan_pro_monthly"}
+    preview = client.post(f"{address}/preview", json=wanted).json()
+    assert (preview["when"], preview["first_day"]) == ("period_end", subscription["current_period_end"][:10])
+    client.post(f"{address}/cancel", json={})
+    assert client.post(f"{address}/preview", json=wanted).json()["first_day"] is None
+    now = client.post(f"{address}/preview", json=wanted | {"when": "now"}).json()
+    assert now["first_day"] == subscription["current_period_start"][:10]
+
+
 def test_a_move_to_another_version_is_listed_and_withdrawn(client, address, sessions):
     today = utc_now().date()
     asked, limits = Asked("plan_pro_monthly", 2, today + timedelta(days=30)), {"today": today, "notice_days": 30}
