@@ -262,11 +262,13 @@ def test_credit_is_no_money_that_could_be_paid_back(session):
     invoice = use(session, customer)
     received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(60_00), **DAY)
     assert invoice.state is InvoiceState.PAID
+    assert refunds.in_money(session, invoice) == 60_00
     wanted = MoneyBack("Returned", PaymentMethod.CASH, TODAY, 60_01)
     with pytest.raises(Invalid, match=r"60\.00 EUR can be refunded"):
         refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, **DAY)
     refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("Returned", PaymentMethod.CASH, TODAY), **DAY)
     assert invoice.refunded_minor == 60_00
+    assert refunds.in_money(session, invoice) == 0
     assert wrong_in(session) == []
 
 
@@ -286,6 +288,7 @@ def test_what_is_credited_of_an_invoice_goes_back_to_prepaid_credit_first(sessio
     with pytest.raises(Conflict, match="given back"):
         release(session, invoice)
     # All of the prepaid credit went back: what is left was paid by the transfer.
+    assert refunds.in_money(session, invoice) == 54_00
     refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("All", PaymentMethod.CASH, TODAY), **DAY)
     assert invoice.refunded_minor == 100_00
     assert wrong_in(session) == []
