@@ -18,8 +18,8 @@ from billing_core.online_payments.gateway import GatewayRefund
 from billing_core.online_payments.models import CaseKind, PaymentCase
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.webhooks import refund_recording
-from billing_core.payments import received, refunds
-from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.payments import credit, received, refunds
+from billing_core.payments.models import Allocation, Payment, PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.payments.refunds import MoneyBack
 from billing_core.settings import settings as product_settings
@@ -119,6 +119,27 @@ def test_of_a_payment_goes_back_what_the_gateway_still_has_of_it(sessions, gatew
         cases.open_case(session, SYSTEM, cause, now=BEGUN)
     closing = cancelled_as_shown(sessions, gateway, public_id, REFUND, BEFORE_HALF)
     assert amounts(closing) == (1_500, 0, 0, 500, 1_000)
+    assert everything_holds(sessions)
+
+
+def test_a_payment_of_which_a_refund_did_not_reach_the_payer_is_left_alone(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    with sessions.begin() as session:
+        payment = session.scalars(select(Payment)).one()
+        cause = Cause("refund_failed:re_1", CaseKind.REFUND_FAILED, payment.customer_id, "USD", 1, "", None, payment.id)
+        cases.open_case(session, SYSTEM, cause, now=BEGUN)
+    assert amounts(cancelled_as_shown(sessions, gateway, public_id, REFUND, BEFORE_HALF)) == (1_500, 0, 0, 0, 1_500)
+
+
+def test_a_payment_that_was_taken_off_the_invoice_is_left_alone(sessions, gateway):
+    """It became credit, and credit pays the invoice since."""
+    public_id = subscribed(sessions, gateway)
+    day = {"today": date(2026, 2, 1), "now": at(2, 1)}
+    with sessions.begin() as session:
+        allocation_id = session.scalars(select(Allocation.id)).one()
+        credit.release(session, SYSTEM, allocation_id, reason="Another invoice's", **day)
+        credit.apply(session, SYSTEM, 1, amount_minor=3_000, **day)
+    assert amounts(cancelled_as_shown(sessions, gateway, public_id, REFUND, BEFORE_HALF)) == (1_500, 0, 0, 0, 1_500)
     assert everything_holds(sessions)
 
 
