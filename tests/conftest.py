@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "chromium" in fixtures:
             item.add_marker("browser")
         if "postgresql" in parameters and (_is_of_an_edge(item) or item.get_closest_marker("drawn")):
-            item.add_marker("again")
+            item.add_marker("later")
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
     items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())
 

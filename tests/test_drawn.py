@@ -31,7 +31,7 @@ def drawing(tests, file, hash_seed):
     )
 
 
-@pytest.mark.again
+@pytest.mark.later
 @pytest.mark.slow
 def test_processes_with_other_hashes_and_another_order_draw_the_same(tmp_path):
     files = tmp_path / "one.json", tmp_path / "other.json"

@@ -115,6 +115,7 @@ def test_help_loads_no_library_at_all():
     assert ran(_HELP, told="".join(f"{name} --help\n" for name in asked)) == [set()] * len(asked)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("name", every_command.names())
 def test_a_command_loads_only_what_it_needs_and_works_in_a_process_of_its_own(name, data_folder):
     """It has loaded the tables that its own refer to; in this process all of them are loaded."""

@@ -114,6 +114,7 @@ PLACES = {
 }
 
 
+@pytest.mark.later
 def test_a_fill_that_is_cut_off_again_and_again_is_finished_as_if_it_had_not_been(
     sessions, in_one_go, nobody_else_works, monkeypatch
 ):

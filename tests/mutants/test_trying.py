@@ -88,6 +88,7 @@ def tried(project):
     )
 
 
+@pytest.mark.later
 @pytest.mark.slow
 def test_what_no_test_notices_is_named_and_the_rest_is_counted(project):
     found = tried(project)
@@ -108,6 +109,7 @@ def test_what_no_test_notices_is_named_and_the_rest_is_counted(project):
     assert (project / "billing_core/prices/rule.py").read_text() == RULE
 
 
+@pytest.mark.later
 @pytest.mark.slow
 def test_tests_that_fail_already_are_told_of_instead(project):
     (project / "tests/prices/test_rule.py").write_text(TESTS.replace("== 1", "== 2"))

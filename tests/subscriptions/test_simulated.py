@@ -83,18 +83,21 @@ def test_day_by_day(on_sqlite):
         assert any(getattr(one, what) for bill in bills for one in bill.given_back), what
 
 
+@pytest.mark.later
 def test_the_same_hour_by_hour(on_sqlite):
     company = Company(on_sqlite, contracts(range(6), seed=2), until=UNTIL)
     company.live(None)
     agree(company)
 
 
+@pytest.mark.later
 def test_the_same_month_by_month_with_a_standstill(on_sqlite):
     company = Company(on_sqlite, contracts(range(6), seed=2), until=UNTIL)
     company.live(DAYS[::30], standstill=STANDSTILL)
     agree(company, punctual=False)
 
 
+@pytest.mark.later
 def test_the_same_with_processes_that_die_between_any_two_transactions(on_sqlite):
     company = Company(on_sqlite, contracts(range(6, 12), seed=3), until=UNTIL, deaths=0.1)
     company.live(DAYS[::7])
@@ -102,6 +105,7 @@ def test_the_same_with_processes_that_die_between_any_two_transactions(on_sqlite
     agree(company)
 
 
+@pytest.mark.later
 def test_the_same_by_three_workers_that_die(on_postgresql):
     company = Company(on_postgresql, contracts(range(12, 19), seed=4), until=UNTIL, deaths=0.02, workers=3)
     company.live(DAYS[::10])

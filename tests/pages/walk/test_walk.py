@@ -39,13 +39,13 @@ def test_an_administrator_can_use_everything_that_any_page_declares(walk_through
     assert [words for words in TRIED_ELSEWHERE if not any(words in text for text in left_out)] == [], "tried by now"
 
 
-@pytest.mark.again
+@pytest.mark.later
 @pytest.mark.parametrize("role", ["manager", "finance"])
 def test_every_other_role_can_use_what_it_is_offered(walk_through, demo_file, role):
     walked(walk_through(demo_file, role, BRIEF))
 
 
-@pytest.mark.again
+@pytest.mark.later
 def test_who_is_bound_to_a_customer_can_use_what_they_are_offered(walk_through, demo_file):
     customer_id = first_customer(demo_file)
     walked(walk_through(demo_file, "manager", BRIEF, customer_id=customer_id))

@@ -29,7 +29,7 @@ from tests.plans.agreed import a_plan, terms
 from tests.promotions.codes import a_code
 from tests.web.api.reporting import ACME, two_customers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 
 DESCRIBED = api_app().openapi()
 OPERATIONS = {

@@ -23,7 +23,7 @@ from tests.invoices.company import a_customer, an_invoice
 from tests.subscriptions.signed_up import a_plan
 from tests.web.api.reporting import ACME, two_customers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 
 EXAMPLES, SEED = 5, 5
 # Refused though the description allows them: a precondition that fails, a key of another request, too often. And what
