@@ -70,7 +70,8 @@ def data_dir(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture(scope="session", autouse=True)
 def statements_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("billing_core.database.engine.create_engine", engine_of_a_test)
+        for module in ("engine", "sqlite"):
+            patched.setattr(f"billing_core.database.{module}.create_engine", engine_of_a_test)
         yield
 
 

@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import NullType, TypeEngine
 
 from billing_core.database import partitions
-from billing_core.database.engine import may_idle
+from billing_core.database.engine import for_changes, may_idle
 from billing_core.database.types import Scaled
 from billing_core.errors import Conflict
 
@@ -68,7 +68,7 @@ class Content:
 def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Iterator[Connection]:
     """A snapshot of the database. ``alone``: blocks writers until the end, so that nothing is left behind."""
     if engine.dialect.name == "sqlite":
-        with engine.execution_options(begin="IMMEDIATE" if alone else "DEFERRED").connect() as connection:
+        with (for_changes(engine) if alone else engine).connect() as connection:
             _take_place(connection)
             yield connection
         return
@@ -85,7 +85,7 @@ def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Itera
 @contextmanager
 def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
     """One transaction that blocks other writers, committed at its end. The database is migrated."""
-    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             may_idle(connection)
             connection.exec_driver_sql(_LOCK_TIMEOUT)

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-BUSY_TIMEOUT_MS = 30_000
+from billing_core.database import sqlite
+from billing_core.database.pool import Pool
+
 # On PostgreSQL a transaction holds its locks, and others wait for them, until it ends: that of a machine that vanished
 # ends after half a minute, that of a process that stands still after a minute. What waits for others: ``may_idle``.
 _ENDED_BY_POSTGRESQL = (
@@ -19,8 +19,6 @@ _ENDED_BY_POSTGRESQL = (
     "SET tcp_keepalives_count = 4",
     "SET idle_in_transaction_session_timeout = '60s'",
 )
-# How a read transaction begins; the others begin with SQLite's own keyword.
-READING = "READING"
 
 
 class ReadOnly(RuntimeError):
@@ -75,8 +73,8 @@ class Sessions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._reading = engine.execution_options(begin=READING, postgresql_readonly=True)
-        self._writing = engine.execution_options(begin="IMMEDIATE")
+        self._reading = _only_reading(engine)
+        self._writing = for_changes(engine)
 
     def __call__(self) -> Session:
         return ReadSession(self._reading, expire_on_commit=False)
@@ -91,31 +89,30 @@ class Sessions:
             yield session
 
 
-class Pool(QueuePool):
-    """Closes also what comes back to it after its end: a former pool would keep that open until the next garbage
-    collection, and on PostgreSQL each is a process of the server.
-    """
-
-    _ended = False
-
-    def dispose(self) -> None:
-        self._ended = True
-        super().dispose()
-
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        super()._do_return_conn(record)
-        if self._ended:
-            super().dispose()
-
-
 def connect(url: str, **options: Any) -> Engine:
     """An engine for SQLite or PostgreSQL, with the settings that the product relies on.
 
     A failed statement's values (names, addresses, amounts) stay out of the log.
     """
-    if make_url(url).get_backend_name() == "sqlite":
-        return _sqlite(url, **options)
-    return _postgresql(url, **options)
+    of_kind = sqlite.engine if make_url(url).get_backend_name() == "sqlite" else _postgresql
+    return of_kind(url, **options)
+
+
+def for_changes(engine: Engine) -> Engine:
+    """The engine, for transactions that change something: on SQLite they take the write lock at once."""
+    return sqlite.beginning(engine, sqlite.IMMEDIATE) if engine.dialect.name == "sqlite" else engine
+
+
+def change_from_now_on(connection: Connection) -> None:
+    """Its transactions begin as those of ``for_changes``, from the next one on."""
+    if connection.dialect.name == "sqlite":
+        sqlite.begin_by(connection.connection, sqlite.IMMEDIATE)
+
+
+def _only_reading(engine: Engine) -> Engine:
+    if engine.dialect.name == "sqlite":
+        return sqlite.beginning(engine, sqlite.READ_ONLY)
+    return engine.execution_options(postgresql_readonly=True)
 
 
 def may_idle(connection: Connection) -> None:
@@ -145,13 +142,6 @@ def read_at_one_moment(session: Reads) -> None:
         session.connection(execution_options=options)
 
 
-def close_idle(engine: Engine, *, keep: int) -> None:
-    """Close the connections that nobody uses, where more than ``keep`` stand idle: the pool itself never does."""
-    pool = engine.pool
-    if isinstance(pool, QueuePool) and pool.checkedin() > keep:
-        engine.dispose()
-
-
 def _postgresql(url: str, **options: Any) -> Engine:
     engine = create_engine(
         url, poolclass=Pool, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options
@@ -163,56 +153,5 @@ def _postgresql(url: str, **options: Any) -> Engine:
         for statement in _ENDED_BY_POSTGRESQL:
             connection.execute(statement)
         connection.commit()
-
-    return engine
-
-
-def _hexadecimal(digits: str) -> int | None:
-    """For SQLite, which cannot read such numbers: the one that these digits write, None where they write none."""
-    try:
-        return int(digits, 16)
-    except (TypeError, ValueError):
-        return None
-
-
-def _sqlite(url: str, **options: Any) -> Engine:
-    file = make_url(url).database
-    if file and file != ":memory:":
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        options.setdefault("poolclass", Pool)
-    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True, **options)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # The driver must not open transactions on its own: SQLAlchemy's "begin" below does.
-        connection.isolation_level = None
-        connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
-        for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "temp_store = FILE",
-            # Temporary tables are written and read whole: large pages take fewer calls of the system.
-            "temp.page_size = 16384",
-            "cache_size = -65536",
-            # Pages, 16 MB: the commit that reaches it checkpoints the file for all.
-            "wal_autocheckpoint = 4000",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("begin", "DEFERRED")
-        only_reads = mode == READING
-        # A connection is reused by later sessions, and keeps this until it is changed.
-        if connection.info.get(READING, False) is not only_reads:
-            connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if only_reads else 'OFF'}")
-            connection.info[READING] = only_reads
-        if only_reads:
-            # By the driver itself: it waits for nobody, so that no error of its is to be translated.
-            connection.connection.cursor().execute("BEGIN DEFERRED")
-        else:
-            connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine

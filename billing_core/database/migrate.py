@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from billing_core.database.engine import for_changes
 from billing_core.errors import Conflict
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,7 +27,7 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def upgrade(engine: Engine) -> bool:
     """Apply missing migrations in one transaction; returns whether there were any. Refuses a newer database."""
-    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         before = MigrationContext.configure(connection).get_current_revision()

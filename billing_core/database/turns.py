@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import Connection
 
-from billing_core.database.engine import BUSY_TIMEOUT_MS
+from billing_core.database.engine import for_changes
+from billing_core.database.sqlite import BUSY_TIMEOUT_MS
 
 _IMPORTING = 7_236_115
 _STARTING_A_RUN = 7_236_119
@@ -39,7 +40,7 @@ def unless_busy(engine: Engine) -> Iterator[Connection]:
     """A transaction that fails at once (OperationalError) while another one is in its way, instead of waiting for it:
     for what may be left out.
     """
-    with engine.execution_options(begin="IMMEDIATE").connect() as connection:
+    with for_changes(engine).connect() as connection:
         if engine.dialect.name == "postgresql":
             with connection.begin():
                 connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")

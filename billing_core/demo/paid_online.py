@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions
+from billing_core.database import Sessions, for_changes
 from billing_core.dates import Period, add_months, first_of_month, start_of_day
 from billing_core.demo.billing import Books
 from billing_core.demo.link_story import (
@@ -59,7 +59,7 @@ def online(session: Session, month: date, today: date) -> set[int]:
 def collect_month(sessions: Sessions, actor: Actor, month: date, books: Books) -> None:
     """Create links for the month's invoices that are to be paid online, and tell what came of each by today."""
     months_ago = (books.today.year - month.year) * 12 + books.today.month - month.month
-    engine = sessions.engine.execution_options(begin="IMMEDIATE")
+    engine = for_changes(sessions.engine)
     with engine.begin() as connection:
         joined = Joined(connection)
         with joined() as session:

@@ -19,7 +19,7 @@ from billing_core.audit import service as audit
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions
+from billing_core.database import Sessions, for_changes
 from billing_core.dates import add_months
 from billing_core.demo import link_story, moved
 from billing_core.demo.billing import Books
@@ -121,7 +121,7 @@ def live(
     sessions: Sessions, actor: Actor, books: Books, *, seed: int, count: int, since: datetime, until: datetime
 ) -> None:
     """What happens to that many after ``since``, up to ``until``, unless it has happened already."""
-    engine = sessions.engine.execution_options(begin="IMMEDIATE")
+    engine = for_changes(sessions.engine)
     with engine.begin() as connection:
         joined = Joined(connection)
         with joined.begin() as session:

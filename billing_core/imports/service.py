@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
+from billing_core.database.engine import change_from_now_on
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, merging, rejections, source, staging
@@ -118,7 +119,7 @@ def rehearse(
         staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
         for incoming in files:
             incoming.progress(COMPARING, 0, 1)
-        connection.execution_options(begin="IMMEDIATE")
+        change_from_now_on(connection)
         with connection.begin() as taken_back:
             turns.keep_imports_out(connection)
             for read in staged:
@@ -152,7 +153,7 @@ def apply(
         checksum = _checksum(incoming.stream)
         # Before the transaction: on SQLite nobody else writes until it ends, not even how far the import is.
         incoming.progress(COMPARING, 0, 1)
-        connection.execution_options(begin="IMMEDIATE")
+        change_from_now_on(connection)
         with connection.begin(), Session(connection, expire_on_commit=False) as session:
             turns.write_alone(connection)
             outcome, resolved = _compare(connection, read)

@@ -19,7 +19,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.bill_runs import planning, taking
 from billing_core.bill_runs.models import BillRun, RunGoal
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions, connect, copying, engine, migrate
+from billing_core.database import Sessions, connect, copying, for_changes, migrate, sqlite
 from billing_core.identity import SYSTEM, Role, links
 from billing_core.identity.models import LinkPurpose, User, UserSession
 from billing_core.invoices.models import Invoice
@@ -245,7 +245,7 @@ def test_a_backup_is_of_one_moment_and_waits_for_nobody(sessions, in_use, databa
 
 
 def test_nobody_writes_while_a_database_moves(database_url, in_use, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
     monkeypatch.setattr(copying, "_LOCK_TIMEOUT", "SET LOCAL lock_timeout = '100ms'")
     sessions, target = in_use(database_url), tmp_path / "target.sqlite3"
     with sessions.begin() as session:
@@ -359,7 +359,7 @@ def test_what_is_no_whole_backup_of_ours_is_refused(backup_file, unused, in_use,
 def test_a_backup_of_an_older_version_is_brought_up_to_date_and_stays_as_it_is(database_url, in_use, tmp_path):
     old = tmp_path / "old.sqlite3"
     engine = connect(f"sqlite:///{old}")
-    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0001")
         connection.execute(text("UPDATE businesses SET name = 'Old & Sons'"))
     engine.dispose()

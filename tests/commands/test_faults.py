@@ -17,7 +17,7 @@ from sqlalchemy import event
 from billing_core import logs, runtime
 from billing_core.__main__ import main
 from billing_core.commands import faults, worker
-from billing_core.database import Sessions, connect, engine
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.settings import settings
 from tests.commands import every_command
 
@@ -49,7 +49,7 @@ def in_use(monkeypatch, tmp_path) -> Iterator[Callable[[str], Sessions]]:
     settings().signing_key()
     monkeypatch.setattr(worker, "_until_told_to_end", ended)
     monkeypatch.setattr(logs, "configure", lambda: None)
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 50)
     opened = []
 
     def use(url: str) -> Sessions:

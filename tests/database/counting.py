@@ -9,12 +9,11 @@ from sqlalchemy import Engine, event
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[str]]:
-    """Every statement sent while the block runs, but those that open a transaction."""
+    """Every statement sent while the block runs."""
     sent: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            sent.append(statement)
+        sent.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
     try:

@@ -1,5 +1,6 @@
 """Sessions: reads see committed data, changes commit or vanish whole."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,9 +12,10 @@ from sqlalchemy.pool import StaticPool
 
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
-from billing_core.database import Base, ReadOnly, Sessions, connect
+from billing_core.database import Base, ReadOnly, Sessions, connect, for_changes
 from billing_core.database.copying import reading, writing
-from billing_core.database.engine import close_idle, may_idle, read_at_one_moment
+from billing_core.database.engine import change_from_now_on, may_idle, read_at_one_moment
+from billing_core.database.pool import close_idle
 from billing_core.database.types import Scaled, UtcDateTime
 from billing_core.invoices.models import NumberSeries, SeriesKind
 
@@ -156,6 +158,37 @@ def test_a_connection_that_was_read_by_can_be_changed_by_and_read_by_again(datab
     engine.dispose()
 
 
+def test_a_connection_that_was_changed_by_takes_no_lock_for_whoever_only_reads_by_it_next(sqlite_url):
+    engine = connect(sqlite_url, poolclass=StaticPool)
+    somebody = sqlite3.connect(engine.url.database, isolation_level=None, timeout=0)
+    with for_changes(engine).begin() as connection:
+        connection.execute(update(Business).values(name="One"))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            somebody.execute("BEGIN IMMEDIATE")
+    with engine.begin() as connection:
+        assert connection.scalar(select(Business.name)) == "One"
+        somebody.execute("BEGIN IMMEDIATE")
+        somebody.execute("UPDATE businesses SET name = 'Other'")
+        somebody.execute("COMMIT")
+        # Of the moment at which it began to read.
+        assert connection.scalar(select(Business.name)) == "One"
+    somebody.close()
+    engine.dispose()
+
+
+def test_a_connection_takes_the_lock_at_once_from_when_it_is_to_change_something(sqlite_url):
+    engine = connect(sqlite_url, poolclass=StaticPool)
+    with engine.connect() as connection:
+        assert connection.scalar(select(Business.name))
+        connection.rollback()
+        change_from_now_on(connection)
+        somebody = sqlite3.connect(engine.url.database, isolation_level=None, timeout=0)
+        with connection.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            somebody.execute("BEGIN IMMEDIATE")
+        somebody.close()
+    engine.dispose()
+
+
 def test_reading_asks_the_database_nothing_more_than_what_is_read(sessions):
     with sessions() as session:
         session.scalar(select(Business.name))
@@ -163,7 +196,7 @@ def test_reading_asks_the_database_nothing_more_than_what_is_read(sessions):
     event.listen(sessions.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
     with sessions() as session:
         session.scalar(select(Business.name))
-    assert [statement.split()[0] for statement in asked if not statement.startswith("BEGIN")] == ["SELECT"]
+    assert [statement.split()[0] for statement in asked] == ["SELECT"]
 
 
 def test_writers_at_the_same_moment_wait_for_each_other(sessions):

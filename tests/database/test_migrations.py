@@ -15,7 +15,7 @@ from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.database import connect, migrate
+from billing_core.database import connect, for_changes, migrate
 from billing_core.database.migrations import checks
 from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
@@ -67,7 +67,7 @@ def test_a_database_of_a_newer_version_is_left_alone(sqlite_url):
 
 def test_a_database_of_the_first_release_keeps_its_data(empty_database):
     """What was there before invoices came gets the terms, formats and language that everybody starts with."""
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0001")
         connection.execute(
             text(
@@ -93,7 +93,7 @@ def test_a_database_of_the_first_release_keeps_its_data(empty_database):
 
 
 def test_series_that_differ_in_their_zeros_become_one_and_a_second_one_stays_as_it_is(empty_database):
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0002")
         for kind, series, last in (
             ("invoice", "INV-2026-{seq:03}", 7),
@@ -117,7 +117,7 @@ def test_series_that_differ_in_their_zeros_become_one_and_a_second_one_stays_as_
 
 
 def test_subscribers_of_a_former_version_stay_as_webhook_endpoints(empty_database):
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0007")
         connection.execute(
             text(
@@ -175,7 +175,7 @@ def test_payment_links_of_a_former_version_keep_their_state_and_when_they_became
             )
             session.add(link)
 
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0007")
         former = text("SELECT state, issued_at IS NULL FROM payment_links ORDER BY invoice_id")
         assert [(state, bool(never)) for state, never in connection.execute(former)] == [
@@ -210,7 +210,7 @@ def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_th
         planning.pause(session, SYSTEM, paused, now=NOW)
     before = rows(empty_database, done)
 
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0008")
         former = text("SELECT id, cancelled_at IS NULL, finished_at IS NULL FROM report_runs ORDER BY id")
         assert [tuple(map(int, row)) for row in connection.execute(former)] == [(done, 1, 0), (paused, 0, 1)]
@@ -240,7 +240,7 @@ def test_an_unfinished_run_of_a_former_version_is_shared_in_chunks(empty_databas
     with empty_database.begin() as session:
         few = [*session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(3))]
         of_few = planning.plan(session, SYSTEM, customer_ids=few, period=february, now=NOW)
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0008")
     migrate.upgrade(empty_database.engine)
     by_chunk = (BillRunCustomer.run_id, BillRunCustomer.chunk)
@@ -250,7 +250,7 @@ def test_an_unfinished_run_of_a_former_version_is_shared_in_chunks(empty_databas
 
 
 def test_meters_of_a_former_version_have_had_the_buckets_that_are_not_retired(empty_database):
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0028")
         meter = "INSERT INTO meters (id, code, name, aggregation, unit, unique_of) VALUES "
         connection.execute(
@@ -269,7 +269,7 @@ def test_meters_of_a_former_version_have_had_the_buckets_that_are_not_retired(em
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):
     migrate.upgrade(empty_database.engine)
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0006")
         assert "subscribers" in inspect(connection).get_table_names()
 
@@ -281,7 +281,7 @@ def test_a_migration_that_was_undone_can_be_applied_again(empty_database):
 
 @pytest.mark.parametrize(("table", "constraint"), [("payments", "nosuchkind"), ("no_such_table", "paymentmethod")])
 def test_a_check_that_is_not_there_cannot_be_changed(sessions, table, constraint):
-    with sessions.engine.execution_options(begin="IMMEDIATE").connect() as connection:
+    with for_changes(sessions.engine).connect() as connection:
         before = inspect(connection).get_check_constraints("payments")
         operations = Operations(MigrationContext.configure(connection))
         with Operations.context(operations.migration_context), pytest.raises((LookupError, ProgrammingError)):

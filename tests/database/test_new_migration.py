@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import Column, MetaData, String, inspect
 
 from billing_core import schema
-from billing_core.database import connect, migrate
+from billing_core.database import connect, for_changes, migrate
 from billing_core.database.types import Quantity, UtcDateTime
 
 PROGRAM = Path(__file__).parents[2] / ".ci" / "new_migration.py"
@@ -60,7 +60,7 @@ def test_it_names_columns_by_what_is_stored_and_goes_both_ways(config, declared,
 
 
 def columns_after(engine, config, change, revision) -> set[str]:
-    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(engine).begin() as connection:
         config.attributes["connection"] = connection
         change(config, revision)
     return {column["name"] for column in inspect(engine).get_columns("invoices")}

@@ -7,7 +7,7 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from billing_core.database import migrate
+from billing_core.database import for_changes, migrate
 from billing_core.identity import SYSTEM
 from billing_core.plans import parts, queries, service
 from billing_core.plans.models import PlanInterval
@@ -21,7 +21,7 @@ _VERSION = (
 
 
 def at(revision, sessions, *, move=command.upgrade):
-    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(sessions.engine).begin() as connection:
         move(migrate.configuration(connection), revision)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError
 
 from billing_core.businesses.models import Business
 from billing_core.database import turns
-from billing_core.database.engine import BUSY_TIMEOUT_MS
+from billing_core.database.sqlite import BUSY_TIMEOUT_MS
 
 RENAME = update(Business).values(name="Renamed")
 

@@ -11,7 +11,7 @@ from alembic import command
 from sqlalchemy import delete, func, select, text, update
 
 from billing_core.customers.models import Customer
-from billing_core.database import migrate
+from billing_core.database import for_changes, migrate
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.invoices import service as invoices
@@ -80,7 +80,7 @@ def withdraw(sessions, customer_id, *names, now=LATER):
 
 def released(sessions, *statements):
     """The database as the version left it that was released before late items said what they change."""
-    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(sessions.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0019")
         for statement in statements:
             connection.execute(text(statement))
@@ -345,7 +345,7 @@ def test_periods_are_cut_where_their_lines_begin_and_end(sessions, acme):
                 else:
                     plans.take_off(session, SYSTEM, customer_id, valid_from=since, now=NOW)
             billing.bill(session, SYSTEM, customer_id, OCTOBER, now=BILLED, today=BILLED.date())
-    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(sessions.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0020")
 
     migrate.upgrade(sessions.engine)

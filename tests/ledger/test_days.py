@@ -5,7 +5,7 @@ from datetime import timedelta
 from alembic import command
 from sqlalchemy import select
 
-from billing_core.database import migrate
+from billing_core.database import for_changes, migrate
 from billing_core.identity import SYSTEM
 from billing_core.ledger import sealing, service, verification
 from billing_core.ledger.models import Account, EntryKind, LedgerDay
@@ -40,7 +40,7 @@ def test_a_database_from_before_the_days_were_kept_gets_those_that_the_sealing_w
         service.post(session, SYSTEM, an_invoice_entry(acme, 2, net=7), now=NOW)
     assert kept(sessions) == SEALED
 
-    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(sessions.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0006")
     assert migrate.upgrade(sessions.engine) is True
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from billing_core import VERSION, runtime
-from billing_core.database.engine import close_idle
+from billing_core.database.pool import close_idle
 from billing_core.jobs import pauses
 from billing_core.jobs.periodic import Periodic
 from billing_core.jobs.presence import taking_over

@@ -1,0 +1,104 @@
+"""How SQLite is opened, and how its transactions begin."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, PoolProxiedConnection, create_engine, event, make_url
+from sqlalchemy.engine.base import OptionEngine
+
+from billing_core.database.pool import Pool
+
+BUSY_TIMEOUT_MS = 30_000
+# How a transaction begins: reads and cannot write, takes the write lock once it writes, or takes it at once.
+READ_ONLY, DEFERRED, IMMEDIATE = "READ_ONLY", "DEFERRED", "IMMEDIATE"
+
+
+class _Connection(sqlite3.Connection):
+    """Begins its transactions as whoever has taken it out of the pool wants them.
+
+    Not by SQLAlchemy's event: any listener to an engine's connections takes longer than the transaction it begins, and
+    a third of each statement besides.
+    """
+
+    begins = DEFERRED
+    _reads_only = False
+
+    def begin(self) -> None:
+        reads_only = self.begins == READ_ONLY
+        # It is reused by others, and keeps this until it is changed.
+        if self._reads_only is not reads_only:
+            self.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
+            self._reads_only = reads_only
+        self.execute(f"BEGIN {DEFERRED if reads_only else self.begins}")
+
+
+class _Beginning(OptionEngine):
+    """The engine, with transactions that begin in a way of their own."""
+
+    def __init__(self, engine: Engine, how: str) -> None:
+        super().__init__(engine, {})
+        self._how: Final = how
+
+    def raw_connection(self) -> PoolProxiedConnection:
+        connection = super().raw_connection()
+        begin_by(connection, self._how)
+        return connection
+
+
+def beginning(engine: Engine, how: str) -> Engine:
+    return _Beginning(engine, how)
+
+
+def begin_by(connection: PoolProxiedConnection, how: str) -> None:
+    """Its transactions begin like this from now on, until it goes back to the pool."""
+    driver: Any = connection.dbapi_connection
+    driver.begins = how
+
+
+def engine(url: str, **options: Any) -> Engine:
+    file = make_url(url).database
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        options.setdefault("poolclass", Pool)
+    # The driver must not open transactions on its own.
+    driver = {"check_same_thread": False, "isolation_level": None, "factory": _Connection}
+    made = create_engine(url, connect_args=driver, hide_parameters=True, **options)
+    made.dialect.do_begin = _begin  # type: ignore[method-assign]
+    event.listen(made, "connect", _prepare)
+    event.listen(made, "checkin", _forget)
+    return made
+
+
+def _begin(dbapi_connection: Any) -> None:
+    dbapi_connection.begin()
+
+
+def _forget(connection: Any, _record: Any) -> None:
+    if connection is not None:
+        connection.begins = DEFERRED
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "temp_store = FILE",
+        # Temporary tables are written and read whole: large pages take fewer calls of the system.
+        "temp.page_size = 16384",
+        "cache_size = -65536",
+        # Pages, 16 MB: the commit that reaches it checkpoints the file for all.
+        "wal_autocheckpoint = 4000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _hexadecimal(digits: str) -> int | None:
+    """For SQLite, which cannot read such numbers: the one that these digits write, None where they write none."""
+    try:
+        return int(digits, 16)
+    except (TypeError, ValueError):
+        return None
