@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from billing_core.database import sqlite
-from billing_core.database.pool import Pool
+from billing_core.database.pool import Pool, Prepared
 
 # On PostgreSQL a transaction holds its locks, and others wait for them, until it ends: that of a machine that vanished
 # ends after half a minute, that of a process that stands still after a minute. What waits for others: ``may_idle``.
@@ -106,13 +106,13 @@ def for_changes(engine: Engine) -> Engine:
 def change_from_now_on(connection: Connection) -> None:
     """Its transactions begin as those of ``for_changes``, from the next one on."""
     if connection.dialect.name == "sqlite":
-        sqlite.begin_by(connection.connection, sqlite.IMMEDIATE)
+        sqlite.begin_by(connection.connection.dbapi_connection, sqlite.IMMEDIATE)
 
 
 def _only_reading(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return sqlite.beginning(engine, sqlite.READ_ONLY)
-    return engine.execution_options(postgresql_readonly=True)
+    return Prepared(engine, _read_only)
 
 
 def may_idle(connection: Connection) -> None:
@@ -154,4 +154,14 @@ def _postgresql(url: str, **options: Any) -> Engine:
             connection.execute(statement)
         connection.commit()
 
+    event.listen(engine, "checkin", _for_everything)
     return engine
+
+
+def _read_only(driver: Any) -> None:
+    driver.read_only = True
+
+
+def _for_everything(driver: Any, _record: Any) -> None:
+    if driver is not None and driver.read_only and not driver.closed:
+        driver.read_only = None

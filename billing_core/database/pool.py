@@ -1,6 +1,10 @@
 """The connections of a process, kept for the next who needs one."""
 
-from sqlalchemy import Engine
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 
@@ -19,6 +23,23 @@ class Pool(QueuePool):
         super()._do_return_conn(record)
         if self._ended:
             super().dispose()
+
+
+class Prepared(OptionEngine):
+    """The engine, for those who want its connections prepared; ``prepare`` is given the driver's own.
+
+    Not by listeners to the engine, nor by options that make SQLAlchemy listen: any of them makes every transaction and
+    each statement slower, even one that does nothing. Once it is back, whoever prepares it undoes that ("checkin").
+    """
+
+    def __init__(self, engine: Engine, prepare: Callable[[Any], None]) -> None:
+        super().__init__(engine, {})
+        self._prepare: Final = prepare
+
+    def raw_connection(self) -> PoolProxiedConnection:
+        connection = super().raw_connection()
+        self._prepare(connection.dbapi_connection)
+        return connection
 
 
 def close_idle(engine: Engine, *, keep: int) -> None:

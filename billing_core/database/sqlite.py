@@ -1,13 +1,13 @@
 """How SQLite is opened, and how its transactions begin."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Engine, PoolProxiedConnection, create_engine, event, make_url
-from sqlalchemy.engine.base import OptionEngine
+from sqlalchemy import Engine, create_engine, event, make_url
 
-from billing_core.database.pool import Pool
+from billing_core.database.pool import Pool, Prepared
 
 BUSY_TIMEOUT_MS = 30_000
 # How a transaction begins: reads and cannot write, takes the write lock once it writes, or takes it at once.
@@ -15,11 +15,7 @@ READ_ONLY, DEFERRED, IMMEDIATE = "READ_ONLY", "DEFERRED", "IMMEDIATE"
 
 
 class _Connection(sqlite3.Connection):
-    """Begins its transactions as whoever has taken it out of the pool wants them.
-
-    Not by SQLAlchemy's event: any listener to an engine's connections takes longer than the transaction it begins, and
-    a third of each statement besides.
-    """
+    """Begins its transactions as whoever has taken it out of the pool wants them (see ``pool.Prepared``)."""
 
     begins = DEFERRED
     _reads_only = False
@@ -33,26 +29,12 @@ class _Connection(sqlite3.Connection):
         self.execute(f"BEGIN {DEFERRED if reads_only else self.begins}")
 
 
-class _Beginning(OptionEngine):
-    """The engine, with transactions that begin in a way of their own."""
-
-    def __init__(self, engine: Engine, how: str) -> None:
-        super().__init__(engine, {})
-        self._how: Final = how
-
-    def raw_connection(self) -> PoolProxiedConnection:
-        connection = super().raw_connection()
-        begin_by(connection, self._how)
-        return connection
-
-
 def beginning(engine: Engine, how: str) -> Engine:
-    return _Beginning(engine, how)
+    return Prepared(engine, partial(begin_by, how=how))
 
 
-def begin_by(connection: PoolProxiedConnection, how: str) -> None:
-    """Its transactions begin like this from now on, until it goes back to the pool."""
-    driver: Any = connection.dbapi_connection
+def begin_by(driver: Any, how: str) -> None:
+    """The transactions of this connection of the driver's begin like this, until it goes back to the pool."""
     driver.begins = how
 
 

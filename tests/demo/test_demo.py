@@ -66,7 +66,7 @@ from billing_core.subscriptions.moving.candidates import LeftOut
 from billing_core.subscriptions.overview import search
 from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

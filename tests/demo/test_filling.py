@@ -146,6 +146,7 @@ def test_a_fill_that_is_cut_off_again_and_again_is_finished_as_if_it_had_not_bee
         demo.fill(sessions, SYSTEM, **SMALL)
 
 
+@pytest.mark.later
 def test_others_read_and_write_while_the_company_is_being_made(sessions, monkeypatch):
     billed, account = Event(), demo.new_accounts()[0]
     whole = billing.bill

@@ -496,7 +496,7 @@ def bounds(first, last):
     return begun, ended
 
 
-@pytest.mark.drawn
+@pytest.mark.later
 @pytest.mark.slow
 def test_whatever_becomes_of_buckets_each_bill_is_what_its_levels_come_to_in_those_of_then(session, acme):
     charged = {Metered(kind.value, code): each(price) for kind in HOLDS_ON for code, price in PRICES.items()}
