@@ -18,13 +18,13 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, numbering, queries
-from billing_core.invoices.content.totals import Share
+from billing_core.invoices.content.totals import WHOLE, Share
 from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, LineType, SeriesKind
 from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
-from billing_core.money import Money, nearest, split
+from billing_core.money import PERCENT_PLACES, Money, nearest, scaled, split
 from billing_core.text import reason_of
 
 
@@ -185,19 +185,28 @@ def write(
 
 
 def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[Share]:
-    """``amount_minor``, tax included, spread over the shares in proportion; each split at its own tax rate."""
+    """``amount_minor``, tax included, spread over the shares in proportion. At each rate the tax is that of the net
+    amount, rounded once, wherever such a net amount is there.
+    """
     gross = [share.net_minor + share.tax_minor for share in shares]
     whole = sum(gross)
     if amount_minor == whole:
         return [share for share in shares if share.net_minor or share.tax_minor]
     if amount_minor > whole:
         raise Conflict(f"Only {Money(whole, currency)} of this invoice is left to take back")
-    parts = []
-    for share, part in zip(shares, split(amount_minor, [amount_minor * one for one in gross], whole), strict=True):
-        if part:
-            net = nearest(part * share.net_minor, share.net_minor + share.tax_minor)
-            parts.append(Share(share.type, share.rate, net, part - net))
-    return parts
+    spread = split(amount_minor, [amount_minor * one for one in gross], whole)
+    parts: dict[int, Share] = {}
+    for rate in {share.rate for share in shares}:
+        members = [(at, part) for at, part in enumerate(spread) if part and shares[at].rate == rate]
+        with_tax = WHOLE + scaled(rate, PERCENT_PLACES)
+        net_minor = nearest(sum(part for _, part in members) * WHOLE, with_tax)
+        nets = split(net_minor, [part * WHOLE for _, part in members], with_tax)
+        for (at, part), exact in zip(members, nets, strict=True):
+            share = shares[at]
+            # Of a share that was credited piece by piece no more net, and no more tax, than is left of it.
+            net = min(max(exact, part - share.tax_minor), share.net_minor)
+            parts[at] = Share(share.type, rate, net, part - net)
+    return [parts[at] for at in sorted(parts)]
 
 
 def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[CreditNoteRow]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -120,8 +121,9 @@ class NumberSeries(Base):
 class Invoice(Base):
     """What a customer is asked to pay. Amounts are minor units of ``currency``, updated in the transaction that posts
     to the ledger; ``verify`` proves that they agree. ``subtotal_minor`` is before tax and after discounts; the
-    invoice's own discount is ``discount_minor`` as an amount, ``discount_percent`` as a share. The names of customer
-    and issuer are copies: editable in a draft, frozen with the number.
+    invoice's own discount is ``discount_minor`` as an amount, ``discount_percent`` as a share. ``lines_rounded``: its
+    sums are those of its rounded lines; not so of what was sent before that rule, whose sums were rounded from exact
+    ones and stay. The names of customer and issuer are copies: editable in a draft, frozen with the number.
     """
 
     __tablename__ = "invoices"
@@ -178,6 +180,8 @@ class Invoice(Base):
 
     discount_percent: Mapped[Decimal | None] = mapped_column(Percent)
     discount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    # A row that does not say is from before.
+    lines_rounded: Mapped[bool] = mapped_column(default=True, server_default=false())
     subtotal_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     tax_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     total_minor: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -226,8 +230,8 @@ class Invoice(Base):
 
 
 class InvoiceLineItem(Base):
-    """One line. ``unit_price`` is in major units; ``amount_minor`` is after the line's own discount, rounded for
-    display: the invoice's sums are rounded from the exact values, not from these.
+    """One line. ``unit_price`` is in major units; ``amount_minor`` is after the line's own discount, rounded
+    once; the invoice's sums are those of these.
     """
 
     __tablename__ = "invoice_line_items"

@@ -18,7 +18,11 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
     if not invoice.total_minor:
         return None
     computed = totals(
-        lines, invoice.currency, discount_percent=invoice.discount_percent, discount_minor=invoice.discount_minor
+        lines,
+        invoice.currency,
+        discount_percent=invoice.discount_percent,
+        discount_minor=invoice.discount_minor,
+        lines_rounded=invoice.lines_rounded,
     )
     sides = _sides(invoice, computed.shares, sign=1)
     return entry(invoice, EntryKind.INVOICE, sides, effective_on=invoice.issued_on, memo=memo)

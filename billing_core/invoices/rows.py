@@ -100,6 +100,7 @@ class InvoiceView:
     issuer: dict[str, Any] | None
     discount_percent: Decimal | None
     discount_minor: int | None
+    lines_rounded: bool
     subtotal_minor: int
     tax_minor: int
     total_minor: int
@@ -139,7 +140,7 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """``amount_minor`` is the line after its own discount, rounded for display."""
+    """``amount_minor`` is the line after its own discount, rounded."""
 
     id: int
     public_id: str

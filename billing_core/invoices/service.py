@@ -156,7 +156,7 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
     lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in content.lines)
-    copied = checked(replace(content, issued_on=today, due_on=None, lines=lines))
+    copied = checked(replace(content, issued_on=today, due_on=None, lines_rounded=True, lines=lines))
     data = {"copied_from": original.id, "number": original.number}
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
     return session.scalars(_CREATED, {"key": copy_id}).one()

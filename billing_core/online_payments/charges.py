@@ -1,7 +1,7 @@
 """What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due.
 
 Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own. Where they cannot
-(a discount on the whole, a part payment, a rounding difference, too many lines), it is one line.
+(a discount on the whole, a part payment, a rounding difference of before, too many lines), it is one line.
 """
 
 import re

@@ -1,6 +1,7 @@
 """The migrations build exactly the tables that the code declares, on both databases."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from alembic import command
@@ -20,7 +21,8 @@ from billing_core.database.migrations import checks
 from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
-from billing_core.invoices.models import NumberSeries
+from billing_core.invoices import queries, service
+from billing_core.invoices.models import Invoice, NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.metering.models import BucketChange
 from billing_core.outgoing_webhooks import queries as webhook_queries
@@ -28,7 +30,7 @@ from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
-from tests.invoices.company import NOW, a_customer, an_invoice
+from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.reports.company import MARCH, billed
 
 
@@ -195,6 +197,49 @@ def test_payment_links_of_a_former_version_keep_their_state_and_when_they_became
             session.execute(
                 update(PaymentLink).values(invoice_id=invoice_ids[0], state=second, url="https://pay.example/1")
             )
+
+
+def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_lines(empty_database):
+    """Three times 0.333 at 50 %: 1.00 and 0.50 tax by the exact sum; 0.99 and 0.50 (0.495) by the printed lines. With
+    10 % off, 0.90 and 0.45 before; 0.89 (0.099 off) and 0.45 (0.445) now. Three times 0.334, of which 1.00 was taken
+    off: it is all of 0.99 now.
+    """
+    thirds, more = (a_line(quantity="0.333", unit_price="1", tax_rate="50"),) * 3, (a_line("A", "0.334", "1", "0"),) * 3
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        customer_id = a_customer(session)
+        former = {"lines_rounded": False}
+        sent = an_invoice(session, customer_id, *thirds, **former).id
+        draft = a_draft(session, customer_id, *thirds, **former).id
+        discounted = a_draft(session, customer_id, *thirds, **former, discount_percent=Decimal(10)).id
+        emptied = a_draft(session, customer_id, *more, **former, discount_minor=100).id
+        whole = a_draft(session, customer_id, a_line()).id
+        versions = {draft: 1, discounted: 1, emptied: 1, whole: 1}
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0045")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+
+        def kept(invoice_id):
+            invoice = session.get_one(Invoice, invoice_id)
+            sums = queries.totals_of(session, invoice)
+            stored = (invoice.subtotal_minor, invoice.tax_minor)
+            assert (sums.subtotal_minor, sums.tax_minor) == stored
+            return *stored, sums.remainder_minor
+
+        assert kept(sent) == (100, 50, 1)
+        assert kept(draft) == (99, 50, 0)
+        assert kept(discounted) == (89, 45, 0)
+        assert kept(emptied) == (0, 0, 0)
+        assert session.get_one(Invoice, emptied).discount_minor == 99
+        assert kept(whole) == (200_00, 38_00, 0)
+        assert {id_: session.get_one(Invoice, id_).version for id_ in versions} == versions
+    with empty_database.begin() as session:
+        assert service.send(session, SYSTEM, draft, now=NOW).total_minor == 149
+        copy = service.duplicate(session, SYSTEM, sent, now=NOW, today=TODAY)
+        assert (copy.total_minor, copy.lines_rounded) == (149, True)
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

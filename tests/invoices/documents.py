@@ -29,7 +29,9 @@ def a_line(description="Work", quantity="1", unit_price="100", tax_rate="0", per
     return DocumentLine(description, Decimal(quantity), Decimal(unit_price), Decimal(tax_rate), 0, off, minor)
 
 
-def a_document(*lines: DocumentLine, discount_percent=None, discount_minor=None, **facts) -> InvoiceDocument:
+def a_document(
+    *lines: DocumentLine, discount_percent=None, discount_minor=None, lines_rounded=True, **facts
+) -> InvoiceDocument:
     """An open invoice in EUR and English, unless ``facts`` say otherwise."""
     currency = facts.get("currency", "EUR")
     lines = lines or (a_line(),)
@@ -41,6 +43,7 @@ def a_document(*lines: DocumentLine, discount_percent=None, discount_minor=None,
         currency,
         discount_percent=discount_percent,
         discount_minor=discount_minor,
+        lines_rounded=lines_rounded,
     )
     known = {
         "number": "INV-2026-007",

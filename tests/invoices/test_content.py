@@ -115,12 +115,22 @@ def test_what_is_kept_is_tidy():
     assert kept.lines[0] == DraftLine("Design 🎨", Decimal("1.5"), Decimal(100), LineType.PRODUCT, Decimal(19))
 
 
-def test_an_amount_off_may_be_the_whole_but_not_what_rounding_adds():
-    """1.5 × 0.33 is 0.495, which is shown as 0.50."""
-    line = a_line(quantity="1.5", unit_price="0.33")
+def test_an_amount_off_may_be_the_whole_as_it_is_printed_and_no_more():
+    """1.5 × 0.33 is 0.495, which is printed as 0.50; 0.333 as 0.33, so that three of them are 0.99."""
+    line, less = a_line(quantity="1.5", unit_price="0.33"), a_line(quantity="1", unit_price="0.333")
 
-    assert checked(replace(GOOD, lines=(line,), discount_minor=49)).totals().total_minor >= 0
-    assert "discount_minor" in _reasons(replace(GOOD, lines=(line,), discount_minor=50))
+    assert checked(replace(GOOD, lines=(line,), discount_minor=50)).totals().total_minor == 0
+    assert "discount_minor" in _reasons(replace(GOOD, lines=(line,), discount_minor=51))
+    assert checked(replace(GOOD, lines=(less,) * 3, discount_minor=99)).totals().total_minor == 0
+    assert "discount_minor" in _reasons(replace(GOOD, lines=(less,) * 3, discount_minor=100))
+
+
+def test_what_was_sent_before_lines_were_rounded_is_checked_against_its_exact_sum():
+    """Three times 0.334 are 1.002, though printed as 0.33 each."""
+    before = replace(GOOD, lines=(a_line(quantity="1", unit_price="0.334"),) * 3, lines_rounded=False)
+
+    assert checked(replace(before, discount_minor=100)).totals().subtotal_minor == 0
+    assert "discount_minor" in _reasons(replace(before, discount_minor=101))
 
 
 @given(

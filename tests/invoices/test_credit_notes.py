@@ -1,9 +1,12 @@
 """Credit notes: who issued them, and where their cents are taken back."""
 
+from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
@@ -102,6 +105,46 @@ def test_an_amount_is_spread_in_proportion_and_split_at_each_rate(shares, amount
 
     assert [(part.rate, part.net_minor, part.tax_minor) for part in found] == parts
     assert sum(part.net_minor + part.tax_minor for part in found) == amount
+
+
+def test_the_tax_of_a_credit_note_is_that_of_its_net_amount_by_rate_whatever_the_types():
+    """10.00 and 10.00 at 19 % are 23.80; a credit of 1.23 is 1.03 net (1.0336) with 0.20 tax (0.1957): of 0.62 and 0.61
+    with tax, 52.1 and 51.3 cents, the spare cent goes where more was cut off.
+    """
+    whole = [Share("fee", D(19), 10_00, 1_90), Share("service", D(19), 10_00, 1_90)]
+
+    found = credit_notes.parts_of(whole, 1_23, "EUR")
+
+    assert [(part.type, part.net_minor, part.tax_minor) for part in found] == [("fee", 52, 10), ("service", 51, 10)]
+
+
+@given(st.integers(1, 10**7), st.decimals(0, 100, places=2), st.data())
+def test_the_tax_is_recomputed_from_the_printed_net_amount_wherever_there_is_one(net, rate, data):
+    """EN 16931, BR-CO-17. An amount with tax that no net amount gives is a minor unit off at most."""
+
+    def tax(minor: int) -> int:
+        return int((minor * rate / 100).quantize(D(1), ROUND_HALF_UP))
+
+    amount = data.draw(st.integers(1, max(net + tax(net) - 1, 1)))
+    (part,) = credit_notes.parts_of([Share("service", rate, net, tax(net))], amount, "EUR")
+
+    assert part.net_minor + part.tax_minor == amount
+    nets = range(part.net_minor - 2, part.net_minor + 3)
+    assert abs(part.tax_minor - tax(part.net_minor)) <= (amount not in [one + tax(one) for one in nets])
+
+
+@given(st.integers(0, 10_000), st.integers(0, 19), st.lists(st.integers(1, 3_000), max_size=20))
+def test_credited_piece_by_piece_nothing_goes_below_what_is_left(net, rate, amounts):
+    left = [Share("service", D(rate), net, net * rate // 100), Share("fee", D(rate), 7, 1)]
+    for amount in amounts:
+        if amount > sum(one.net_minor + one.tax_minor for one in left):
+            break
+        taken = {one.type: one for one in credit_notes.parts_of(left, amount, "EUR")}
+        assert sum(one.net_minor + one.tax_minor for one in taken.values()) == amount
+        for at, one in enumerate(left):
+            part = taken.get(one.type, Share(one.type, one.rate, 0, 0))
+            left[at] = replace(one, net_minor=one.net_minor - part.net_minor, tax_minor=one.tax_minor - part.tax_minor)
+            assert min(part.net_minor, part.tax_minor, left[at].net_minor, left[at].tax_minor) >= 0
 
 
 def test_more_than_is_left_is_not_spread():

@@ -37,10 +37,17 @@ def test_everything_that_was_agreed_is_on_the_page():
         assert expected in page
 
 
-def test_discounts_taxes_and_the_rounding_remainder_add_up_in_plain_sight():
-    # By hand: 0.125 three times is 0.375; each line shows 0.13; 10 % off leaves 0.3375.
+def test_discounts_and_taxes_add_up_in_plain_sight():
+    # By hand: each line shows 0.13, together 0.39; 10 % of that is 0.039, 20 % of what is left 0.07.
     lines = [a_line(str(place), "1", "0.125", "20") for place in range(3)]
     page = text(a_document(*lines, discount_percent=Decimal(10)))
+    assert "Sum of lines 0.39 Discount 10% -0.04 Subtotal 0.35 Tax 20% on 0.35 0.07 Total €0.42" in page
+
+
+def test_what_was_sent_before_lines_were_rounded_keeps_its_row_of_rounding():
+    # By hand: 0.125 three times is 0.375; 10 % off leaves 0.3375.
+    lines = [a_line(str(place), "1", "0.125", "20") for place in range(3)]
+    page = text(a_document(*lines, discount_percent=Decimal(10), lines_rounded=False))
     assert "Sum of lines 0.39 Discount 10% -0.04 Rounding -0.01 Subtotal 0.34" in page
     assert "Tax 20% on 0.34 0.07 Total €0.41" in page
 

@@ -71,9 +71,15 @@ def test_a_discount_is_taken_off_the_sum_of_the_lines():
     assert rows(a_document(a_line(), discount_minor=250))[1] == ("Discount", "-2.50")
 
 
-def test_what_rounding_adds_has_a_row_of_its_own():
-    """Three times 0.335 is shown as 0.34 each, 1.02 together; exactly it is 1.005, which is 1.01."""
+def test_printed_lines_add_up_to_the_subtotal_without_a_row_of_rounding():
+    """Three times 0.335 is shown as 0.34 each, 1.02 together."""
     document = a_document(*[a_line(unit_price="0.335")] * 3)
+    assert rows(document) == [("Subtotal", "1.02"), ("Total", "€1.02")]
+
+
+def test_what_was_sent_before_shows_what_rounding_added():
+    """Exactly three times 0.335 is 1.005, which is 1.01."""
+    document = a_document(*[a_line(unit_price="0.335")] * 3, lines_rounded=False)
     assert rows(document) == [
         ("Sum of lines", "1.02"),
         ("Rounding", "-0.01"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.invoices.content.totals import Line, TaxRow, totals
+from billing_core.invoices.content.totals import Line, TaxRow, Totals, totals
 
 D = Decimal
 
@@ -28,18 +28,51 @@ def test_tax_is_rounded_once_a_rate_not_once_a_line():
     assert sums.total_minor == 17
 
 
-def test_what_rounding_the_lines_leaves_over_is_told():
-    """Three times 0.333 is 0.999: the lines show 0.33 each, the sum is 1.00, so 0.01 is left over."""
+def test_a_line_is_rounded_once_and_taxed_as_it_is_printed():
+    """16 × 348.35 is 5,573.60, less 4 % 5,350.656; 22 % of 5,350.66 is 1,177.1452, as of the exact amount."""
+    sums = totals([Line(D(16), D("348.35"), D(22), discount_percent=D(4))], "EUR")
+
+    assert (sums.lines, sums.subtotal_minor, sums.tax_minor, sums.total_minor) == (
+        (535_066,),
+        535_066,
+        117_715,
+        652_781,
+    )
+
+
+def test_the_subtotal_is_the_sum_of_the_printed_lines():
+    """Three times 0.333 is printed as 0.33 each: 0.99, though the exact sum is 0.999."""
     sums = totals([Line(D("0.333"), D(1))] * 3, "EUR")
 
-    assert sums.lines == (33, 33, 33)
-    assert (sums.subtotal_minor, sums.remainder_minor) == (100, 1)
+    assert (sums.lines, sums.subtotal_minor, sums.remainder_minor) == ((33, 33, 33), 99, 0)
 
 
-def test_a_spare_cent_goes_to_the_first_of_the_types_that_lost_as_much():
-    """Three times 0.333 at 50 % is 1.00 and 0.50 tax: 33.3 cents each, and 16.65 cents of tax."""
-    sums = totals([Line(D("0.333"), D(1), D(50), kind) for kind in ("fee", "service", "product")], "EUR")
+def test_half_a_minor_unit_is_rounded_up_of_a_line_and_of_a_tax():
+    """0.125 is 0.13 printed; 10 % of 0.13 + 0.12 is 0.025, so 0.03."""
+    sums = totals([Line(D(1), D("0.125"), D(10)), Line(D(1), D("0.12"), D(10))], "EUR")
 
+    assert (sums.lines, sums.tax_minor) == ((13, 12), 3)
+
+
+def test_a_discount_of_the_invoice_is_shared_by_the_rates_as_their_lines_are():
+    """10 % of 1.00 + 1.00 + 1.03 is 0.303, so 0.30: 9.9 cents, 9.9 cents and 10.2 cents are cut off to 9, 9 and 10, and
+    the spare two go to the first ones. Taxes: 0.90 × 7 % is 0.063, 0.90 × 19 % is 0.171.
+    """
+    lines = [Line(D(1), D(1), D(7)), Line(D(1), D(1), D(19)), Line(D(1), D("1.03"))]
+    sums = totals(lines, "EUR", discount_percent=D(10))
+
+    assert (sums.discount_minor, sums.subtotal_minor) == (30, 273)
+    assert sums.by_rate == (TaxRow(D(0), 93, 0), TaxRow(D(7), 90, 6), TaxRow(D(19), 90, 17))
+
+
+def test_what_was_sent_before_lines_were_rounded_keeps_its_exact_sums():
+    """Three times 0.333 is 0.999: the lines show 0.33 each, the sum is 1.00, so 0.01 is left over. At 50 % it is 0.50
+    tax: 33.3 cents each, and 16.65 cents of tax, whose spare cents go to the first.
+    """
+    lines = [Line(D("0.333"), D(1), D(50), kind) for kind in ("fee", "service", "product")]
+    sums = totals(lines, "EUR", lines_rounded=False)
+
+    assert (sums.lines, sums.subtotal_minor, sums.remainder_minor) == ((33, 33, 33), 100, 1)
     assert [(share.type, share.net_minor, share.tax_minor) for share in sums.shares] == [
         ("fee", 34, 17),
         ("service", 33, 17),
@@ -47,11 +80,24 @@ def test_a_spare_cent_goes_to_the_first_of_the_types_that_lost_as_much():
     ]
 
 
-def test_a_spare_cent_goes_where_most_was_cut_off():
-    """0.014 and 0.016 are 0.03."""
-    sums = totals([Line(D("0.014"), D(1)), Line(D("0.016"), D(1), type="fee")], "EUR")
+def test_a_spare_cent_goes_to_the_first_of_the_types_that_lost_as_much():
+    """Three times 0.33 at 50 %: 16.5 cents of tax each, and 0.495 together, so 0.50."""
+    sums = totals([Line(D("0.333"), D(1), D(50), kind) for kind in ("fee", "service", "product")], "EUR")
 
-    assert [(share.type, share.net_minor) for share in sums.shares] == [("service", 1), ("fee", 2)]
+    assert [(share.type, share.net_minor, share.tax_minor) for share in sums.shares] == [
+        ("fee", 33, 17),
+        ("service", 33, 17),
+        ("product", 33, 16),
+    ]
+
+
+def test_a_spare_cent_goes_where_most_was_cut_off():
+    """0.07 of 0.14 + 0.30 is taken off: 2.2 cents and 4.8 cents, so 0.02 and 0.05; before that rule, 0.014 + 0.016."""
+    sums = totals([Line(D("0.14"), D(1)), Line(D("0.3"), D(1), type="fee")], "EUR", discount_minor=7)
+    before = totals([Line(D("0.014"), D(1)), Line(D("0.016"), D(1), type="fee")], "EUR", lines_rounded=False)
+
+    assert [(share.type, share.net_minor) for share in sums.shares] == [("service", 12), ("fee", 25)]
+    assert [(share.type, share.net_minor) for share in before.shares] == [("service", 1), ("fee", 2)]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +142,42 @@ _LINES = st.lists(
 
 
 @given(_LINES, st.sampled_from([("JPY", 0), ("USD", 2), ("KWD", 3)]), st.none() | st.decimals(0, 100, places=4))
-def test_every_column_adds_up_and_equals_plain_decimals(lines, currency, discount):
+def test_every_printed_figure_is_computed_from_printed_ones(lines, currency, discount):
+    """EN 16931: BR-CO-10 (sum of lines), -13 (less the discount), BR-S-08 (bases), BR-CO-17 (tax), -14 and -15 (total);
+    with plain decimals.
+    """
     code, places = currency
     sums = totals(lines, code, discount_percent=discount)
+    unit = D(1).scaleb(-places)
+
+    with localcontext(prec=80):
+
+        def rounded(amount: Decimal) -> Decimal:
+            return amount.quantize(unit, ROUND_HALF_UP)
+
+        printed = [
+            rounded(line.quantity * line.unit_price * (1 - (line.discount_percent or D(0)) / 100)) for line in lines
+        ]
+        off = rounded(sum(printed, D(0)) * (discount or D(0)) / 100)
+        assert [minor * unit for minor in sums.lines] == printed
+        assert sums.discount_minor * unit == off
+        assert sums.subtotal_minor * unit == sum(printed, D(0)) - off
+        assert sums.remainder_minor == 0
+        for row in sums.by_rate:
+            listed = sum((n for n, line in zip(printed, lines, strict=True) if line.tax_rate == row.rate), D(0))
+            exact = listed - off * listed / (sum(printed, D(0)) or 1)
+            assert abs(row.net_minor * unit - exact) < unit
+            assert row.tax_minor * unit == rounded(row.net_minor * unit * row.rate / 100)
+    _adds_up(sums)
+    for share in sums.shares:
+        assert share.net_minor >= 0
+        assert share.tax_minor >= 0
+
+
+@given(_LINES, st.sampled_from([("JPY", 0), ("USD", 2), ("KWD", 3)]), st.none() | st.decimals(0, 100, places=4))
+def test_what_was_sent_before_adds_up_and_equals_exact_sums(lines, currency, discount):
+    code, places = currency
+    sums = totals(lines, code, discount_percent=discount, lines_rounded=False)
 
     with localcontext(prec=80):
         share = 1 - (discount or D(0)) / 100
@@ -118,6 +197,10 @@ def test_every_column_adds_up_and_equals_plain_decimals(lines, currency, discoun
             exact = sum((n for n, line in zip(net, lines, strict=True) if line.tax_rate == row.rate), D(0))
             # Each of the four types may be off by less than one.
             assert abs(row.net_minor - exact.scaleb(places)) < 4
+    _adds_up(sums)
+
+
+def _adds_up(sums: Totals) -> None:
     assert sums.total_minor == sums.subtotal_minor + sums.tax_minor
     assert sum(row.net_minor for row in sums.by_rate) == sums.subtotal_minor
     assert sum(share.net_minor for share in sums.shares) == sums.subtotal_minor

@@ -1,6 +1,7 @@
 """Refunds, credit notes and write-offs: what is given back or up, and where it stands afterwards."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +20,8 @@ from billing_core.payments import credit, refunds, write_offs
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, pay
+
+D = Decimal
 
 
 def _paid(session, *prices, tax_rate="0"):
@@ -145,7 +148,8 @@ def test_credit_notes_refuse_too_much_too_early_too_late_and_no_reason(session):
 
 def test_parts_at_several_rates_add_up_to_the_amount_and_never_exceed_what_is_left():
     """1.00 of 2.38 (1.00 + 0.19) + 1.07 (1.00 + 0.07) …: shares by gross, each split at its own rate."""
-    shares = [Share("service", 19, 100, 19), Share("product", 7, 100, 7), Share("fee", 0, 3, 0)]
+    service, product, fee = ("service", D(19), 100, 19), ("product", D(7), 100, 7), ("fee", D(0), 3, 0)
+    shares = [Share(*service), Share(*product), Share(*fee)]
     for amount in range(1, 230):
         parts = parts_of(shares, amount, "EUR")
         assert sum(part.net_minor + part.tax_minor for part in parts) == amount

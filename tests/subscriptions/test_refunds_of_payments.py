@@ -173,7 +173,7 @@ def test_one_of_another_mode_becomes_credit(sessions, gateway):
 
 def test_parts_that_are_not_left_any_more_are_taken_from_what_is(sessions, gateway, monkeypatch):
     """21 of 28 days are 22.50 and 4.28 of tax, in which the card's 2.66 are 2.23 and 0.43. What is left beside them is
-    9.73 and 1.85, of which 8.92 are paid back in cash: 7.49 and 1.43. That leaves 2.24 and 0.42.
+    9.73 and 1.85, of which 8.92 are paid back in cash: 8.92 ÷ 1.19 is 7.50, and 1.42. That leaves 2.23 and 0.43.
     """
     public_id = subscribed(sessions, gateway, card=None, tax_rate=D(19))
     charge(sessions, gateway, 266)
@@ -184,7 +184,7 @@ def test_parts_that_are_not_left_any_more_are_taken_from_what_is(sessions, gatew
     assert refunded(sessions) == [(266, 266)]
     with sessions() as session:
         notes = session.execute(select(CreditNote.subtotal_minor, CreditNote.tax_minor).order_by(CreditNote.id))
-        assert list(map(tuple, notes)) == [(2_027, 385), (749, 143), (224, 42)]
+        assert list(map(tuple, notes)) == [(2_027, 385), (750, 142), (223, 43)]
         assert session.scalars(select(PaymentCase)).all() == []
 
 

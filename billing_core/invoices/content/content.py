@@ -17,7 +17,7 @@ from billing_core.identity import Actor
 from billing_core.invoices.content import field_checks as check
 from billing_core.invoices.content import terms
 from billing_core.invoices.content.field_checks import LARGEST, LARGEST_WORDS, Reasons
-from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, totals
+from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, rounded, totals
 from billing_core.invoices.models import LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
@@ -61,7 +61,9 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything that people choose about an invoice. ``due_on`` None: by the payment terms."""
+    """Everything that people choose about an invoice. ``due_on`` None: by the payment terms. ``lines_rounded``: how it
+    is summed up, which nobody chooses; see ``totals``.
+    """
 
     business_id: int
     customer_id: int
@@ -78,6 +80,7 @@ class Content:
     reference: str = ""
     discount_percent: Decimal | None = None
     discount_minor: int | None = None
+    lines_rounded: bool = True
     lines: tuple[DraftLine, ...] = ()
 
     def totals(self) -> Totals:
@@ -87,6 +90,7 @@ class Content:
             self.currency,
             discount_percent=self.discount_percent,
             discount_minor=self.discount_minor,
+            lines_rounded=self.lines_rounded,
         )
 
 
@@ -226,7 +230,9 @@ def _check_amounts(reasons: Reasons, content: Content) -> None:
     whole = sum(exact(line.computed, content.currency) for line in content.lines)
     if whole > LARGEST * 10 ** decimal_places(content.currency) * unit:
         reasons["lines"] = f"come to more than {LARGEST_WORDS}"
-    # Against the exact sum: an amount that only rounding adds cannot be discounted.
+    # Against what it is taken from: the printed lines, so that no amount is discounted that rounding has cut off.
+    if content.lines_rounded:
+        whole = sum(rounded(line.computed, content.currency) for line in content.lines) * unit
     if (content.discount_minor or 0) * unit > whole:
         reasons["discount_minor"] = "is more than the lines come to"
 

@@ -1,8 +1,10 @@
 """An invoice's totals: the one computation behind editor, PDF, API, payment link and ledger.
 
-Everything is exact until the end. Tax is computed per rate (point 10 of the settled contradictions): the exact taxes of
-a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and distributed over the
-shares (one per type and rate), so that every column of the invoice adds up to the same figure.
+As EN 16931 has it (point 10 of the settled contradictions), every figure can be computed again from the printed ones:
+a line is rounded once, after its discount; the subtotal is the sum of the lines less the invoice's discount; the tax of
+a rate is that of the rate's part of the subtotal, rounded once. Both are distributed over the shares (one per type and
+rate), so that every column of the invoice adds up to the same figure.
+What was sent before that rule keeps its sums, which were rounded from exact ones: ``lines_rounded`` tells them apart.
 Exact amounts are integers of a unit small enough for every amount to be whole: ``unit`` says how many of them make a
 minor unit. (Fractions would be as exact, and take ten times as long.)
 """
@@ -59,8 +61,8 @@ class TaxRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Minor units. ``lines`` are after their own discounts, each rounded for display; ``remainder_minor`` is the
-    rounding difference to the sum: Σ lines − discount + remainder = subtotal = Σ shares = Σ by_rate.
+    """Minor units. ``lines`` are after their own discounts, each rounded. Σ lines − discount + remainder = subtotal =
+    Σ shares = Σ by_rate; ``remainder_minor`` is 0 but on what was sent before lines were rounded.
     """
 
     currency: str
@@ -91,32 +93,25 @@ def totals(
     *,
     discount_percent: Decimal | None = None,
     discount_minor: int | None = None,
+    lines_rounded: bool = True,
 ) -> Totals:
-    """An invoice's totals. The invoice's own discount lowers every line by the same share, tax included.
+    """An invoice's totals. The invoice's own discount is shared by the rates as their lines are, and lowers their tax.
 
     Discounts must not exceed what they are taken from; ``content.checked`` reports that to people.
     """
-    unit = exact_unit(currency)
-    listed = [exact(line, currency) for line in lines]
-    whole = sum(listed)
-    kept_share, of = _kept_share(whole, unit, discount_percent, discount_minor)
-    net = [amount * kept_share for amount in listed]
+    if not lines_rounded:
+        return _of_exact_sums(lines, currency, discount_percent, discount_minor)
+    printed = [rounded(line, currency) for line in lines]
+    whole = sum(printed)
+    discount = discount_minor or 0
+    if discount_percent is not None:
+        discount = nearest(whole * scaled(discount_percent, PERCENT_PLACES), WHOLE)
+    return _summed(currency, printed, discount, whole - discount, _shares(lines, printed, discount))
 
-    subtotal = nearest(sum(net), unit * of)
-    shares = _shares(lines, net, unit * of, subtotal)
-    shown = tuple(nearest(amount, unit) for amount in listed)
-    discount = nearest(whole * (of - kept_share), unit * of)
-    tax = sum(share.tax_minor for share in shares)
-    return Totals(
-        currency=currency,
-        lines=shown,
-        discount_minor=discount,
-        remainder_minor=subtotal - (sum(shown) - discount),
-        subtotal_minor=subtotal,
-        tax_minor=tax,
-        total_minor=subtotal + tax,
-        shares=shares,
-    )
+
+def rounded(line: Line, currency: str) -> int:
+    """The line after its own discount, in minor units, as it is printed."""
+    return nearest(exact(line, currency), exact_unit(currency))
 
 
 def exact_unit(currency: str) -> int:
@@ -133,6 +128,61 @@ def exact(line: Line, currency: str) -> int:
     return amount * WHOLE - (line.discount_minor or 0) * exact_unit(currency)
 
 
+def _summed(
+    currency: str, printed: Sequence[int], discount_minor: int, subtotal_minor: int, shares: tuple[Share, ...]
+) -> Totals:
+    tax_minor = sum(share.tax_minor for share in shares)
+    return Totals(
+        currency=currency,
+        lines=tuple(printed),
+        discount_minor=discount_minor,
+        remainder_minor=subtotal_minor - (sum(printed) - discount_minor),
+        subtotal_minor=subtotal_minor,
+        tax_minor=tax_minor,
+        total_minor=subtotal_minor + tax_minor,
+        shares=shares,
+    )
+
+
+def _cells(lines: Sequence[Line], amounts: Sequence[int]) -> dict[tuple[str, Decimal], int]:
+    """What the lines of each type and rate come to."""
+    cells: dict[tuple[str, Decimal], int] = {}
+    for line, amount in zip(lines, amounts, strict=True):
+        cell = (line.type, line.tax_rate)
+        cells[cell] = cells.get(cell, 0) + amount
+    return cells
+
+
+def _shares(lines: Sequence[Line], printed: Sequence[int], discount: int) -> tuple[Share, ...]:
+    """First by rate, whose tax is computed from its net amount; then by the types at that rate."""
+    cells = _cells(lines, printed)
+    listed: dict[Decimal, int] = {}
+    for (_, rate), amount in cells.items():
+        listed[rate] = listed.get(rate, 0) + amount
+    off = split(discount, [amount * discount for amount in listed.values()], sum(printed) or 1)
+    parts: dict[tuple[str, Decimal], tuple[int, int]] = {}
+    for (rate, amount), less in zip(listed.items(), off, strict=True):
+        percent = scaled(rate, PERCENT_PLACES)
+        members = {cell: minor for cell, minor in cells.items() if cell[1] == rate}
+        nets = split(amount - less, [minor * (amount - less) for minor in members.values()], amount or 1)
+        tax = nearest((amount - less) * percent, WHOLE)
+        parts |= zip(members, zip(nets, split(tax, [net * percent for net in nets], WHOLE), strict=True), strict=True)
+    return tuple(Share(*cell, *parts[cell]) for cell in cells)
+
+
+def _of_exact_sums(lines: Sequence[Line], currency: str, percent: Decimal | None, minor: int | None) -> Totals:
+    """As invoices were summed up before: the exact net sum and the exact tax of each rate, each rounded once."""
+    unit = exact_unit(currency)
+    listed = [exact(line, currency) for line in lines]
+    whole = sum(listed)
+    kept_share, of = _kept_share(whole, unit, percent, minor)
+    net = [amount * kept_share for amount in listed]
+    subtotal = nearest(sum(net), unit * of)
+    discount = nearest(whole * (of - kept_share), unit * of)
+    printed = [nearest(amount, unit) for amount in listed]
+    return _summed(currency, printed, discount, subtotal, _exact_shares(lines, net, unit * of, subtotal))
+
+
 def _kept_share(whole: int, unit: int, percent: Decimal | None, minor: int | None) -> tuple[int, int]:
     """What the invoice's own discount leaves of each line, as a ratio from 0 to 1."""
     if percent is not None:
@@ -142,12 +192,9 @@ def _kept_share(whole: int, unit: int, percent: Decimal | None, minor: int | Non
     return 1, 1
 
 
-def _shares(lines: Sequence[Line], net: Sequence[int], unit: int, subtotal: int) -> tuple[Share, ...]:
+def _exact_shares(lines: Sequence[Line], net: Sequence[int], unit: int, subtotal: int) -> tuple[Share, ...]:
     """``net``: what each line comes to, in units of which ``unit`` make a minor unit."""
-    cells: dict[tuple[str, Decimal], int] = {}
-    for line, amount in zip(lines, net, strict=True):
-        cell = (line.type, line.tax_rate)
-        cells[cell] = cells.get(cell, 0) + amount
+    cells = _cells(lines, net)
     nets = split(subtotal, list(cells.values()), unit)
     taxes: dict[tuple[str, Decimal], int] = {}
     for rate in {rate for _, rate in cells}:

@@ -143,6 +143,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         invoice.currency,
         discount_percent=invoice.discount_percent,
         discount_minor=invoice.discount_minor,
+        lines_rounded=invoice.lines_rounded,
     )
     return InvoiceDocument(
         number=invoice.number,
