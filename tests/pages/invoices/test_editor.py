@@ -171,16 +171,16 @@ def test_the_terms_move_the_due_date_until_it_is_chosen(page_as, sessions, draft
     assert content_of(sessions, draft).due_on == date(2026, 4, 1)
 
 
-def test_discount_and_rounding_stand_in_the_totals(page_as, sessions, draft):
+def test_a_discount_stands_in_the_totals_between_printed_lines_and_net(page_as, sessions, draft):
     page = opened(page_as, draft)
     write(page, {"quantity": "3", "unit_price": "0.335", "tax_rate": "7.5"}, {"unit_price": "0.335"})
     field(page, "discount_percent").set_value("10").run()
 
-    # 1.005 + 0.335 = 1.34, less 10 % is 1.206. The lines show 1.01 and 0.34, the discount 0.13: 0.01 too much.
+    # 1.005 and 0.335 are printed as 1.01 and 0.34; 10 % of their sum is 0.135.
     said = shown(page)
     assert "| Lines | 1.35 |" in said
-    assert "| Discount 10 % | -0.13 |" in said
-    assert "| Rounding | -0.01 |" in said
+    assert "| Discount 10 % | -0.14 |" in said
+    assert "| Rounding |" not in said
     assert "| Net | 1.21 |" in said
     assert content_of(sessions, draft).discount_percent == Decimal(10)
 
