@@ -64,11 +64,10 @@ BY_HAND = """
 INSERT INTO report_charges (report_id, order_id, service_id, rate_id, quantity, unit_price, tier, bound, matched,
                             amount_minor)
 WITH facts AS MATERIALIZED (
-    SELECT o.id, sum(l.quantity) AS items, count(DISTINCT l.sku_key) * 1000 AS skus,
-           sum(CASE WHEN p.id IS NULL THEN 0 WHEN p.case_size IS NULL OR p.case_size = 1000 THEN l.quantity
-                    ELSE l.quantity / p.case_size * 1000 END) AS cases,
-           sum(CASE WHEN p.id IS NULL THEN 0 WHEN p.case_size IS NULL OR p.case_size = 1000 THEN l.quantity
-                    ELSE l.quantity % p.case_size END) AS loose,
+    SELECT o.id, sum(l.quantity) AS items, count(DISTINCT CASE WHEN l.quantity > 0 THEN l.sku_key END) * 1000 AS skus,
+           sum(CASE WHEN p.case_size > 0 THEN l.quantity / p.case_size * 1000 END) AS cases,
+           sum(CASE WHEN p.case_size > 0 THEN l.quantity % p.case_size WHEN p.case_size = 0 THEN l.quantity END)
+               AS loose,
            CASE WHEN lower(trim(o.carrier)) = 'dhl' OR sum(l.quantity) >= 50000 THEN o.packages * 1000 ELSE 0 END
                AS packages,
            CASE WHEN o.weight > 20000 AND o.ship_to_country != 'US' THEN o.weight ELSE 0 END AS weight

@@ -77,7 +77,7 @@ def add_products(session: Session, made_of: Definitions, customers: Mapping[str,
                 "sku": customer.sku(position),
                 "sku_key": sku_key(customer.sku(position)),
                 "name": product.name,
-                "case_size": product.case or None,
+                "case_size": product.case,
             }
             for customer in made_of.customers
             for position, product in enumerate(made_of.sector(customer.sector).products, 1)

@@ -138,14 +138,6 @@ def whole_number(cell: str) -> int:
     return int(_bounded(cell, places=0))
 
 
-def case_size(cell: str) -> Decimal:
-    """A quantity above 0."""
-    size = quantity(cell)
-    if not size:
-        raise Unreadable("must be above 0; leave it empty where units are not packed in cases")
-    return size
-
-
 def percent(cell: str) -> Decimal:
     """Above 0, at most 100; its sign may stand behind it."""
     return _above_zero(_bounded(cell.strip().removesuffix("%"), places=PERCENT_PLACES, largest=Decimal(100)))

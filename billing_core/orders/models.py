@@ -32,12 +32,14 @@ def sku_key(sku: str) -> str:
 
 
 class Product(Base):
-    """A customer's own article. Without a ``case_size`` (or with 1) each unit is a case."""
+    """A customer's own article. ``case_size``: how many units a case holds; 0 where units are not packed in cases, and
+    None where nobody knows.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
         UniqueConstraint("customer_id", "sku_key"),
-        CheckConstraint("case_size > 0", name="case_size_positive"),
+        CheckConstraint("case_size >= 0", name="case_size_not_negative"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

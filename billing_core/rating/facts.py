@@ -18,7 +18,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    or_,
     select,
     type_coerce,
 )
@@ -44,13 +43,13 @@ Need = tuple[str, tuple[str, ...]]
 
 _MEASURES = {
     CostType.PER_ITEM: "items",
-    CostType.PER_SKU: "distinct_skus",
+    CostType.PER_SKU: "ordered_skus",
     CostType.PER_CASE: "cases",
     CostType.PER_LOOSE_UNIT: "loose_units",
     CostType.PER_PACKAGE: "packages",
     CostType.PER_WEIGHT_UNIT: "weight",
 }
-_OF_LINES = frozenset({"items", "distinct_skus", "cases", "loose_units", "lines"})
+_OF_LINES = frozenset({"items", "distinct_skus", "ordered_skus", "cases", "loose_units", "lines"})
 _COUNTED_FIELDS = {"quantity": "items", "sku_count": "distinct_skus", "line_count": "lines"}
 
 
@@ -218,14 +217,14 @@ def _loose_units(skus: tuple[str, ...]) -> ColumnElement[int]:
 def _by_case(skus: tuple[str, ...], *, whole: bool) -> ColumnElement[Any]:
     quantity, size = as_integer(_quantity.expression), as_integer(Product.case_size.expression)
     split = (quantity // size) * ONE if whole else quantity % size
-    unit_is_case = or_(Product.case_size.is_(None), size == ONE)
-    # A SKU without a product is a question, not a quantity.
-    return _of(skus, case((Product.id.is_(None), None), (unit_is_case, quantity), else_=split))
+    # A SKU without a product, and a product without a case size, are questions, not quantities.
+    return _of(skus, case((size == 0, 0 if whole else quantity), (size > 0, split)))
 
 
 _LINE_FACTS: dict[str, Callable[[tuple[str, ...]], ColumnElement[Any]]] = {
     "items": lambda skus: _total(_of(skus, as_integer(_quantity.expression))),
     "distinct_skus": lambda skus: func.count(func.distinct(_of(skus, OrderLine.sku_key))),
+    "ordered_skus": lambda skus: func.count(func.distinct(_of(skus, case((_quantity > 0, OrderLine.sku_key))))),
     "lines": lambda skus: func.count(_of(skus, OrderLine.id)),
     "cases": _cases,
     "loose_units": _loose_units,

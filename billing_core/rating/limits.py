@@ -96,7 +96,9 @@ def _extremes(session: Session, customer_id: int, billable: Iterable[Any]) -> Ex
     found = session.execute(of_orders.outerjoin(OrderLine, OrderLine.order_id == Order.id).where(*billable)).one()
     line, lines, weight, packages = (value or 0 for value in found)
     smallest = session.scalar(
-        select(func.min(as_integer(Product.case_size.expression))).where(Product.customer_id == customer_id)
+        select(func.min(as_integer(Product.case_size.expression))).where(
+            Product.customer_id == customer_id, Product.case_size > 0
+        )
     )
     return Extremes(line, lines, weight, packages, cases_a_unit=-(-ONE // min(smallest or ONE, ONE)))
 

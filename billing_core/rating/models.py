@@ -37,6 +37,7 @@ class QuestionKind(enum.StrEnum):
 
     NO_RATE = "no_rate"
     RATE_GAP = "rate_gap"
+    # No product has the SKU, or the product has no case size.
     UNKNOWN_SKU = "unknown_sku"
     NO_LINES = "no_lines"
     NO_WEIGHT = "no_weight"

@@ -47,7 +47,7 @@ def questions(customer_id: int, period: Period, rates: Sequence[Terms], *, order
         for rate in current:
             arms.extend(_missing(rate, facts, period))
             if rate.cost_type in _BY_CASE:
-                arms.append(_unknown_skus(customer_id, rate, facts, period))
+                arms.append(_unknown_cases(customer_id, rate, facts, period))
     if not arms:
         nothing = select(Order.id, Order.number).where(false())
         return _rows(nothing, None, QuestionKind.NO_RATE)
@@ -104,8 +104,8 @@ def _missing(rate: Terms, facts: OrderFacts, period: Period) -> Iterator[Rows]:
         yield _rows(orders, rate.service_id, kind)
 
 
-def _unknown_skus(customer_id: int, rate: Terms, facts: OrderFacts, period: Period) -> Rows:
-    """Lines whose SKU has no product of this customer, so that the size of a case is unknown."""
+def _unknown_cases(customer_id: int, rate: Terms, facts: OrderFacts, period: Period) -> Rows:
+    """Lines of which nobody knows how many units a case holds: this customer has no such product, or one without."""
     restricted = [OrderLine.sku_key.in_(rate.skus)] if rate.skus else []
     return (
         select(
@@ -118,7 +118,7 @@ def _unknown_skus(customer_id: int, rate: Terms, facts: OrderFacts, period: Peri
         .join(Order, Order.id == facts.order_id)
         .join(OrderLine, OrderLine.order_id == Order.id)
         .outerjoin(Product, and_(Product.customer_id == customer_id, Product.sku_key == OrderLine.sku_key))
-        .where(Product.id.is_(None), *restricted, *_applies(rate, facts, period))
+        .where(Product.case_size.is_(None), OrderLine.quantity > 0, *restricted, *_applies(rate, facts, period))
         .distinct()
     )
 

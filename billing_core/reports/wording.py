@@ -15,7 +15,7 @@ _COST_TYPES = {
 _QUESTIONS = {
     QuestionKind.NO_RATE: "No price was agreed for this day",
     QuestionKind.RATE_GAP: "This service had no price on this day",
-    QuestionKind.UNKNOWN_SKU: "No product has this SKU, so its cases are unknown",
+    QuestionKind.UNKNOWN_SKU: "Nobody said how many units of this SKU a case holds",
     QuestionKind.NO_LINES: "The order has no lines",
     QuestionKind.NO_WEIGHT: "The order has no weight",
     QuestionKind.NO_PACKAGES: "The order has no number of packages",

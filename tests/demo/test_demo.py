@@ -127,7 +127,7 @@ def test_the_company_has_something_of_everything(filled):
     assert distinct(ReportQuestion.kind) == set(QuestionKind)
     assert distinct(Order.status) == set(OrderStatus)
     assert distinct(ReportCharge.bound) == {"minimum", "maximum", None}
-    assert {None, Decimal(1)} < distinct(Product.case_size)
+    assert {Decimal(0), Decimal(1)} < distinct(Product.case_size)
     assert distinct(ReportCharge.service_id) == distinct(Service.id)
     assert filled.scalar(select(func.count()).where(Order.weight.is_(None)))
     unknown = select(func.count()).select_from(OrderLine).where(OrderLine.sku_key.not_in(select(Product.sku_key)))

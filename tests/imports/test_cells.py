@@ -86,11 +86,6 @@ def test_packages_are_whole():
         cells.whole_number("3.5")
 
 
-def test_a_case_holds_something():
-    with pytest.raises(Unreadable, match="must be above 0"):
-        cells.case_size("0")
-
-
 DAYS = {
     "2025-03-04": date(2025, 3, 4),
     "1996-07-04 00:00:00.000": date(1996, 7, 4),

@@ -67,8 +67,8 @@ def questions(card, orders, products):
             if cost_type == "per_package" and order["packages"] is None and touched:
                 found.add((*key, "", "no_packages"))
             if cost_type in ("per_case", "per_loose_unit"):
-                for sku, _ in lines_of(rate, order):
-                    if sku.strip().upper() not in products:
+                for sku, quantity in lines_of(rate, order):
+                    if quantity and products.get(sku.strip().upper()) is None:
                         found.add((*key, sku.strip().upper(), "unknown_sku"))
     return found
 
@@ -98,20 +98,17 @@ def base(rate, order, products):
         case "per_item":
             return sum((quantity for _, quantity in lines), Decimal(0))
         case "per_sku":
-            return Decimal(len({sku.strip().upper() for sku, _ in lines}))
+            return Decimal(len({sku.strip().upper() for sku, quantity in lines if quantity}))
         case "per_package":
             return Decimal(order["packages"] or 0)
         case "per_weight_unit":
             return order["weight"] or Decimal(0)
     total = Decimal(0)
     for sku, quantity in lines:
-        if sku.strip().upper() not in products:
+        size = products.get(sku.strip().upper())
+        if size is None:
             continue
-        size = products[sku.strip().upper()]
-        if size is None or size == 1:
-            total += quantity
-            continue
-        cases = (quantity / size).to_integral_value(ROUND_FLOOR)
+        cases = (quantity / size).to_integral_value(ROUND_FLOOR) if size else Decimal(0)
         total += cases if rate["cost_type"] == "per_case" else quantity - cases * size
     return total
 

@@ -150,9 +150,9 @@ def test_bounds_are_put_on_what_the_tiers_come_to(session, mode, table):
     assert amounts(session, [rate], of_items(*(units for units, _ in table))) == [{1: minor} for _, minor in table]
 
 
-# A case costs 1.00 (service 1), a loose unit 0.10 (service 2). A unit of what has no case size, or one of 1, is a case
-# and a loose unit at once.
-CASE_SIZES = {"SIX": D(6), "HALF": D("0.5"), "ONE": D(1), "NONE": None}
+# A case costs 1.00 (service 1), a loose unit 0.10 (service 2). With a case size of 1 each unit is a case, with 0 none
+# is, and of those without any nobody knows: no unit is ever billed twice.
+CASE_SIZES = {"SIX": D(6), "HALF": D("0.5"), "ONE": D(1), "NOUGHT": D(0), "NONE": None}
 CASES = [
     # lines, cases, minor units, loose units, minor units
     ([("SIX", "5")], None, None, "5", 50),
@@ -166,16 +166,16 @@ CASES = [
     ([("HALF", "0.6")], "1", 1_00, "0.1", 1),
     ([("HALF", "3")], "6", 6_00, None, None),
     ([("HALF", "3.2")], "6", 6_00, "0.2", 2),
-    ([("ONE", "0.9")], "0.9", 90, "0.9", 9),
-    ([("ONE", "1")], "1", 1_00, "1", 10),
-    ([("ONE", "2.5")], "2.5", 2_50, "2.5", 25),
-    ([("NONE", "0.9")], "0.9", 90, "0.9", 9),
-    ([("NONE", "1")], "1", 1_00, "1", 10),
-    ([("NONE", "2.5")], "2.5", 2_50, "2.5", 25),
+    ([("ONE", "0.9")], None, None, "0.9", 9),
+    ([("ONE", "1")], "1", 1_00, None, None),
+    ([("ONE", "2.5")], "2", 2_00, "0.5", 5),
+    ([("NOUGHT", "0.9")], None, None, "0.9", 9),
+    ([("NOUGHT", "11")], None, None, "11", 1_10),
+    ([("NONE", "10")], None, None, None, None),
     # Each line fills its own cases: 4 and 4 of 6 are no case.
     ([("SIX", "4"), ("SIX", "4")], None, None, "8", 80),
     ([("SIX", "7"), ("SIX", "8")], "2", 2_00, "3", 30),
-    ([("SIX", "13"), ("HALF", "1.2"), ("ONE", "3"), ("NONE", "4")], "11", 11_00, "8.2", 82),  # 2+2+3+4 and 1+0.2+3+4
+    ([("SIX", "13"), ("HALF", "1.2"), ("ONE", "3"), ("NOUGHT", "4")], "7", 7_00, "5.2", 52),  # 2+2+3 and 1+0.2+4
     # A SKU that is not known is a question, and the others are billed.
     ([("NEW", "6")], None, None, None, None),
     ([("NEW", "6"), ("SIX", "7")], "1", 1_00, "1", 10),
@@ -195,9 +195,23 @@ def test_cases_and_the_loose_units_beside_them(session):
     assert [(*of(order, 1), *of(order, 2)) for order in found] == [tuple(expected) for _, *expected in CASES]
 
 
+def test_ten_units_without_a_case_size_are_never_billed_both_as_cases_and_as_loose_units(session):
+    """They came to 14.50 before: ten cases and ten loose units."""
+    card = [a_rate("per_case", "1"), a_rate("per_loose_unit", "0.45", service=2)]
+    orders = [an_order((sku, D(10))) for sku in CASE_SIZES]
+    # 1 case of six and 4 units; 20 of a half; 10 of one; 10 units; nobody knows.
+    assert amounts(session, card, orders, CASE_SIZES) == [{1: 1_00, 2: 1_80}, {1: 20_00}, {1: 10_00}, {2: 4_50}, {}]
+
+
+def test_a_sku_of_which_nothing_was_ordered_is_none_of_the_orders_skus(session):
+    nothing = ("A", D(0))
+    orders = [an_order(nothing, ("B", D(2)), ("C", D(1))), an_order(nothing), an_order(nothing, ("A", D(1)))]
+    assert amounts(session, [a_rate("per_sku", "1")], orders) == [{1: 2_00}, {}, {1: 1_00}]
+
+
 def test_only_the_lines_of_the_rates_skus_fill_cases(session):
-    card = [a_rate("per_case", "1", skus=["SIX"]), a_rate("per_loose_unit", "0.1", service=2, skus=["HALF", "NONE"])]
-    lines = [("SIX", D(13)), ("HALF", D("1.2")), ("ONE", D(3)), ("NONE", D(4))]
+    card = [a_rate("per_case", "1", skus=["SIX"]), a_rate("per_loose_unit", "0.1", service=2, skus=["HALF", "NOUGHT"])]
+    lines = [("SIX", D(13)), ("HALF", D("1.2")), ("ONE", D(3)), ("NOUGHT", D(4))]
 
     assert amounts(session, card, [an_order(*lines), an_order(("ONE", D(3)))], CASE_SIZES) == [{1: 2_00, 2: 42}, {}]
 
@@ -218,9 +232,9 @@ def test_an_order_without_lines_costs_nothing_that_is_counted_by_its_lines(sessi
     card += [a_rate("per_order", "2", service=7), a_rate("per_order", "3", service=8, skus=["A"])]
     orders = [an_order(), an_order(("A", D(0))), an_order(("A", D(6)), ("B", D("1.5")))]
 
-    assert amounts(session, card, orders, {"A": D(3), "B": None}) == [
+    assert amounts(session, card, orders, {"A": D(3), "B": D(0)}) == [
         {7: 2_00},
-        {1: 5_00, 7: 2_00, 8: 3_00},  # one SKU, of which there is nothing
+        {7: 2_00, 8: 3_00},  # of its one SKU there is nothing
         {0: 7_50, 1: 5_00, 2: 5_00, 3: 5_00, 7: 2_00, 8: 3_00},
     ]
     listed = session.execute(statements.orders(1, cards.PERIOD)).all()

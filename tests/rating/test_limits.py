@@ -38,6 +38,7 @@ def test_a_cent_is_left_for_the_rounding(session):
         amounts(session, [a_rate()], of_items("9223372036.845"))
 
 
+SIZES = {"A": D(1), "LOOSE": D(0)}
 LARGE = {
     # The rate, an order that is too large, and the minor units of an order with 1 of everything.
     "a line": (a_rate(), an_order(("A", LARGEST + 1)), 1_00),
@@ -45,7 +46,7 @@ LARGE = {
     "tiers": (a_rate(tiers=[(D(10), D(0)), (None, D(2))]), an_order(("A", LARGEST - 1)), 0),
     "cases": (a_rate("per_case"), an_order(("A", LARGEST + 1)), 1_00),
     "cases of lines": (a_rate("per_case"), an_order(("A", D(5_000_000_000)), ("A", D(5_000_000_000))), 1_00),
-    "loose units": (a_rate("per_loose_unit"), an_order(("A", LARGEST + 1)), 1_00),
+    "loose units": (a_rate("per_loose_unit"), an_order(("LOOSE", LARGEST + 1)), 1_00),
     "weight": (a_rate("per_weight_unit", "1000000"), an_order(weight=D(10_000)), 1_000_000_00),
     "packages": (a_rate("per_package", "1000000"), an_order(packages=10_000), 1_000_000_00),
     "SKUs": (
@@ -56,29 +57,33 @@ LARGE = {
 }
 
 
+def _sku(case):
+    return "LOOSE" if case == "loose units" else "A"
+
+
 @pytest.mark.parametrize("case", LARGE)
 def test_a_large_order_among_small_ones_is_refused_and_names_itself_and_the_service(session, case):
     rate, large, minor = LARGE[case]
-    small = an_order(("A", D(1)), weight=D(1), packages=1)
+    small = an_order((_sku(case), D(1)), weight=D(1), packages=1)
     of_nothing = an_order()
 
-    assert amounts(session, [dict(rate)], [dict(small), dict(of_nothing)], {"A": None}, customer_id=2) == [
+    assert amounts(session, [dict(rate)], [dict(small), dict(of_nothing)], SIZES, customer_id=2) == [
         {1: minor},
         {},
     ]
     with refused("amount of Service 1", order="1-2"):
-        amounts(session, [dict(rate)], [of_nothing, small, dict(large), dict(small)], {"A": None})
+        amounts(session, [dict(rate)], [of_nothing, small, dict(large), dict(small)], SIZES)
 
 
 @pytest.mark.parametrize("case", LARGE)
 def test_a_large_order_that_is_not_billed_refuses_no_small_one(session, case):
     """Of another customer, of the days before and after the period, and a draft."""
     rate, large, minor = LARGE[case]
-    small = an_order(("A", D(1)), weight=D(1), packages=1)
+    small = an_order((_sku(case), D(1)), weight=D(1), packages=1)
     elsewhere = [large | {"day": cards.day(-1)}, large | {"day": cards.day(10)}, large | {"status": "draft"}]
     cards.store(session, [], [dict(large)], {"A": D("0.001")}, customer_id=2)
 
-    assert amounts(session, [dict(rate)], [small, *elsewhere], {"A": None}) == [{1: minor}, {}, {}, {}]
+    assert amounts(session, [dict(rate)], [small, *elsewhere], SIZES) == [{1: minor}, {}, {}, {}]
 
 
 def test_lines_that_are_small_one_by_one_are_refused_together_also_in_the_only_order(session):

@@ -124,7 +124,7 @@ LACKING = [
 
 @pytest.mark.parametrize(("rate", "lacks", "kind", "has"), LACKING, ids=lambda value: str(value)[:40])
 def test_what_an_order_lacks_for_a_service_is_asked(session, rate, lacks, kind, has):
-    assert asked(session, [dict(rate)], [dict(lacks), dict(has)], {"A": None, "B": None}) == [[(1, "", kind)], []]
+    assert asked(session, [dict(rate)], [dict(lacks), dict(has)], {"A": D(1), "B": D(1)}) == [[(1, "", kind)], []]
 
 
 @pytest.mark.parametrize("cost_type", ["per_order", "per_weight_unit", "per_package", "percent_of_services"])
@@ -134,7 +134,7 @@ def test_no_lines_are_missed_by_a_service_that_counts_none(session, cost_type):
 
 @pytest.mark.parametrize("cost_type", ["per_item", "per_sku", "per_order", "per_case", "per_loose_unit"])
 def test_neither_weight_nor_packages_are_missed_by_a_service_that_counts_lines(session, cost_type):
-    assert asked(session, [a_rate(cost_type)], [an_order(("A", D(1)))], {"A": None}) == [[]]
+    assert asked(session, [a_rate(cost_type)], [an_order(("A", D(1)))], {"A": D(1)}) == [[]]
 
 
 @pytest.mark.parametrize(("cost_type", "kind"), [("per_weight_unit", NO_WEIGHT), ("per_package", NO_PACKAGES)])
@@ -164,6 +164,20 @@ def test_each_sku_that_nobody_knows_is_asked_once_where_its_case_matters(session
     lines = [("KNOWN", D(1)), ("new", D(1)), (" NEW ", D(2)), ("other", D(1))]
     found = asked(session, [a_rate(cost_type)], [an_order(*lines), an_order(lines[0])], {"KNOWN": D(6)})
     assert found == [[(1, "NEW", UNKNOWN), (1, "OTHER", UNKNOWN)], []]
+
+
+@pytest.mark.parametrize("cost_type", ["per_case", "per_loose_unit"])
+def test_a_product_of_which_nobody_said_what_a_case_holds_is_asked_and_not_billed(session, cost_type):
+    products = {"NONE": None, "NOUGHT": D(0), "ONE": D(1)}
+    orders = [an_order((sku, D(10))) for sku in products]
+    assert asked(session, [a_rate(cost_type)], orders, products) == [[(1, "NONE", UNKNOWN)], [], []]
+
+
+def test_of_a_line_of_which_nothing_was_ordered_nobody_need_know_what_a_case_holds(session):
+    assert asked(session, [a_rate("per_case")], [an_order(("NEW", D(0))), an_order(("NEW", D(1)))]) == [
+        [],
+        [(1, "NEW", UNKNOWN)],
+    ]
 
 
 def test_a_sku_that_the_rate_does_not_name_is_not_asked(session):

@@ -46,7 +46,7 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
     ]
     assert len(rows(book["Charges"])) == 1 + 3
     assert rows(book["Questions"])[1:] == [
-        ["ACME-0", "No product has this SKU, so its cases are unknown", 'Ship "fast"', "=SKU"]
+        ["ACME-0", "Nobody said how many units of this SKU a case holds", 'Ship "fast"', "=SKU"]
     ]
     assert [row[0].is_date for row in book["Orders"]["C2:C3"]] == [True, True]
 
@@ -137,7 +137,7 @@ def test_the_pdf_says_who_owes_what_for_which_month(session):
     (page,) = pages(session, report)
     for text in ("Billing report", "Θάλασσα Łódź Ж", "January 2023", "1,500.07", "Picking", 'Ship "fast"', "1,000.00"):
         assert text in page
-    assert "No product has this SKU" in page
+    assert "Nobody said how many units" in page
     assert "Page 1 of 1" in page
 
 

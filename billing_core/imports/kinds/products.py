@@ -43,7 +43,7 @@ DEFINITION = Definition(
         Field("name", text_up_to(300), synonyms=("product name", "item name", "description", "title")),
         Field(
             "case_size",
-            cells.case_size,
+            cells.quantity,
             Quantity,
             blank=None,
             synonyms=("units per case", "case quantity", "case qty", "pack size", "units per carton"),
