@@ -16,6 +16,7 @@ def _public_id() -> str:
 class Business(Base):
     """``set_up_at`` is empty until somebody has given the business its name, currency and time zone. ``payment_terms``
     such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how they are numbered.
+    ``zero_tax_reason`` is why its invoices have 0 % tax, where a customer has no reason of its own.
     ``reminds`` is off until somebody has looked at the schedule of reminders.
     """
 
@@ -38,6 +39,7 @@ class Business(Base):
     credit_note_format: Mapped[str] = mapped_column(
         String(64), default="CN-{year}-{seq:03}", server_default="CN-{year}-{seq:03}"
     )
+    zero_tax_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     invoice_footer: Mapped[str] = mapped_column(String(500), default="", server_default="")
     # How Stripe collects: ``invoices.payment_links.CollectionWay``.
     collects_by: Mapped[str] = mapped_column(String(32), default="payment_link", server_default="payment_link")

@@ -36,6 +36,7 @@ class Details:
     invoice_format: str = "INV-{year}-{seq:03}"
     credit_note_format: str = "CN-{year}-{seq:03}"
     invoice_footer: str = ""
+    zero_tax_reason: str = ""
 
 
 LONGEST = {
@@ -47,6 +48,7 @@ LONGEST = {
     "bank_details": 1000,
     "payment_terms": 200,
     "invoice_footer": 500,
+    "zero_tax_reason": 200,
 }
 
 

@@ -24,7 +24,7 @@ class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
     Until ``held_until``, that day included, it is not reminded. ``time_zone`` is the IANA zone in whose days its usage
-    is billed; empty: the business's.
+    is billed; ``zero_tax_reason`` is why its invoices have tax of 0 %. Both are the business's where they are empty.
     """
 
     __tablename__ = "customers"
@@ -45,6 +45,7 @@ class Customer(Base):
     country: Mapped[str] = mapped_column(String(2), default="")
     currency: Mapped[str] = mapped_column(String(3))
     tax_id: Mapped[str] = mapped_column(String(64), default="")
+    zero_tax_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
     payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")

@@ -29,6 +29,7 @@ LENGTHS: dict[str, int] = {
         "postal_code",
         "country",
         "tax_id",
+        "zero_tax_reason",
         "language",
         "payment_terms",
         "time_zone",

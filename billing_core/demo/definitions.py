@@ -29,6 +29,7 @@ class BusinessDefinition(_Definition):
     bank_details: str
     payment_terms: str
     invoice_footer: str
+    zero_tax_reason: str
 
 
 class Rhythm(_Definition):

@@ -36,8 +36,8 @@ class Addressed:
 def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
     """A numbered draft for the customer with this address, who is created where there is none.
 
-    The customer's known data (postal address, tax id, language) is filled in. NotFound where there is no such business,
-    Conflict where the number is used.
+    The customer's known data (postal address, tax id, reason for 0 % tax, language) is filled in. NotFound where there
+    is no such business, Conflict where the number is used.
     """
     actor.require(Permission.INVOICE_WRITE)
     business = businesses.by_public_id(session, addressed.business_id)
@@ -77,6 +77,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
         customer_name=content.customer_name or known.customer_name,
         customer_address=known.customer_address,
         customer_tax_id=known.customer_tax_id,
+        zero_tax_reason=known.zero_tax_reason,
         language=known.language,
     )
     return service.create(session, actor, content, now=now, numbered=True, number=addressed.number)

@@ -149,6 +149,7 @@ def write(
         currency=invoice.currency,
         issued_on=issued_on,
         reason=why,
+        zero_tax_reason=invoice.zero_tax_reason,
         subtotal_minor=sum(part.net_minor for part in parts),
         tax_minor=sum(part.tax_minor for part in parts),
         total_minor=amount_minor,

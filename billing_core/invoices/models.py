@@ -123,7 +123,8 @@ class Invoice(Base):
     to the ledger; ``verify`` proves that they agree. ``subtotal_minor`` is before tax and after discounts; the
     invoice's own discount is ``discount_minor`` as an amount, ``discount_percent`` as a share. ``lines_rounded``: its
     sums are those of its rounded lines; not so of what was sent before that rule, whose sums were rounded from exact
-    ones and stay. The names of customer and issuer are copies: editable in a draft, frozen with the number.
+    ones and stay, and which do not state tax of 0 %. ``zero_tax_reason`` is why there is some. The names of customer
+    and issuer are copies: editable in a draft, frozen with the number.
     """
 
     __tablename__ = "invoices"
@@ -174,6 +175,7 @@ class Invoice(Base):
     customer_email: Mapped[str] = mapped_column(String(254), default="")
     customer_address: Mapped[str] = mapped_column(String(1000), default="")
     customer_tax_id: Mapped[str] = mapped_column(String(64), default="")
+    zero_tax_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     language: Mapped[str] = mapped_column(String(8), default="en")
     # The issuer as it was when the invoice was sent: name, address, email, tax_id, bank_details. NULL in a draft.
     issuer: Mapped[dict[str, Any] | None]
@@ -295,7 +297,8 @@ class InvoiceEvent(Base):
 
 class CreditNote(Base):
     """A document that credits part or all of an invoice. It has its own number and never changes. ``refund_minor`` of
-    it was paid back rather than taken off what was due.
+    it was paid back rather than taken off what was due. ``zero_tax_reason`` is why it credits at 0 %; NULL: it was
+    issued before tax of 0 % was stated, and does not.
     """
 
     __tablename__ = "credit_notes"
@@ -318,6 +321,7 @@ class CreditNote(Base):
     currency: Mapped[str] = mapped_column(String(3))
     issued_on: Mapped[date]
     reason: Mapped[str] = mapped_column(String(500))
+    zero_tax_reason: Mapped[str | None] = mapped_column(String(200))
     subtotal_minor: Mapped[int] = mapped_column(BigInteger)
     tax_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)

@@ -96,6 +96,7 @@ class InvoiceView:
     customer_email: str
     customer_address: str
     customer_tax_id: str
+    zero_tax_reason: str
     language: str
     issuer: dict[str, Any] | None
     discount_percent: Decimal | None

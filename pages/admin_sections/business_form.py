@@ -77,6 +77,15 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         due_on = terms.due_date(drawn.today, payment_terms)
         st.caption(f"An invoice of today, {md(formats.day(drawn.today))}, would be due on {md(formats.day(due_on))}.")
 
+        zero_tax_reason = _line(
+            drawn,
+            "zero_tax_reason",
+            "Reason for 0 % tax",
+            places,
+            placeholder="Such as Reverse charge, or Small business",
+            help="Printed on invoices that have lines with 0 % tax, unless the customer has a reason of its own.",
+        )
+
     with st.container(border=True):
         st.subheader("Numbers", anchor=False)
         st.caption(
@@ -99,6 +108,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         invoice_format,
         credit_note_format,
         footer,
+        zero_tax_reason,
     )
     reasons = _reasons(details)
     for field, reason in reasons.items():

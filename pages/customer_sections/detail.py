@@ -109,6 +109,7 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
         "Address": ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part),
         "Phone": customer.phone,
         "Tax number": customer.tax_id,
+        "Reason for 0 % tax": customer.zero_tax_reason,
         "Customer since": formats.day(day_in(read.company.time_zone, customer.created_at)),
     }
     st.table(

@@ -24,6 +24,13 @@ def draw(actor: Actor, customer: Customer) -> None:
             email = st.text_input("E-mail", customer.email, max_chars=254)
             phone = st.text_input("Phone", customer.phone, max_chars=64)
             tax_id = st.text_input("Tax number", customer.tax_id, max_chars=64)
+            zero_tax_reason = st.text_input(
+                "Reason for 0 % tax",
+                customer.zero_tax_reason,
+                max_chars=200,
+                placeholder="As the business",
+                help="Printed on invoices that have lines with 0 % tax, such as Reverse charge",
+            )
             language = st.selectbox(
                 "Language",
                 languages(),
@@ -56,6 +63,7 @@ def draw(actor: Actor, customer: Customer) -> None:
             "postal_code": postal_code,
             "country": country,
             "tax_id": tax_id,
+            "zero_tax_reason": zero_tax_reason,
             "language": language,
             "time_zone": time_zone,
         }

@@ -31,6 +31,7 @@ TEXTS = (
     "customer_email",
     "customer_address",
     "customer_tax_id",
+    "zero_tax_reason",
     "payment_terms",
     "notes",
     "reference",

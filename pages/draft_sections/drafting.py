@@ -62,6 +62,7 @@ def _sums(read: Reader, draft: OpenDraft, entered: Entered, totals: Totals, stor
     left, right = preview.beside()
     with left:
         fields.discount(draft, entered.content.currency, entered.reasons)
+        fields.zero_tax(draft, entered.content, entered.reasons)
         if stored is not None and entered.content == draft.saved:
             pdf_minor = read.plain(document.of_invoice, stored.id).totals.total_minor
             amounts.strip(totals, stored_minor=stored.total_minor, pdf_minor=pdf_minor)

@@ -44,6 +44,20 @@ def discount(draft: OpenDraft, currency: str, reasons: Reasons) -> None:
     problem(reasons, "discount_minor", "The discount")
 
 
+def zero_tax(draft: OpenDraft, content: Content, reasons: Reasons) -> None:
+    """Why there are lines with 0 % tax, which the customer's tax office asks for."""
+    st.text_input(
+        "Reason for 0 % tax",
+        key=draft.key("zero_tax_reason"),
+        max_chars=LONGEST["zero_tax_reason"],
+        placeholder="Such as Reverse charge, or Export",
+        help="Printed below the totals. It begins with what the customer or the business has as its reason.",
+    )
+    problem(reasons, "zero_tax_reason", "The reason")
+    if not content.zero_tax_reason and any(not line.tax_rate for line in content.lines):
+        st.caption("Lines with 0 % tax have no reason yet: the invoice says 0 % without one.")
+
+
 def problem(reasons: Reasons, name: str, label: str) -> None:
     """What is wrong with the field just drawn, if anything."""
     if name in reasons:

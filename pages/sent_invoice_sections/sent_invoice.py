@@ -176,6 +176,9 @@ def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, 
         owed_minor=posted,
         link_minor=link_minor if invoice.due_minor == invoice.total_minor else None,
     )
+    if invoice.zero_tax_reason and any(not line.tax_rate for line in content.lines):
+        st.caption("Reason for 0 % tax")
+        st.text(invoice.zero_tax_reason)
     if invoice.notes:
         st.caption("Notes")
         st.text(invoice.notes)

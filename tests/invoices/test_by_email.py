@@ -40,10 +40,12 @@ def test_a_numbered_draft_for_a_customer_that_is_added(session, addressed):
 
 def test_what_is_known_of_the_customer_is_filled_in_and_what_the_program_says_is_kept(session, addressed):
     known = {"address": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE", "tax_id": "DE123"}
+    known |= {"zero_tax_reason": "Reverse charge"}
     acme = a_customer(session, language="de", **known)
     made = create(session, addressed)
     assert (made.customer_id, made.customer_name, made.customer_tax_id) == (acme, "Acme Corp", "DE123")
     assert (made.customer_address, made.language) == ("Hauptstr. 1\n10115 Berlin\nDeutschland", "de")
+    assert made.zero_tax_reason == "Reverse charge"
     assert create(session, addressed, customer_name="Acme Accounting").customer_name == "Acme Accounting"
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_core.businesses.queries import default_business
 from billing_core.errors import Invalid
 from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank, checked
 from billing_core.invoices.models import LineType
@@ -189,3 +190,12 @@ def test_a_blank_invoice_is_filled_from_customer_and_business(session):
     assert filled.customer_address == "Hauptstr. 1\n10115 Berlin\nDeutschland"
     assert (filled.currency, filled.language, filled.customer_tax_id) == ("EUR", "de", "DE123")
     assert (filled.payment_terms, filled.due_on, filled.lines) == ("Net 14", date(2026, 3, 16), ())
+
+
+def test_the_reason_for_tax_of_0_percent_is_the_customers_or_else_the_businesss(session):
+    default_business(session).zero_tax_reason = "Small business"
+    abroad, here = a_customer(session, "ABROAD", zero_tax_reason="Export"), a_customer(session, "HERE")
+
+    reasons = [blank(session, READER, customer, today=TODAY).zero_tax_reason for customer in (abroad, here)]
+
+    assert reasons == ["Export", "Small business"]

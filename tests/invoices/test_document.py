@@ -112,6 +112,28 @@ def test_a_credit_note_says_what_it_takes_back_and_of_which_invoice(session, bus
     assert credit_note_pdf(document) == credit_note_pdf(document)
 
 
+def test_a_credit_note_states_tax_of_0_percent_and_why_but_for_those_from_before(session, business):
+    invoice = an_invoice(session, a_customer(session), a_line(tax_rate="0"), zero_tax_reason="Reverse charge")
+    note = credit_notes.issue(session, SYSTEM, invoice.id, reason="Damaged", issued_on=TODAY, today=TODAY, now=NOW)
+
+    def page():
+        return " ".join(reader(credit_note_pdf(of_credit_note(session, note.id))).pages[0].extract_text().split())
+
+    assert "Subtotal 200.00 Tax 0% on 200.00 0.00 Total $200.00" in page()
+    assert "Tax 0% Reverse charge" in page()
+    note.zero_tax_reason = None
+    assert "Subtotal 200.00 Total $200.00" in page()
+    assert "Reverse charge" not in page()
+
+
+def test_what_was_sent_before_does_not_state_tax_of_0_percent(session, business):
+    former = {"lines_rounded": False, "zero_tax_reason": "Reverse charge"}
+    invoice = an_invoice(session, a_customer(session), a_line(tax_rate="0"), **former)
+    page = " ".join(reader(invoice_pdf(of_invoice(session, invoice.id))).pages[0].extract_text().split())
+    assert "Quantity Unit price Amount USD" in page
+    assert "Subtotal 200.00 Total $200.00" in page
+
+
 def test_a_credit_note_is_in_the_language_of_its_invoice(session, business):
     invoice = an_invoice(session, a_customer(session), language="de")
     facts = {"reason": "Bruch", "issued_on": TODAY, "today": TODAY, "now": NOW}

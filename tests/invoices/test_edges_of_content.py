@@ -21,6 +21,7 @@ TEXTS = {
     "customer_name": 200,
     "customer_address": 1_000,
     "customer_tax_id": 64,
+    "zero_tax_reason": 200,
     "payment_terms": 200,
     "notes": 5_000,
     "reference": 120,

@@ -75,7 +75,15 @@ def test_a_price_and_what_it_is_multiplied_with_stay_on_one_line():
 def test_every_tax_rate_has_its_row_also_that_of_nothing():
     page = text(a_document(a_line(tax_rate="19"), a_line(unit_price="5")))
     assert "Subtotal 105.00 Tax 0% on 5.00 0.00 Tax 19% on 100.00 19.00 Total €124.00" in page
-    assert "Tax 0%" not in text(a_document(a_line()))
+    assert "Subtotal 100.00 Tax 0% on 100.00 0.00 Total €100.00" in text(a_document(a_line()))
+    assert "Tax 0%" not in text(a_document(a_line(), states_zero_tax=False))
+
+
+def test_why_there_is_no_tax_is_printed_however_long_it_is():
+    reason = "Reverse charge: VAT is to be accounted for by the recipient (Article 196 of Directive 2006/112/EC). " * 2
+    page = text(a_document(a_line(), zero_tax_reason=reason[:200].strip()))
+    assert f"Tax 0% {reason[:200].strip()} Payment" in page
+    assert "Reverse charge" not in text(a_document(a_line(tax_rate="19"), zero_tax_reason=reason))
 
 
 def test_no_rounding_and_no_sum_of_lines_are_shown_where_there_is_nothing_to_explain():
@@ -84,11 +92,12 @@ def test_no_rounding_and_no_sum_of_lines_are_shown_where_there_is_nothing_to_exp
     assert "Sum of lines" not in page
 
 
-def test_discounts_and_taxes_have_a_column_only_where_there_are_any():
+def test_discounts_have_a_column_only_where_there_are_any():
     plain = text(a_document(a_line()))
     assert "Discount" not in plain
     assert "Tax ID" in plain
-    assert " Tax Amount" not in plain
+    assert "Quantity Unit price Tax Amount EUR" in plain
+    assert " Tax Amount" not in text(a_document(a_line(), states_zero_tax=False))
     both = text(a_document(a_line(percent="12.5", tax_rate="7.5"), a_line(minor=250)))
     assert "Quantity Unit price Discount Tax Amount EUR" in both
     assert "12.5% 7.5% 87.50" in both
@@ -150,7 +159,7 @@ def test_a_table_over_pages_repeats_its_header_and_counts_pages():
     assert len(found) >= 3
     for number, page in enumerate(found, 1):
         assert f"Page {number} of {len(found)}" in page
-        assert ("Description Quantity Unit price Amount EUR" in page) == ("Line number" in page)
+        assert ("Description Quantity Unit price Tax Amount EUR" in page) == ("Line number" in page)
     # Every line is there once, in order; the last page has the total: 1 + 2 + … + 100.
     assert re.findall(r"Line number (\d+)", " ".join(found)) == [str(place) for place in range(1, 101)]
     assert "Total €5,050.00" in found[-1]

@@ -103,7 +103,8 @@ def test_a_customer_that_is_not_theirs_is_not_there(page_as, sessions):
 def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
     filled = fill(sessions)
     page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
-    next(field for field in page.text_input if field.label == "City").set_value("Ulm")
+    for label, value in {"City": "Ulm", "Reason for 0 % tax": "Export"}.items():
+        next(field for field in page.text_input if field.label == label).set_value(value)
     page.form_submit_button[0].click().run()
 
     assert not page.exception
@@ -112,7 +113,7 @@ def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
         entry = session.execute(
             select(AuditEntry.before, AuditEntry.after).where(AuditEntry.subject_kind == "customer")
         ).one()
-    assert tuple(entry) == ({"city": ""}, {"city": "Ulm"})
+    assert tuple(entry) == ({"city": "", "zero_tax_reason": ""}, {"city": "Ulm", "zero_tax_reason": "Export"})
 
 
 def test_a_customers_language_is_chosen_among_all_that_have_a_catalogue(dutch, page_as, sessions):

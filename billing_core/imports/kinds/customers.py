@@ -12,7 +12,7 @@ from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 
-_PLAIN = ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id")
+_PLAIN = ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id", "zero_tax_reason")
 
 
 def _resolve(staged: Staged) -> Select[Any]:
@@ -72,6 +72,7 @@ DEFINITION = Definition(
         Field("country", cells.country, synonyms=("country code", "country name", "land")),
         columns.CURRENCY,
         Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
+        Field("zero_tax_reason", text_up_to(200), synonyms=("tax exemption reason", "vat exemption reason")),
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),

@@ -30,6 +30,7 @@ LONGEST: Final = {
     "customer_name": 200,
     "customer_address": 1_000,
     "customer_tax_id": 64,
+    "zero_tax_reason": 200,
     "payment_terms": 200,
     "notes": 5_000,
     "reference": 120,
@@ -61,8 +62,9 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything that people choose about an invoice. ``due_on`` None: by the payment terms. ``lines_rounded``: how it
-    is summed up, which nobody chooses; see ``totals``.
+    """Everything that people choose about an invoice. ``due_on`` None: by the payment terms. ``zero_tax_reason``:
+    why lines have 0 % tax, as it is printed. ``lines_rounded``: how it is summed up, which nobody chooses; see
+    ``totals``.
     """
 
     business_id: int
@@ -74,6 +76,7 @@ class Content:
     customer_email: str = ""
     customer_address: str = ""
     customer_tax_id: str = ""
+    zero_tax_reason: str = ""
     language: str = SOURCE_LANGUAGE
     payment_terms: str = ""
     notes: str = ""
@@ -116,6 +119,7 @@ def blank_for(customer: Customer, business: Business, today: date) -> Content:
         customer_email=customer.email,
         customer_address=postal_address(customer),
         customer_tax_id=customer.tax_id,
+        zero_tax_reason=customer.zero_tax_reason or business.zero_tax_reason,
         language=nearest(customer.language),
         payment_terms=payment_terms,
     )

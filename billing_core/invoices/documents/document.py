@@ -61,7 +61,7 @@ class DocumentLine:
 class InvoiceDocument:
     """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due; ``prepaid_minor`` is what
     prepaid credit paid of ``paid_minor``. ``view_url`` is the customer's own page of the invoice; ``payment_url`` is
-    set where it can be paid online now.
+    set where it can be paid online now. Tax of 0 % is stated, with its reason, but on what was sent before that rule.
     """
 
     number: str | None
@@ -87,6 +87,8 @@ class InvoiceDocument:
     view_url: str | None = None
     payment_url: str | None = None
     prepaid_minor: int = 0
+    states_zero_tax: bool = True
+    zero_tax_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ class CreditedLine:
 
 @dataclass(frozen=True, slots=True)
 class CreditNoteDocument:
-    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice."""
+    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice. One whose
+    ``zero_tax_reason`` is None was issued before tax of 0 % was stated.
+    """
 
     number: str
     invoice_number: str
@@ -116,6 +120,7 @@ class CreditNoteDocument:
     total_minor: int
     refund_minor: int
     made_at: datetime
+    zero_tax_reason: str | None = ""
 
 
 def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
@@ -169,6 +174,9 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
         payment_url=_payment_url(session, invoice, address) if address else None,
         prepaid_minor=_prepaid(session, invoice) if invoice.paid_minor else 0,
+        # Both came together: what was sent before stays as it was.
+        states_zero_tax=invoice.lines_rounded,
+        zero_tax_reason=invoice.zero_tax_reason if invoice.lines_rounded else "",
     )
 
 
@@ -212,6 +220,7 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         total_minor=note.total_minor,
         refund_minor=note.refund_minor,
         made_at=note.created_at,
+        zero_tax_reason=note.zero_tax_reason,
     )
 
 

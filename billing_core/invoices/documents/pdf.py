@@ -83,6 +83,8 @@ def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     totals_end, totals_page = letter.get_y(), letter.page
     if totals_page == page:
         letter.set_y(top + 0.6)
+    if reason := presentation.zero_tax(document, words):
+        letter.block(*reason, width=left - letter.l_margin - 10)
     _payment(letter, document, words, width=left - letter.l_margin - 10)
     if letter.page == totals_page:
         letter.set_y(max(letter.get_y(), totals_end) + 2)

@@ -1,5 +1,6 @@
 """A credit note as a PDF."""
 
+from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.documents.pdf_letter import Letter
 from billing_core.invoices.documents.pdf_sheets import Column
@@ -26,6 +27,9 @@ def credit_note_pdf(document: CreditNoteDocument) -> bytes:
     left = letter.w / 2 + 5
     letter.sums(_sums(document, words), left=left)
     letter.box(words.gettext("Amount credited"), words.money(document.total_minor, document.currency), left=left)
+    if reason := presentation.zero_tax(document, words):
+        letter.set_y(letter.get_y() + 2)
+        letter.block(*reason)
     return letter.finished()
 
 
@@ -57,11 +61,8 @@ def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:
     currency = document.currency
     sums = [Sum(words.gettext("Subtotal"), words.amount(document.subtotal_minor, currency))]
-    if document.tax_minor or len(document.by_rate) > 1:
-        for row in document.by_rate:
-            net = words.amount(row.net_minor, currency)
-            label = words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=net)
-            sums.append(Sum(label, words.amount(row.tax_minor, currency)))
+    if document.zero_tax_reason is not None or document.tax_minor or len(document.by_rate) > 1:
+        sums += presentation.taxes(document.by_rate, currency, words)
     sums.append(Sum(words.gettext("Total"), words.money(document.total_minor, currency), strong=True))
     if document.refund_minor:
         sums.append(Sum(words.gettext("Of which refunded"), words.amount(document.refund_minor, currency)))

@@ -1,10 +1,13 @@
 """An invoice's figures in its reader's language: the rows of the table and of the totals, for every medium."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument
+from billing_core.invoices.content.totals import TaxRow
+from billing_core.invoices.documents.document import CreditNoteDocument, DocumentLine, InvoiceDocument
 from billing_core.languages.formats import Writing, gettext_noop
 
 # The columns beside the description.
@@ -44,10 +47,10 @@ def description(line: DocumentLine) -> str:
 
 
 def table(document: InvoiceDocument, words: Writing) -> Table:
-    """The figures of the lines. Columns without content are left out: no discount, no tax."""
+    """The figures of the lines. A column without discounts is left out."""
     lines, currency = document.lines, document.currency
     discounted = any(line.discount_percent or line.discount_minor for line in lines)
-    taxed = any(line.tax_rate for line in lines)
+    taxed = document.states_zero_tax or any(line.tax_rate for line in lines)
     titles = ["quantity", "unit_price", *(["discount"] if discounted else []), *(["tax"] if taxed else []), "amount"]
     rows = [
         [
@@ -78,10 +81,8 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     if totals.remainder_minor:
         rows.append(Sum(words.gettext("Rounding"), amount(totals.remainder_minor)))
     rows.append(Sum(words.gettext("Subtotal"), amount(totals.subtotal_minor)))
-    if totals.tax_minor or len(totals.by_rate) > 1:
-        for row in totals.by_rate:
-            label = words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=amount(row.net_minor))
-            rows.append(Sum(label, amount(row.tax_minor)))
+    if document.states_zero_tax or totals.tax_minor or len(totals.by_rate) > 1:
+        rows += taxes(totals.by_rate, currency, words)
     rows.append(Sum(words.gettext("Total"), words.money(totals.total_minor, currency), strong=True))
     # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
@@ -94,6 +95,23 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     if document.refunded_minor:
         rows.append(Sum(words.gettext("Refunded"), amount(document.refunded_minor)))
     return rows
+
+
+def taxes(by_rate: Iterable[TaxRow], currency: str, words: Writing) -> list[Sum]:
+    """A row for each rate, 0 % among them: what is taxed, and the tax on it."""
+
+    def label(row: TaxRow) -> str:
+        net = words.amount(row.net_minor, currency)
+        return words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=net)
+
+    return [Sum(label(row), words.amount(row.tax_minor, currency)) for row in by_rate]
+
+
+def zero_tax(document: InvoiceDocument | CreditNoteDocument, words: Writing) -> tuple[str, str] | None:
+    """The heading and the reason of what has 0 % tax, where there is one."""
+    if not document.zero_tax_reason or all(line.tax_rate for line in document.lines):
+        return None
+    return words.gettext("Tax") + f" {words.percent(Decimal(0))}", document.zero_tax_reason
 
 
 def _discount(line: DocumentLine, currency: str, words: Writing) -> str:

@@ -131,10 +131,12 @@ def check_days(valid_days: int | None) -> None:
 
 def _draft(session: Session, actor: Actor, customer: Customer, amount_minor: int, today: date, now: datetime) -> int:
     """Without tax: that is due on the usage which the credit pays for."""
-    words = writing(customer.language).gettext("Prepaid credit for usage")
+    words = writing(customer.language)
     price = Money(amount_minor, customer.currency).amount
     blank = blank_for(customer, businesses.one(session, customer.business_id), today)
-    content = replace(blank, lines=(DraftLine(words, Decimal(1), price, type=LineType.OTHER),))
+    line = DraftLine(words.gettext("Prepaid credit for usage"), Decimal(1), price, type=LineType.OTHER)
+    untaxed = words.gettext("Taxed with the usage that the credit pays for")
+    content = replace(blank, zero_tax_reason=untaxed, lines=(line,))
     return invoices.create(session, actor, content, now=now).id
 
 

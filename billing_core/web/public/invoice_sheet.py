@@ -27,7 +27,9 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """``tone`` of the badge: quiet, good or risk. ``amount_due`` is empty where nothing is due."""
+    """``tone`` of the badge: quiet, good or risk. ``amount_due`` is empty where nothing is due. ``zero_tax``: heading
+    and reason of what has 0 % tax.
+    """
 
     language: str
     title: str
@@ -41,6 +43,7 @@ class Sheet:
     columns: tuple[str, ...]
     lines: tuple[SheetLine, ...]
     sums: tuple[Sum, ...]
+    zero_tax: tuple[str, str] | None
     terms: tuple[str, ...]
     notes: str
     payment_url: str | None
@@ -85,6 +88,7 @@ def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_
             for line, row in zip(document.lines, table.rows, strict=True)
         ),
         sums=tuple(presentation.sums(document, words)),
+        zero_tax=presentation.zero_tax(document, words),
         terms=_terms(document, words) if due else (),
         notes=document.notes,
         payment_url=document.payment_url if due else None,

@@ -22,10 +22,12 @@ def test_details_are_saved(page_as, sessions):
     page.text_input(key="business_name_0").set_value("Söhne & Co")
     page.selectbox(key="business_currency_0").set_value("EUR")
     page.selectbox(key="business_time_zone_0").set_value("Europe/Berlin")
+    page.text_input(key="business_zero_tax_reason_0").set_value("Small business")
     page.button(key="business_save").click().run()
     assert not page.exception
     assert page.success[0].value == "Saved."
-    assert saved(sessions) == service.Details("Söhne & Co", "", "", "EUR", "Europe/Berlin")
+    expected = service.Details("Söhne & Co", "", "", "EUR", "Europe/Berlin", zero_tax_reason="Small business")
+    assert saved(sessions) == expected
 
 
 def test_a_stale_form_is_refused_and_says_what_changed(page_as, sessions):

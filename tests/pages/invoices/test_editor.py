@@ -171,6 +171,18 @@ def test_the_terms_move_the_due_date_until_it_is_chosen(page_as, sessions, draft
     assert content_of(sessions, draft).due_on == date(2026, 4, 1)
 
 
+def test_a_line_with_tax_of_0_percent_asks_for_its_reason(page_as, sessions, draft):
+    page = opened(page_as, draft)
+    assert "have no reason yet" not in shown(page)
+    write(page, {"tax_rate": "0"})
+    assert "Lines with 0 % tax have no reason yet" in shown(page)
+
+    field(page, "zero_tax_reason").set_value("Export").run()
+
+    assert "have no reason yet" not in shown(page)
+    assert content_of(sessions, draft).zero_tax_reason == "Export"
+
+
 def test_a_discount_stands_in_the_totals_between_printed_lines_and_net(page_as, sessions, draft):
     page = opened(page_as, draft)
     write(page, {"quantity": "3", "unit_price": "0.335", "tax_rate": "7.5"}, {"unit_price": "0.335"})

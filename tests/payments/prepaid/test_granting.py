@@ -91,6 +91,7 @@ def test_credit_is_sold_by_an_invoice_without_tax_in_the_customer_s_language(ses
     assert (invoice.total_minor, invoice.tax_minor, invoice.currency) == (250_00, 0, "EUR")
     (line,) = invoices.lines(session, invoice.id)
     assert line.description == "Guthaben für künftige Nutzung"
+    assert invoice.zero_tax_reason == "Besteuert wird die Nutzung, die mit dem Guthaben bezahlt wird"
     assert queries.available(session, SYSTEM, customer.id, today=TODAY) == []
     assert left(session) == []
 

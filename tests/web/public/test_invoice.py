@@ -61,6 +61,16 @@ def test_whoever_has_the_link_sees_the_invoice_without_signing_in(sent, visitor)
     assert "Pay online" not in text
 
 
+def test_the_page_states_tax_of_0_percent_and_why(sessions, customer, visitor):
+    with sessions.begin() as session:
+        line, reason = a_line(tax_rate="0"), "Reverse charge <Article 196>"
+        token = an_invoice(session, customer, line, zero_tax_reason=reason).token
+    text = re.sub(r"\s+", " ", visitor.get(f"/i/{token}", headers=CHROME).text)
+    assert "<dt>Tax 0% on 200.00</dt><dd>0.00</dd>" in text
+    assert "Tax 0%</h2>" in text
+    assert "Reverse charge &lt;Article 196&gt;" in text
+
+
 def test_nobody_else_learns_of_it(sent, visitor):
     headers = visitor.get(f"/i/{sent[1]}", headers=CHROME).headers
     assert headers["cache-control"] == "no-store"
