@@ -17,7 +17,7 @@ ORDER = {
         ["text", "connections", "whole_files"],
         ["money", "dates", "settings", "csv_text", "logs"],
         ["database", "languages", "proof"],
-        ["pdf_layout"],
+        ["pdf_layout", "payment_terms"],
         ["identity"],
         ["audit", "figures"],
         ["views", "businesses"],

@@ -17,6 +17,7 @@ from billing_core.metering import reading
 from billing_core.metering.reading import LONGEST_RESPONSE
 from billing_core.money import PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
+from billing_core.payment_terms.reading import understood
 from billing_core.plans.models import PlanInterval
 from billing_core.plans.terms import MAX_INTERVALS, MAX_PRICE_PER_CALL
 from billing_core.promotions.models import LONGEST_CODE, PromoDuration
@@ -331,6 +332,13 @@ def email(cell: str) -> str:
     if not is_email_address(address):
         raise Unreadable("is not an e-mail address")
     return address
+
+
+def payment_terms(cell: str) -> str:
+    text = words(cell, longest=200)
+    if understood(text) is None:
+        raise Unreadable("is not understood as payment terms such as Net 30, 30 days EOM or 2% 10 days, net 30")
+    return text
 
 
 def _snake(cell: str) -> str:

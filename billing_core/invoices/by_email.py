@@ -1,7 +1,8 @@
 """Invoices by programs that know a customer only by e-mail address."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -11,14 +12,18 @@ from billing_core.dates import day_in
 from billing_core.errors import Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import service
-from billing_core.invoices.content.content import Content, DraftLine, blank_for, checked
+from billing_core.invoices.content.content import Content, DraftLine, blank_for, checked, due_by
 from billing_core.invoices.models import Invoice
+
+_UNTIL_KNOWN: Final = "Due on receipt"
+_DEFAULT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
     """``business_id`` is the public id. ``number`` None: the next one; ``issued_on`` None: today; ``due_on`` None: by
-    the payment terms, 30 days where they name none.
+    the payment terms. ``payment_terms`` empty: the customer's own, else the business's, unless the due date says
+    another day; with none at all it is the 30 days that the published document promises.
     """
 
     business_id: str
@@ -46,7 +51,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
         raise Invalid(f"The business {business.name} {reason}", fields={"business_id": reason})
     if not addressed.customer_email.strip():
         raise Invalid("An e-mail address is needed", fields={"customer_email": "is needed"})
-    # Before a customer is created for an invoice that is refused.
+    # Before a customer is created for an invoice that is refused; its own terms are not known yet.
     content = checked(
         Content(
             business_id=business.id,
@@ -56,7 +61,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
             due_on=addressed.due_on,
             customer_name=addressed.customer_name,
             customer_email=addressed.customer_email,
-            payment_terms=addressed.payment_terms,
+            payment_terms=addressed.payment_terms.strip() or _UNTIL_KNOWN,
             notes=addressed.notes,
             lines=addressed.lines,
         )
@@ -80,4 +85,13 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
         zero_tax_reason=known.zero_tax_reason,
         language=known.language,
     )
+    if not addressed.payment_terms.strip():
+        content = _on_own_terms(content, known, addressed.due_on)
     return service.create(session, actor, content, now=now, numbered=True, number=addressed.number)
+
+
+def _on_own_terms(content: Content, known: Content, due_on: date | None) -> Content:
+    if due_on is None and not known.payment_terms:
+        due_on = content.issued_on + _DEFAULT
+    own = due_by(known, due_on)
+    return replace(content, payment_terms=own.payment_terms, due_on=own.due_on)

@@ -26,6 +26,7 @@ from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
+from billing_core.payment_terms.reading import understood
 
 # Editing a draft that saves itself adds one event, not hundreds.
 ONE_EDIT: Final = timedelta(minutes=10)
@@ -156,7 +157,9 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
     lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in content.lines)
-    copied = checked(replace(content, issued_on=today, due_on=None, lines_rounded=True, lines=lines))
+    # Where the terms do not say when it is due, somebody has chosen so many days.
+    chosen = None if understood(content.payment_terms) else today + (original.due_on - original.issued_on)
+    copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))
     data = {"copied_from": original.id, "number": original.number}
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
     return session.scalars(_CREATED, {"key": copy_id}).one()

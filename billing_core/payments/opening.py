@@ -13,7 +13,7 @@ from billing_core.dates import day_in
 from billing_core.errors import Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import service
-from billing_core.invoices.content.content import DraftLine, blank_for
+from billing_core.invoices.content.content import DraftLine, blank_for, due_by
 from billing_core.invoices.models import Invoice
 from billing_core.money import decimal_places
 from billing_core.payments import sending
@@ -51,9 +51,8 @@ def create(
         raise Invalid(f"The business {business.name}, which bills this customer, issues no documents any more")
     blank = blank_for(customer, business, day_in(business.time_zone, now))
     content = replace(
-        blank,
+        due_by(blank, due_on),
         issued_on=min(blank.issued_on, due_on or blank.issued_on),
-        due_on=due_on or blank.due_on,
         notes=notes,
         lines=tuple(
             DraftLine(

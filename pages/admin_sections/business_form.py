@@ -11,8 +11,8 @@ from billing_core.businesses import choices, number_format, service
 from billing_core.businesses.number_format import LONGEST_FORMAT
 from billing_core.businesses.service import LONGEST, Details
 from billing_core.errors import BillingError, Invalid
-from billing_core.invoices.content import terms
 from pages.ui import formats
+from pages.ui.inputs import terms_reading
 from pages.ui.text import md
 
 NEW = Details(name="", address="", tax_id="", currency="", time_zone="UTC")
@@ -71,11 +71,8 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
             "Of several businesses the first one's counts.",
         )
         places["time_zone"] = st.empty()
-        payment_terms = _line(
-            drawn, "payment_terms", "Payment terms", places, placeholder="Such as Net 30 or Due on receipt"
-        )
-        due_on = terms.due_date(drawn.today, payment_terms)
-        st.caption(f"An invoice of today, {md(formats.day(drawn.today))}, would be due on {md(formats.day(due_on))}.")
+        payment_terms = _line(drawn, "payment_terms", "Payment terms", places, placeholder=terms_reading.EXAMPLES)
+        terms_reading.show(payment_terms, drawn.today)
 
         zero_tax_reason = _line(
             drawn,

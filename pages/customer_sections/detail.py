@@ -6,6 +6,7 @@ import streamlit as st
 
 from billing_core.audit import queries as audit
 from billing_core.audit.queries import AuditFilter
+from billing_core.businesses import queries as businesses
 from billing_core.customers import queries
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, day_in
@@ -61,7 +62,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
             elif name == ACTIVITY:
                 _activity(read, customer)
             else:
-                editing.draw(actor, customer)
+                editing.draw(actor, customer, read.plain(businesses.one, customer.business_id))
     open_requested()
 
 

@@ -3,21 +3,35 @@
 import streamlit as st
 
 from billing_core.businesses import choices
+from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.dates import utc_now
+from billing_core.customers.service import LENGTHS
+from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor
 from billing_core.languages.available import languages, nearest, own_name
 from billing_core.metering import zone_changes
 from pages.ui import messages
 from pages.ui.context import transaction
+from pages.ui.inputs import terms_reading
 
 
-def draw(actor: Actor, customer: Customer) -> None:
+def draw(actor: Actor, customer: Customer, business: Business) -> None:
     st.caption("The key and the currency cannot be changed: orders, rates and reports depend on them.")
     zones = ("", *choices.time_zones())
     if customer.time_zone not in zones:
         zones = (*zones, customer.time_zone)
-    with st.form(f"customer_{customer.id}_{customer.version}", border=True):
+    form = f"customer_{customer.id}_{customer.version}"
+    # Outside the form, so that the reading follows what is typed.
+    payment_terms = st.text_input(
+        "Payment terms",
+        customer.payment_terms,
+        max_chars=LENGTHS["payment_terms"],
+        key=f"{form}_payment_terms",
+        placeholder=f"As the business, {business.payment_terms}",
+        help=f"{terms_reading.EXAMPLES}. Empty: as the business.",
+    )
+    terms_reading.show(payment_terms or business.payment_terms, day_in(business.time_zone, utc_now()))
+    with st.form(form, border=True):
         left, right = st.columns(2)
         with left:
             name = st.text_input("Name", customer.name, max_chars=200, required=True)
@@ -65,6 +79,7 @@ def draw(actor: Actor, customer: Customer) -> None:
             "tax_id": tax_id,
             "zero_tax_reason": zero_tax_reason,
             "language": language,
+            "payment_terms": payment_terms,
             "time_zone": time_zone,
         }
         with transaction() as session:

@@ -16,9 +16,9 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor
 from billing_core.invoices import queries, service
-from billing_core.invoices.content import terms
 from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.rows import InvoiceView
+from billing_core.payment_terms.reading import understood
 from pages.draft_sections import rows
 from pages.draft_sections.rows import Row
 from pages.invoice_document_sections.changes import OPEN_DRAFT
@@ -178,12 +178,15 @@ def keep_mine(actor: Actor, draft: OpenDraft) -> None:
         draft.refused = gone
 
 
-def settle_due_date(draft: OpenDraft) -> None:
+def settle_due_date(draft: OpenDraft, changed: str) -> None:
     """In a callback: the issue date or the terms have changed, and the due date follows them."""
     issued_on = st.session_state[draft.key("issued_on")]
     if issued_on is not None:
-        payment_terms = st.session_state[draft.key("payment_terms")] or ""
-        st.session_state[draft.key("due_on")] = terms.due_date(issued_on, payment_terms)
+        # What is not understood says no day: it is chosen, and stays what it was chosen to be.
+        if agreed := understood(st.session_state[draft.key("payment_terms")] or ""):
+            st.session_state[draft.key("due_on")] = agreed.due_on(issued_on)
+        elif changed == "payment_terms":
+            st.session_state[draft.key("due_on")] = None
 
 
 def _open_draft() -> OpenDraft | None:

@@ -8,11 +8,11 @@ from billing_core.businesses import choices
 from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
-from billing_core.invoices.content import terms
 from billing_core.invoices.content.content import LONGEST, Content
 from billing_core.languages.available import languages, own_name
 from pages.draft_sections import draft_state
 from pages.draft_sections.draft_state import OpenDraft
+from pages.ui.inputs import terms_reading
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -101,7 +101,7 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
             min_value=EARLIEST_DAY,
             max_value=LATEST_DAY,
             on_change=draft_state.settle_due_date,
-            args=(draft,),
+            args=(draft, "issued_on"),
         )
         st.date_input("Due date", key=draft.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY)
     problem(reasons, "issued_on", "The issue date")
@@ -110,9 +110,14 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
         "Payment terms",
         key=draft.key("payment_terms"),
         on_change=draft_state.settle_due_date,
-        args=(draft,),
-        placeholder=f"Such as Net {terms.DEFAULT_DAYS} or Due on receipt",
+        args=(draft, "payment_terms"),
+        placeholder=terms_reading.EXAMPLES,
         help="The due date follows the terms and the issue date; after that it can be changed.",
+    )
+    terms_reading.show(
+        st.session_state[draft.key("payment_terms")] or "",
+        st.session_state[draft.key("issued_on")] or read.today,
+        st.session_state[draft.key("due_on")],
     )
     problem(reasons, "payment_terms", "The terms")
     with st.container(horizontal=True):

@@ -13,7 +13,7 @@ from billing_core.invoices.service import Details
 from billing_core.mailing import letters
 from pages.invoice_document_sections.changes import attempt
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import reminder_hold
+from pages.ui.inputs import reminder_hold, terms_reading
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -45,6 +45,7 @@ def details(invoice: InvoiceView) -> None:
     payment_terms = st.text_input(
         "Payment terms", invoice.payment_terms, max_chars=LONGEST["payment_terms"], key=f"{key}_payment_terms"
     )
+    terms_reading.show(payment_terms or "", invoice.issued_on, due_on)
     notes = st.text_area("Notes", invoice.notes, max_chars=LONGEST["notes"], key=f"{key}_notes")
     if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
         actor = signed_in()

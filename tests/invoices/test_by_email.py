@@ -12,6 +12,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.invoices import by_email, queries
 from billing_core.invoices.by_email import Addressed
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.payment_terms.wording import in_language
 from tests.invoices.company import GRACE, NOW, READER, TODAY, a_customer, a_line
 
 
@@ -92,3 +93,31 @@ def test_who_only_reads_makes_none(session, addressed):
     with pytest.raises(Forbidden):
         create(session, addressed, READER)
     assert queries.page(session, READER, queries.InvoiceFilter(), today=TODAY) == []
+
+
+def test_the_customers_own_terms_hold_where_a_program_gives_none(session, addressed):
+    acme = session.get_one(Customer, a_customer(session, payment_terms="2/10 net 60", language="fr"))
+    made = create(session, addressed)
+    assert made.customer_id == acme.id
+    assert made.due_on == date(2026, 5, 1)
+    assert made.payment_terms == in_language("2/10 net 60", "fr")
+    given = create(session, addressed, payment_terms="EOM")
+    assert (given.due_on, given.payment_terms) == (date(2026, 3, 31), "EOM")
+    chosen = create(session, addressed, due_on=date(2026, 3, 9))
+    assert (chosen.due_on, chosen.payment_terms) == (date(2026, 3, 9), "")
+
+
+def test_terms_that_are_not_understood_need_a_due_date(session, addressed):
+    a_customer(session, payment_terms="as agreed")
+    for facts in ({}, {"payment_terms": "5 working days"}):
+        with pytest.raises(Invalid) as refused:
+            create(session, addressed, **facts)
+        assert list(refused.value.fields) == ["due_on"]
+    chosen = create(session, addressed, due_on=date(2026, 3, 9))
+    assert (chosen.due_on, chosen.payment_terms) == (date(2026, 3, 9), "as agreed")
+
+
+def test_without_any_terms_it_is_due_in_the_documented_thirty_days(session, addressed):
+    default_business(session).payment_terms = ""
+    made = create(session, addressed)
+    assert (made.due_on, made.payment_terms) == (date(2026, 4, 1), "")

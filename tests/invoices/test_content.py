@@ -189,7 +189,7 @@ def test_a_blank_invoice_is_filled_from_customer_and_business(session):
 
     assert filled.customer_address == "Hauptstr. 1\n10115 Berlin\nDeutschland"
     assert (filled.currency, filled.language, filled.customer_tax_id) == ("EUR", "de", "DE123")
-    assert (filled.payment_terms, filled.due_on, filled.lines) == ("Net 14", date(2026, 3, 16), ())
+    assert (filled.payment_terms, filled.due_on, filled.lines) == ("14 Tage netto", date(2026, 3, 16), ())
 
 
 def test_the_reason_for_tax_of_0_percent_is_the_customers_or_else_the_businesss(session):

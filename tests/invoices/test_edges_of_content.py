@@ -12,7 +12,6 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
 from billing_core.invoices.content import field_checks
 from billing_core.invoices.content.content import Content, blank, checked, postal_address
-from billing_core.invoices.content.terms import days
 from tests.invoices.company import READER, TODAY, a_customer, a_line
 
 D = Decimal
@@ -42,9 +41,16 @@ def of_line(**facts) -> dict[str, str]:
 
 @pytest.mark.parametrize(("field", "longest"), TEXTS.items())
 def test_a_text_may_be_as_long_as_said(field, longest):
-    assert reasons(**{field: "x" * longest}) == {}
+    due_on = date(2026, 4, 1)
+    assert reasons(due_on=due_on, **{field: "x" * longest}) == {}
     told = f"may have at most {longest:,} characters, and has {longest + 1:,}"
-    assert reasons(**{field: "x" * (longest + 1)}) == {field: told}
+    assert reasons(due_on=due_on, **{field: "x" * (longest + 1)}) == {field: told}
+
+
+@pytest.mark.parametrize("payment_terms", ["as agreed", "10 days after delivery", ""])
+def test_a_due_date_is_chosen_where_no_terms_that_are_understood_say_it(payment_terms):
+    assert reasons(payment_terms=payment_terms)["due_on"].startswith("is needed")
+    assert checked(replace(GOOD, payment_terms=payment_terms, due_on=TODAY)).payment_terms == payment_terms
 
 
 def test_a_description_may_have_two_thousand_characters():
@@ -135,14 +141,6 @@ def test_a_block_of_text_keeps_its_lines_and_a_line_becomes_one():
 
 
 @pytest.mark.parametrize(
-    ("terms", "expected"),
-    [("Net 730", 730), ("Net 731", 730), ("999 days", 730), ("Net 0", 0), ("Net 1", 1), ("Immediately", 0), ("x", 30)],
-)
-def test_terms_name_up_to_two_years(terms, expected):
-    assert days(terms) == expected
-
-
-@pytest.mark.parametrize(
     ("facts", "expected"),
     [
         ({}, ""),
@@ -164,7 +162,7 @@ def test_a_blank_invoice_has_the_businesss_terms_where_the_customer_has_none(ses
     business.payment_terms = "Net 7"
     acme = a_customer(session, language="de-AT")
     filled = blank(session, READER, acme, today=TODAY)
-    assert (filled.payment_terms, filled.due_on, filled.business_id) == ("Net 7", date(2026, 3, 9), business.id)
+    assert (filled.payment_terms, filled.due_on, filled.business_id) == ("7 Tage netto", date(2026, 3, 9), business.id)
     assert (filled.customer_name, filled.customer_email, filled.language) == ("Acme Corp", "ap@acme.example", "de")
     assert blank(session, READER, acme, today=TODAY, business_id=business.id) == filled
     with pytest.raises(Invalid) as refused:

@@ -116,6 +116,17 @@ def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
     assert tuple(entry) == ({"city": "", "zero_tax_reason": ""}, {"city": "Ulm", "zero_tax_reason": "Export"})
 
 
+def test_a_customers_payment_terms_are_shown_as_they_are_understood_and_kept(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    next(one for one in page.text_input if one.label == "Payment terms").set_value("30 Tage nach Monatsende").run()
+    assert any("30 days after the end of the month" in one.value for one in page.caption)
+    page.form_submit_button[0].click().run()
+    with sessions() as session:
+        kept = session.scalar(select(Customer.payment_terms).where(Customer.id == filled.bolt))
+    assert kept == "30 Tage nach Monatsende"
+
+
 def test_a_customers_language_is_chosen_among_all_that_have_a_catalogue(dutch, page_as, sessions):
     filled = fill(sessions)
     page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")

@@ -54,6 +54,7 @@ def a_draft(
         customer_id=customer.id,
         currency=currency,
         issued_on=date(2026, 3, 1),
+        due_on=date(2026, 3, 31),
         customer_name=customer.name,
         customer_email="carla@example.com",
         lines=tuple(

@@ -12,7 +12,10 @@ from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 
-_PLAIN = ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id", "zero_tax_reason")
+_PLAIN = (
+    *("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id"),
+    *("zero_tax_reason", "payment_terms"),
+)
 
 
 def _resolve(staged: Staged) -> Select[Any]:
@@ -73,6 +76,11 @@ DEFINITION = Definition(
         columns.CURRENCY,
         Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
         Field("zero_tax_reason", text_up_to(200), synonyms=("tax exemption reason", "vat exemption reason")),
+        Field(
+            "payment_terms",
+            cells.payment_terms,
+            synonyms=("terms", "terms of payment", "payment conditions", "zahlungsbedingungen", "zahlungsziel"),
+        ),
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),

@@ -15,13 +15,14 @@ from billing_core.customers.models import Customer
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor
 from billing_core.invoices.content import field_checks as check
-from billing_core.invoices.content import terms
 from billing_core.invoices.content.field_checks import LARGEST, LARGEST_WORDS, Reasons
 from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, rounded, totals
 from billing_core.invoices.models import LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
 from billing_core.money import currency_code, decimal_places
+from billing_core.payment_terms.reading import understood
+from billing_core.payment_terms.wording import in_language
 
 LINE_TYPES: Final = tuple(one.value for one in LineType)
 MOST_LINES: Final = 5_000
@@ -107,14 +108,17 @@ def blank(session: Session, actor: Actor, customer_id: int, *, today: date, busi
 
 
 def blank_for(customer: Customer, business: Business, today: date) -> Content:
-    """``blank`` from rows that were already read."""
-    payment_terms = customer.payment_terms or business.payment_terms
+    """``blank`` from rows that were already read. The customer's own terms, else the business's, in the customer's
+    language; ``due_on`` None where they do not say when it is due.
+    """
+    payment_terms = in_language(customer.payment_terms or business.payment_terms, customer.language)
+    agreed = understood(payment_terms)
     return Content(
         business_id=business.id,
         customer_id=customer.id,
         currency=customer.currency,
         issued_on=today,
-        due_on=terms.due_date(today, payment_terms),
+        due_on=agreed.due_on(today) if agreed else None,
         customer_name=customer.name,
         customer_email=customer.email,
         customer_address=postal_address(customer),
@@ -123,6 +127,14 @@ def blank_for(customer: Customer, business: Business, today: date) -> Content:
         language=nearest(customer.language),
         payment_terms=payment_terms,
     )
+
+
+def due_by(content: Content, due_on: date | None) -> Content:
+    """``blank`` content with this due date, None for that of its terms; without terms that say another day."""
+    if due_on is None:
+        return content
+    contradicted = content.due_on is not None and content.due_on != due_on
+    return replace(content, due_on=due_on, payment_terms="" if contradicted else content.payment_terms)
 
 
 def postal_address(customer: Customer) -> str:
@@ -176,10 +188,19 @@ def checked(content: Content) -> Content:
 
 def _days(reasons: Reasons, content: Content, payment_terms: str) -> tuple[date, date]:
     issued_on = check.day(reasons, "issued_on", content.issued_on)
-    if content.due_on is None:
-        # An issue date out of range was reported above.
-        return issued_on, issued_on if "issued_on" in reasons else terms.due_date(issued_on, payment_terms)
-    due_on = check.day(reasons, "due_on", content.due_on)
+    due_on = content.due_on
+    if due_on is None:
+        agreed = understood(payment_terms)
+        if agreed is None:
+            reasons["due_on"] = (
+                f"is needed: the payment terms “{payment_terms}” are not understood, so that no day follows from them"
+                if payment_terms
+                else "is needed where there are no payment terms"
+            )
+        if agreed is None or "issued_on" in reasons:
+            return issued_on, issued_on
+        due_on = agreed.due_on(issued_on)
+    due_on = check.day(reasons, "due_on", due_on)
     if due_on < issued_on:
         reasons["due_on"] = f"lies before the issue date, {issued_on}"
     return issued_on, due_on

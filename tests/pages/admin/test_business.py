@@ -87,7 +87,7 @@ def test_the_next_number_and_the_due_date_follow_what_is_typed(page_as, sessions
     page.text_input(key="business_invoice_format_0").set_value("A/{seq:05}")
     page.text_input(key="business_payment_terms_0").set_value("Due on receipt").run()
     assert "A/00001" in captions(page)
-    found = re.search(r"An invoice of today, (.+), would be due on (.+?)\.", captions(page))
+    found = re.search(r"An invoice of (.+?): due (.+?)\.", captions(page))
     assert found
     assert found[1] == found[2]
 

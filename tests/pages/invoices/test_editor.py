@@ -183,6 +183,22 @@ def test_a_line_with_tax_of_0_percent_asks_for_its_reason(page_as, sessions, dra
     assert content_of(sessions, draft).zero_tax_reason == "Export"
 
 
+def test_terms_are_shown_as_they_are_understood_or_leave_the_due_date_to_be_chosen(page_as, sessions, draft):
+    page = opened(page_as, draft)
+    field(page, "payment_terms").set_value("14 Tage 2 % Skonto, 30 Tage netto").run()
+    said = " ".join(one.value.replace("\\", "") for one in page.caption)
+    assert "Net 30 days, 2% discount within 14 days" in said
+    assert content_of(sessions, draft).due_on == date(2026, 4, 1)
+
+    field(page, "payment_terms").set_value("as agreed").run()
+    assert "not understood" in " ".join(one.value for one in page.caption)
+    assert field(page, "due_on").value is None
+    assert content_of(sessions, draft).payment_terms == "14 Tage 2 % Skonto, 30 Tage netto"
+    field(page, "due_on").set_value(date(2026, 4, 20)).run()
+    kept = content_of(sessions, draft)
+    assert (kept.payment_terms, kept.due_on) == ("as agreed", date(2026, 4, 20))
+
+
 def test_a_discount_stands_in_the_totals_between_printed_lines_and_net(page_as, sessions, draft):
     page = opened(page_as, draft)
     write(page, {"quantity": "3", "unit_price": "0.335", "tax_rate": "7.5"}, {"unit_price": "0.335"})

@@ -130,11 +130,15 @@ class NewInvoice(Body):
     )
     issued_date: Day | None = Field(None, description="Today where it is left out")
     due_date: Day | None = Field(
-        None, description="As `payment_terms` say where it is left out, 30 days where they name none"
+        None,
+        description="As the payment terms say where it is left out; needed where they are not understood. 30 days where "
+        "there are none at all",
     )
     currency: Currency | None = Field(None, description="USD where it is left out")
     notes: Notes | None = Field(None, examples=["Thank you for your business!"])
-    payment_terms: Terms | None = None
+    payment_terms: Terms | None = Field(
+        None, description="The customer's own where they are left out, else those of the business"
+    )
     line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=without_most)
 
     def addressed(self) -> Addressed:
