@@ -74,7 +74,6 @@ NOT_UNDERSTOOD = (
     "30 Tage nach Lieferung",
     "10 days after receipt of invoice",
     "net 30 net 60",
-    "₂ days",
 )
 
 

@@ -131,8 +131,8 @@ class NewInvoice(Body):
     issued_date: Day | None = Field(None, description="Today where it is left out")
     due_date: Day | None = Field(
         None,
-        description="As the payment terms say where it is left out; needed where they are not understood. 30 days where "
-        "there are none at all",
+        description="As the payment terms say where it is left out; needed where they are not understood. "
+        "30 days where there are none at all",
     )
     currency: Currency | None = Field(None, description="USD where it is left out")
     notes: Notes | None = Field(None, examples=["Thank you for your business!"])

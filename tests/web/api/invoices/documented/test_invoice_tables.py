@@ -36,7 +36,7 @@ def test_what_create_takes_for_granted(client, business_id):
     assert invoice["invoice_number"] == f"INV-{today.year}-001"
     assert invoice["issued_date"] == f"{today}T00:00:00Z"
     assert invoice["due_date"] == f"{today + timedelta(days=30)}T00:00:00Z"
-    assert (invoice["currency"], invoice["notes"], invoice["payment_terms"]) == ("USD", None, None)
+    assert (invoice["currency"], invoice["notes"], invoice["payment_terms"]) == ("USD", None, "Net 30")
     (line,) = invoice["line_items"]
     assert (line["type"], line["tax_rate"]) == ("service", 0)
 
