@@ -1,9 +1,11 @@
 """What happens to an invoice after it is sent: viewed, overdue, held from reminders, cancelled."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from billing_core.businesses import queries as businesses
+from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, postings, queries
@@ -63,7 +65,8 @@ def mark_overdue(session: Session, actor: Actor, invoice_id: int, *, now: dateti
     actor.require(Permission.INVOICE_WRITE)
     invoice = _open(session, actor, invoice_id)
     if invoice.marked_overdue_at is None:
-        marked = Change(invoice, {"marked_overdue_at": now})
+        yesterday = day_in(businesses.one(session, invoice.business_id).time_zone, now) - timedelta(days=1)
+        marked = Change(invoice, {"marked_overdue_at": now, "marked_late_after": yesterday})
         lifecycle.change(session, actor, [marked], event=EventKind.MARKED_OVERDUE, now=now)
     return invoice
 

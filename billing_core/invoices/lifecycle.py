@@ -24,9 +24,10 @@ _EVENTS = cast("Table", InvoiceEvent.__table__)
 
 # Built once: building a statement takes as long as running it.
 _UPDATE = update(_INVOICES).where(_INVOICES.c.id == bindparam("key"), _INVOICES.c.version == bindparam("seen"))
-_UPDATE_ONE = _UPDATE.returning(_INVOICES.c.due_minor)
+_FOLLOWING = (_INVOICES.c.due_minor, _INVOICES.c.late_after)
+_UPDATE_ONE = _UPDATE.returning(*_FOLLOWING)
 _INSERT_EVENT = insert(_EVENTS)
-_DUE = select(_INVOICES.c.id, _INVOICES.c.due_minor).where(_INVOICES.c.id.in_(bindparam("ids", expanding=True)))
+_FOLLOWED = select(_INVOICES.c.id, *_FOLLOWING).where(_INVOICES.c.id.in_(bindparam("ids", expanding=True)))
 
 DRAFT, OPEN, PAID, CANCELLED = InvoiceState.DRAFT, InvoiceState.OPEN, InvoiceState.PAID, InvoiceState.CANCELLED
 
@@ -37,6 +38,9 @@ MOVES: Final[dict[InvoiceState, frozenset[InvoiceState]]] = {
     PAID: frozenset({OPEN}),
     CANCELLED: frozenset({OPEN}),
 }
+
+# What no failed attempt at a payment, or none any more, leaves on an invoice.
+NOT_FAILED: Final[Mapping[str, Any]] = {"payment_failed_at": None, "payment_failure": "", "failed_late_after": None}
 
 
 class InvoiceStatus(enum.StrEnum):
@@ -57,17 +61,13 @@ class Facts(Protocol):
     @property
     def state(self) -> InvoiceState: ...
     @property
-    def due_on(self) -> date: ...
+    def late_after(self) -> date: ...
     @property
     def paid_minor(self) -> int: ...
     @property
     def refunded_minor(self) -> int: ...
     @property
     def viewed_at(self) -> datetime | None: ...
-    @property
-    def marked_overdue_at(self) -> datetime | None: ...
-    @property
-    def payment_failed_at(self) -> datetime | None: ...
 
 
 def status(invoice: Facts, today: date) -> InvoiceStatus:
@@ -81,7 +81,7 @@ def status(invoice: Facts, today: date) -> InvoiceStatus:
             refunded = 0 < invoice.refunded_minor == invoice.paid_minor
             return InvoiceStatus.REFUNDED if refunded else InvoiceStatus.PAID
         case InvoiceState.OPEN:
-            if invoice.due_on < today or invoice.marked_overdue_at or invoice.payment_failed_at:
+            if invoice.late_after < today:
                 return InvoiceStatus.OVERDUE
             return InvoiceStatus.VIEWED if invoice.viewed_at else InvoiceStatus.SENT
 
@@ -98,7 +98,7 @@ def has_status(statuses: Collection[InvoiceStatus], today: date) -> ColumnElemen
 
 
 def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
-    late = or_(Invoice.due_on < today, Invoice.marked_overdue_at.is_not(None), Invoice.payment_failed_at.is_not(None))
+    late = Invoice.late_after < today
     refunded = and_(Invoice.refunded_minor > 0, Invoice.refunded_minor == Invoice.paid_minor)
     is_open, paid = Invoice.state == OPEN, Invoice.state == PAID
     return {
@@ -254,7 +254,7 @@ def settle(
     if target is not invoice.state:
         facts |= {"paid_at": now if target is PAID else None, "cancelled_at": now if target is CANCELLED else None}
     if paid > 0:
-        facts |= {"payment_failed_at": None, "payment_failure": ""}
+        facts |= NOT_FAILED
     settlement = Change(invoice, facts, None if target is invoice.state else target, data)
     change(session, actor, [settlement], event=event, action=Permission.PAYMENT_WRITE, now=now)
 
@@ -331,14 +331,17 @@ def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[d
     written = [key | row for key, row in zip(keys, rows, strict=True)]
     connection = session.connection()
     if len(written) == 1:
-        due = list(connection.execute(_UPDATE_ONE, written[0]).scalars())
-        stored = len(due)
+        following = list(connection.execute(_UPDATE_ONE, written[0]))
+        stored = len(following)
     else:
         stored = connection.execute(_UPDATE, written).rowcount
-        due = _due(connection, [one.invoice.id for one in changes])
+        following = _followed(connection, [one.invoice.id for one in changes])
     if stored != len(rows):
         raise Conflict("Somebody else has changed this invoice at the same moment. Look at it again.")
-    return [row | {"due_minor": minor} for row, minor in zip(rows, due, strict=True)]
+    return [
+        row | {"due_minor": due_minor, "late_after": late_after}
+        for row, (due_minor, late_after) in zip(rows, following, strict=True)
+    ]
 
 
 def _show(invoices: Sequence[Invoice], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -348,14 +351,14 @@ def _show(invoices: Sequence[Invoice], rows: Sequence[Mapping[str, Any]]) -> Non
             set_committed_value(invoice, name, value)
 
 
-def _due(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """What is due on each, as the database computes it."""
-    due: dict[int, int] = {}
+def _followed(connection: Connection, ids: Sequence[int]) -> list[Any]:
+    """What is due on each and after which day it is late, as the database computes them."""
+    found: dict[int, Any] = {}
     # A few hundred at a time: a statement takes a limited number of values.
     for start in range(0, len(ids), 500):
-        rows = connection.execute(_DUE, {"ids": ids[start : start + 500]})
-        due |= {row.id: row.due_minor for row in rows}
-    return [due[invoice_id] for invoice_id in ids]
+        rows = connection.execute(_FOLLOWED, {"ids": ids[start : start + 500]})
+        found |= {invoice_id: following for invoice_id, *following in rows}
+    return [found[invoice_id] for invoice_id in ids]
 
 
 def _trace(one: Change) -> audit.Trace:

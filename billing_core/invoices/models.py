@@ -4,7 +4,7 @@ import enum
 import secrets
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -118,6 +118,13 @@ class NumberSeries(Base):
     last: Mapped[int]
 
 
+# The earliest of the three, those that are missing left out, as both databases read it.
+_LATE_AFTER: Final = (
+    "CASE WHEN marked_late_after < due_on AND (failed_late_after IS NULL OR marked_late_after <= failed_late_after) "
+    "THEN marked_late_after WHEN failed_late_after < due_on THEN failed_late_after ELSE due_on END"
+)
+
+
 class Invoice(Base):
     """What a customer is asked to pay. Amounts are minor units of ``currency``, updated in the transaction that posts
     to the ledger; ``verify`` proves that they agree. ``subtotal_minor`` is before tax and after discounts; the
@@ -143,7 +150,7 @@ class Invoice(Base):
         CheckConstraint("due_on >= issued_on", name="due_after_issue"),
         CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
         Index("ix_invoices_customer", "customer_id", "issued_on", "id"),
-        Index("ix_invoices_state", "state", "due_on", "id"),
+        Index("ix_invoices_state_late", "state", "late_after", "id"),
         _listed("ix_invoices_issued", "issued_on"),
         _listed("ix_invoices_due_on", "due_on"),
         _listed("ix_invoices_created", "created_at"),
@@ -151,8 +158,14 @@ class Invoice(Base):
         # For programs, which read a business's invoices newest first, all or those of one status.
         _listed("ix_invoices_business", "business_id"),
         Index("ix_invoices_business_state", "business_id", "state", "id"),
+        Index(
+            "ix_invoices_payment_failed_at",
+            "payment_failed_at",
+            sqlite_where=text("payment_failed_at IS NOT NULL"),
+            postgresql_where=text("payment_failed_at IS NOT NULL"),
+        ),
         # Ageing and outstanding amounts are read from this index alone.
-        Index("ix_invoices_due", "state", "currency", "due_on", "customer_id", "due_minor"),
+        Index("ix_invoices_late", "state", "currency", "late_after", "customer_id", "due_minor"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -207,6 +220,12 @@ class Invoice(Base):
     payment_failed_at: Mapped[datetime | None]
     payment_failure: Mapped[str] = mapped_column(String(500), default="")
     marked_overdue_at: Mapped[datetime | None]
+    # The last days on which it was in time, where a person or a failed charge of the invoice made it late before its
+    # due date: the day before that, in the business's time zone.
+    marked_late_after: Mapped[date | None]
+    failed_late_after: Mapped[date | None]
+    # The last day on which it is in time. Whoever asks what is overdue, and for how long, asks this.
+    late_after: Mapped[date] = mapped_column(Computed(_LATE_AFTER, persisted=True))
     # Where it can be paid online now, with Stripe's id: copies of its active payment link.
     payment_url: Mapped[str | None] = mapped_column(String(2000))
     stripe_invoice_id: Mapped[str | None] = mapped_column(String(255))

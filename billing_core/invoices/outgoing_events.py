@@ -55,15 +55,15 @@ def changed(
 
 def overdue(session: Session, actor: Actor, *, today: date, now: datetime) -> int:
     """Send the event of open invoices whose due date has just passed, each once however often this runs."""
-    late = select(Invoice.id, Invoice.customer_id, Invoice.due_on).where(
-        Invoice.state == InvoiceState.OPEN, Invoice.due_on < today, Invoice.due_on >= today - _LATE
+    late = select(Invoice.id, Invoice.customer_id, Invoice.late_after).where(
+        Invoice.state == InvoiceState.OPEN, Invoice.late_after < today, Invoice.late_after >= today - _LATE
     )
     announcements = [
         Announcement(
             EventType.INVOICE_OVERDUE,
             ("invoice", row.id),
             row.customer_id,
-            event_id=f"evt_overdue_{row.id}_{row.due_on:%Y%m%d}",
+            event_id=f"evt_overdue_{row.id}_{row.late_after:%Y%m%d}",
         )
         for row in session.execute(late)
     ]

@@ -68,7 +68,8 @@ class PaymentLink(Base):
     """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the
     request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and redirects to
     ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units. ``last_failed_at``
-    and ``last_paid_at`` are the latest instants in the gateway's events, in whatever order these arrive.
+    (of any attempt), ``last_invoice_failed_at`` (of the gateway's own invoice) and ``last_paid_at`` are the latest
+    instants in the gateway's events, in whatever order these arrive.
     """
 
     __tablename__ = "payment_links"
@@ -104,6 +105,7 @@ class PaymentLink(Base):
     clicks: Mapped[int] = mapped_column(default=0)
     last_clicked_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
+    last_invoice_failed_at: Mapped[datetime | None]
     last_failure: Mapped[str] = mapped_column(String(500), default="")
     last_paid_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

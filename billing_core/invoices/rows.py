@@ -36,8 +36,7 @@ class InvoiceRow:
     reference: str
     sent_at: datetime | None
     viewed_at: datetime | None
-    marked_overdue_at: datetime | None
-    payment_failed_at: datetime | None
+    late_after: date
     held_until: date | None
     created_at: datetime
     updated_at: datetime
@@ -47,8 +46,8 @@ class InvoiceRow:
         return lifecycle.status(self, today)
 
     def days_late(self, today: date) -> int | None:
-        """Days since the due date; None where nothing is overdue."""
-        late = (today - self.due_on).days
+        """For how many days it has been overdue; None where it is not."""
+        late = (today - self.late_after).days
         return late if self.state is InvoiceState.OPEN and late > 0 else None
 
 
@@ -116,7 +115,7 @@ class InvoiceView:
     cancelled_at: datetime | None
     payment_failed_at: datetime | None
     payment_failure: str
-    marked_overdue_at: datetime | None
+    late_after: date
     payment_url: str | None
     stripe_invoice_id: str | None
     held_until: date | None

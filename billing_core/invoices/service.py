@@ -145,7 +145,7 @@ def update_details(
         raise _stale(session, invoice, current, proposed)
     fields = list(facts)
     if facts.get("due_on", date.min) >= today:
-        facts |= {"marked_overdue_at": None, "payment_failed_at": None, "payment_failure": ""}
+        facts |= {"marked_overdue_at": None, "marked_late_after": None, **lifecycle.NOT_FAILED}
     changed = Change(invoice, facts, data={"fields": fields})
     lifecycle.change(session, actor, [changed], event=EventKind.EDITED, now=now)
     return invoice

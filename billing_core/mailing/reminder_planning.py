@@ -31,8 +31,8 @@ PAUSE: Final = timedelta(hours=20)
 @dataclass(frozen=True, slots=True)
 class PlannedReminder:
     """One line of a rehearsal. ``reason`` says why nothing would be sent; empty where it would. ``step`` (days after
-    the due date) is the one to send, None outside the schedule or where none is worth sending; ``skipped`` are those
-    that it replaces.
+    ``late_after``: the due date, unless it was overdue before) is the one to send, None outside the schedule or where
+    none is worth sending; ``skipped`` are those that it replaces.
     """
 
     invoice_id: int
@@ -43,6 +43,7 @@ class PlannedReminder:
     language: str
     kind: MailKind
     due_on: date
+    late_after: date
     amount_due: Money
     step: int | None
     skipped: tuple[int, ...]
@@ -126,7 +127,7 @@ def _unsent(
 ) -> tuple[int, ...]:
     """The reached steps, in order, that were not handled; with a step, all before it count as handled."""
     last = max(taken.get(invoice.id, ()), default=schedule.EARLIEST - 1)
-    return tuple(step for step in schedule.reached(steps, invoice.due_on, today) if step > last)
+    return tuple(step for step in schedule.reached(steps, invoice.late_after, today) if step > last)
 
 
 def _with_holds(
@@ -137,7 +138,7 @@ def _with_holds(
         select(*queries.COLUMNS, *(column.label(f"customer_{column.key}") for column in holds))
         .join(Customer, Customer.id == Invoice.customer_id)
         .where(*conditions)
-        .order_by(Invoice.due_on, Invoice.id)
+        .order_by(Invoice.late_after, Invoice.id)
         .limit(limit)
     )
     invoices = []
@@ -171,7 +172,7 @@ def _planned(session: Session, candidates: Sequence[_Candidate], today: date) ->
     ):
         invoice, steps = candidate.invoice, candidate.unsent
         sent_on = day_in(zone, invoice.sent_at) if invoice.sent_at else invoice.issued_on
-        step = schedule.worth_sending(steps, invoice.due_on, sent_on)
+        step = schedule.worth_sending(steps, invoice.late_after, sent_on)
         plans.append(
             _plan(
                 invoice,
@@ -221,6 +222,7 @@ def _plan(
         language=written.language,
         kind=kind_on(invoice.due_on, today),
         due_on=invoice.due_on,
+        late_after=invoice.late_after,
         amount_due=invoice.amount_due,
         step=step,
         skipped=skipped,

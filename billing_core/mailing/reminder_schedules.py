@@ -93,14 +93,14 @@ def change(
 
 def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
     """In SQL: open invoices of the business that reached a step, with no reminder for it or a later one."""
-    # The latest step that an invoice has reached follows from its due date.
-    latest = case(*((Invoice.due_on <= today - timedelta(days=step), step) for step in sorted(steps, reverse=True)))
+    # The latest step that an invoice has reached follows from until when it is in time.
+    latest = case(*((Invoice.late_after <= today - timedelta(days=step), step) for step in sorted(steps, reverse=True)))
     handled = exists().where(Reminder.invoice_id == Invoice.id, Reminder.days_after_due >= latest)
     return (
         Invoice.business_id == business_id,
         Invoice.state == InvoiceState.OPEN,
         Invoice.due_minor > 0,
-        Invoice.due_on <= today - timedelta(days=min(steps)),
+        Invoice.late_after <= today - timedelta(days=min(steps)),
         ~handled,
     )
 
@@ -109,11 +109,11 @@ def _skip_missed(session: Session, business_id: int, steps: Sequence[int], *, no
     """A row each for the latest step that has passed: earlier steps count as handled with it."""
     yesterday = today - timedelta(days=1)
     for step in sorted(steps, reverse=True):
-        passed = Invoice.due_on <= yesterday - timedelta(days=step)
+        passed = Invoice.late_after <= yesterday - timedelta(days=step)
         facts: tuple[Any, ...] = (
             Invoice.id,
             literal(step),
-            Invoice.due_on,
+            Invoice.late_after,
             literal(ReminderOutcome.SKIPPED, Reminder.outcome.type),
             literal(now, Reminder.created_at.type),
         )

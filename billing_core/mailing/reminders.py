@@ -123,7 +123,7 @@ def _note_steps(
 ) -> None:
     rows: list[dict[str, Any]] = []
     for at, plan in enumerate(plans):
-        row = {"invoice_id": plan.invoice_id, "due_on": plan.due_on, "message_id": None, "created_at": now}
+        row = {"invoice_id": plan.invoice_id, "due_on": plan.late_after, "message_id": None, "created_at": now}
         skipped = {**row, "outcome": ReminderOutcome.SKIPPED}
         rows += [{**skipped, "days_after_due": step} for step in plan.skipped]
         if plan.step is not None and message_ids is not None:

@@ -16,18 +16,18 @@ from billing_core.receivables import debts
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """From ``first`` to ``last`` days after the due date; None: unbounded on that side."""
+    """From ``first`` to ``last`` days of being overdue; None: unbounded on that side."""
 
     key: str
     title: str
     first: int | None
     last: int | None
 
-    def holds(self, due_on: SQLColumnExpression[date], seen_from: date) -> ColumnElement[bool]:
-        """In SQL: as at that day, an amount due on ``due_on`` is in this bucket."""
+    def holds(self, late_after: SQLColumnExpression[date], seen_from: date) -> ColumnElement[bool]:
+        """In SQL: as at that day, an amount that is in time until ``late_after`` is in this bucket."""
         earliest = date.min if self.last is None else seen_from - timedelta(days=self.last)
         latest = date.max if self.first is None else seen_from - timedelta(days=self.first)
-        return due_on.between(earliest, latest)
+        return late_after.between(earliest, latest)
 
 
 BUCKETS: Final = (
@@ -116,7 +116,7 @@ def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*t
 def _by_bucket(owed: Subquery, seen_from: date) -> list[ColumnElement[int]]:
     """The amount in each bucket."""
     return [
-        func.sum(case((bucket.holds(owed.c.due_on, seen_from), owed.c.amount), else_=0)).label(bucket.key)
+        func.sum(case((bucket.holds(owed.c.late_after, seen_from), owed.c.amount), else_=0)).label(bucket.key)
         for bucket in BUCKETS
     ]
 

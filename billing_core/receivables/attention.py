@@ -54,10 +54,19 @@ def _unspent_credit(scope: Scope) -> Select[*tuple[Any, ...]]:
 OVERDUE_INVOICES: Final = Figure(
     key="overdue_invoices",
     title="Overdue invoices",
-    definition="Open invoices whose due date is past.",
+    definition="Open invoices whose due date is past, that were marked, or whose charge failed.",
     formula="number of invoices",
     permission=Permission.INVOICE_READ,
-    rows=lambda scope: _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(scope)),
+    rows=lambda scope: _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.late_after < debts.day(scope)),
+    opens="/invoices?invoice={id}",
+)
+FAILED_PAYMENTS: Final = Figure(
+    key="failed_payments",
+    title="Failed payments",
+    definition="Open invoices whose last attempt at a payment online or by a card on file failed.",
+    formula="number of invoices",
+    permission=Permission.INVOICE_READ,
+    rows=lambda scope: _invoices(scope, Invoice.payment_failed_at.is_not(None), Invoice.state == InvoiceState.OPEN),
     opens="/invoices?invoice={id}",
 )
 OLD_DRAFTS: Final = Figure(
@@ -78,4 +87,4 @@ UNSPENT_CREDIT: Final = Figure(
     rows=_unspent_credit,
     opens="/customers?customer={id}&customer_tab=Payments",
 )
-FIGURES: Final = (OVERDUE_INVOICES, OLD_DRAFTS, UNSPENT_CREDIT)
+FIGURES: Final = (OVERDUE_INVOICES, FAILED_PAYMENTS, OLD_DRAFTS, UNSPENT_CREDIT)

@@ -1,6 +1,6 @@
 """What is owed on each invoice: now, as stored in the invoices, or at another time from the ledger.
 
-Due dates are today's: moving one also moves the invoice in figures about the past.
+Due dates, and what was marked as overdue, are today's: moving one also moves the invoice in figures about the past.
 """
 
 from dataclasses import replace
@@ -65,33 +65,36 @@ def counted(scope: Scope, account: Account) -> Counted:
 
 
 def owed(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(customer_id, currency, due_on, amount) of each invoice on which one business, or any, is owed something."""
+    """(customer_id, currency, late_after, amount) of each invoice on which one business, or any, is owed something."""
     if not is_now(scope):
         return by_the_ledger(scope, business_id=business_id)
     return (
-        select(Invoice.customer_id, Invoice.currency, Invoice.due_on, Invoice.due_minor.label("amount"))
+        select(Invoice.customer_id, Invoice.currency, Invoice.late_after, Invoice.due_minor.label("amount"))
         .where(Invoice.state == InvoiceState.OPEN, *of_invoices(scope, business_id=business_id))
         .subquery()
     )
 
 
 def by_due_date(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(currency, due_on, invoices, amount) of ``owed``, added up.
+    """(currency, late_after, invoices, amount) of ``owed``, added up.
 
     In the order of the index, so that ageing reads some hundred days, not every invoice.
     """
     debts = owed(scope, business_id=business_id)
     return (
         select(
-            debts.c.currency, debts.c.due_on, func.count().label("invoices"), func.sum(debts.c.amount).label("amount")
+            debts.c.currency,
+            debts.c.late_after,
+            func.count().label("invoices"),
+            func.sum(debts.c.amount).label("amount"),
         )
-        .group_by(debts.c.currency, debts.c.due_on)
+        .group_by(debts.c.currency, debts.c.late_after)
         .subquery()
     )
 
 
 def by_the_ledger(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave a balance."""
+    """(invoice_id, number, customer_name, customer_id, currency, late_after, amount) where postings leave a balance."""
     left = _balances(scope).subquery()
     return (
         select(
@@ -100,7 +103,7 @@ def by_the_ledger(scope: Scope, *, business_id: int | None = None) -> Subquery:
             Invoice.customer_name,
             Invoice.customer_id,
             Invoice.currency,
-            Invoice.due_on,
+            Invoice.late_after,
             left.c.amount,
         )
         .join(left, left.c.invoice_id == Invoice.id)

@@ -31,14 +31,14 @@ def _outstanding_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
 def _aged(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
     scope = debts.at_its_end(scope)
     owed = debts.by_the_ledger(scope)
-    return _rows_of(owed).where(bucket.holds(owed.c.due_on, debts.day(scope)))
+    return _rows_of(owed).where(bucket.holds(owed.c.late_after, debts.day(scope)))
 
 
 def _aged_kept(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
     scope = debts.at_its_end(scope)
     days = debts.by_due_date(scope)
     # Not as a condition: SQLite would pick another index for the days, and fetch each invoice for its amount.
-    amount = func.sum(case((bucket.holds(days.c.due_on, debts.day(scope)), days.c.amount), else_=0))
+    amount = func.sum(case((bucket.holds(days.c.late_after, debts.day(scope)), days.c.amount), else_=0))
     return select(days.c.currency, amount).group_by(days.c.currency).having(amount != 0)
 
 
@@ -83,7 +83,7 @@ def _posted(identity: Any, label: Any, posted: Subquery) -> Select[*tuple[Any, .
 
 def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:
     label = owed.c.number + ", " + owed.c.customer_name
-    return select_rows(owed.c.invoice_id, label, owed.c.due_on, owed.c.currency, owed.c.amount)
+    return select_rows(owed.c.invoice_id, label, owed.c.late_after, owed.c.currency, owed.c.amount)
 
 
 _LATE: Final = Bucket("late", "Late", 1, None)
@@ -102,8 +102,11 @@ OUTSTANDING: Final = Figure(
 OVERDUE: Final = Figure(
     key="overdue",
     title="Overdue",
-    definition=f"What customers still owe on invoices whose due date is past. {_WHEN}",
-    formula="Σ amount due of each invoice that was due before the day",
+    definition=(
+        "What customers still owe on overdue invoices: the due date is past, they were marked, or the payment service’s "
+        f"own invoice failed. {_WHEN}"
+    ),
+    formula="Σ amount due of each invoice that was in time until before the day",
     permission=Permission.INVOICE_READ,
     rows=partial(_aged, _LATE),
     kept=partial(_aged_kept, _LATE),

@@ -168,12 +168,10 @@ _INVOICE = (
         Invoice.total_minor,
         Invoice.currency,
         Invoice.state,
-        Invoice.due_on,
+        Invoice.late_after,
         Invoice.paid_minor,
         Invoice.refunded_minor,
         Invoice.viewed_at,
-        Invoice.marked_overdue_at,
-        Invoice.payment_failed_at,
         Business.time_zone,
     )
     .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)

@@ -135,6 +135,16 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             ":material/running_with_errors:",
         ),
         Matter(
+            money.FAILED_PAYMENTS,
+            now,
+            lambda count: f"{formats.counted(count, 'open invoice')} on which a payment failed",
+            "invoices.py",
+            {"invoices_tab": "open"},
+            "Open invoices",
+            Permission.INVOICE_READ,
+            ":material/credit_card_off:",
+        ),
+        Matter(
             money.OLD_DRAFTS,
             now,
             lambda count: f"{formats.counted(count, 'invoice')} in draft for a week or longer, so not sent",

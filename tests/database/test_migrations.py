@@ -242,6 +242,33 @@ def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_
         assert (copy.total_minor, copy.lines_rounded) == (149, True)
 
 
+def test_invoices_of_a_former_version_stay_overdue_where_they_were_marked_or_their_own_charge_failed(empty_database):
+    """Marked, and failed, at 23:30 UTC of 1 March: that is 2 March in Berlin, the first late day."""
+    at = {"at": "2026-03-01 23:30:00.000000+00:00", "id": 0}
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        session.execute(update(Business).values(time_zone="Europe/Berlin"))
+        customer_id = a_customer(session)
+        marked, tried, failed = (an_invoice(session, customer_id) for _ in range(3))
+        due_on = marked.due_on
+        facts = {"mode": Mode.SANDBOX, "state": LinkState.EXPIRED, "amount_minor": 1, "currency": "USD"}
+        made = {"expires_at": NOW, "created_at": NOW, "created_by": "a test", "charge": {}}
+        for invoice, way in ((tried, CollectionWay.PAYMENT_LINK), (failed, CollectionWay.HOSTED_INVOICE)):
+            session.add(PaymentLink(invoice_id=invoice.id, way=way, **facts, **made))
+        ids = marked.id, tried.id, failed.id
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0048")
+        connection.execute(text("UPDATE invoices SET marked_overdue_at = :at WHERE id = :id"), at | {"id": ids[0]})
+        connection.execute(text("UPDATE invoices SET payment_failed_at = :at WHERE id <> :id"), at | {"id": ids[0]})
+        connection.execute(text("UPDATE payment_links SET last_failed_at = :at"), at)
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        found = [session.get_one(Invoice, id_).late_after for id_ in ids]
+    assert found == [date(2026, 3, 1), due_on, date(2026, 3, 1)]
+
+
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):
     migrate.upgrade(empty_database.engine)
     with empty_database.begin() as session:

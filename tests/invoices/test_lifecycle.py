@@ -23,7 +23,7 @@ def _every_kind_of_invoice(session):
     business = default_business(session).id
     days = (TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=1))
     money = ((0, 0), (100, 0), (100, 40), (100, 100))
-    marks = (None, NOW)
+    views, marks = (None, NOW), (None, TODAY - timedelta(days=1), TODAY)
     rows = [
         {
             "business_id": business,
@@ -38,14 +38,15 @@ def _every_kind_of_invoice(session):
             "paid_minor": paid,
             "refunded_minor": refunded,
             "viewed_at": viewed,
-            "marked_overdue_at": marked,
-            "payment_failed_at": failed,
+            "marked_late_after": marked,
+            "failed_late_after": failed,
+            "payment_failed_at": NOW,
             "created_at": NOW,
             "created_by": "a test",
             "updated_at": NOW,
         }
         for at, (state, due_on, (paid, refunded), viewed, marked, failed) in enumerate(
-            product(InvoiceState, days, money, marks, marks, marks)
+            product(InvoiceState, days, money, views, marks, marks)
         )
     ]
     session.execute(insert(Invoice), rows)

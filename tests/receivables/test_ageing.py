@@ -4,11 +4,17 @@ from datetime import date, timedelta
 
 import pytest
 
+from billing_core import figures
 from billing_core.businesses.models import Business
 from billing_core.errors import Invalid
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.receivables import ageing
+from billing_core.invoices import after_sending
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.queries import InvoiceFilter
+from billing_core.receivables import ageing, attention
+from billing_core.receivables import figures as money
 from billing_core.receivables.exporting import ageing_as_csv
 from tests.payments import books
 from tests.receivables.history import FIRST, History
@@ -39,6 +45,25 @@ def test_each_bucket_begins_the_day_after_the_one_before_ends(session, history, 
     assert amounts(session, Scope(today=day)) == {"USD": tuple(expected)}
     if days_late >= 0:  # before, it was not issued
         assert amounts(session, Scope(as_at=day)) == {"USD": tuple(expected)}
+
+
+def test_what_was_marked_as_overdue_is_late_from_that_day_on_in_every_figure(session, history):
+    """Due in a hundred days, and marked at once: one day late on that day, 31 days late thirty days later."""
+    marked, other = (history.send(history.customers[0], amount, terms=100) for amount in (100, 20))
+    after_sending.mark_overdue(session, SYSTEM, marked.id, now=history.now)
+
+    for asked, expected in (
+        (Scope(today=history.day), (20, 100, 0, 0, 0)),
+        (Scope(as_at=history.day), (20, 100, 0, 0, 0)),
+        (Scope(today=history.day + timedelta(days=30)), (20, 0, 100, 0, 0)),
+    ):
+        assert amounts(session, asked) == {"USD": expected}
+        assert [row.amounts for row in ageing.by_customer(session, SYSTEM, asked)] == [expected]
+        assert figures.value(session, SYSTEM, money.OVERDUE, asked) == {"USD": 100}
+        assert figures.proven(session, SYSTEM, money.OVERDUE, asked) == {"USD": 100}
+    assert figures.value(session, SYSTEM, attention.OVERDUE_INVOICES, Scope(today=history.day)) == {None: 1}
+    (listed,) = invoices.page(session, SYSTEM, InvoiceFilter(status=(InvoiceStatus.OVERDUE,)), today=history.day)
+    assert (listed.id, listed.days_late(history.day), other.due_minor) == (marked.id, 1, 20)
 
 
 def test_what_was_paid_in_part_counts_with_the_rest(session, history):

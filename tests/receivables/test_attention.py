@@ -8,7 +8,9 @@ import pytest
 from billing_core import figures
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
-from billing_core.invoices import queries, service
+from billing_core.invoices import lifecycle, queries, service
+from billing_core.invoices.lifecycle import Change
+from billing_core.invoices.models import EventKind
 from billing_core.money import Money
 from billing_core.payments import credit
 from billing_core.payments.models import PaymentMethod
@@ -47,6 +49,19 @@ def test_an_open_invoice_is_overdue_from_the_day_after_it_is_due(session):
     assert found(session, attention.OVERDUE_INVOICES, late) == ["INV-2026-001, Carla C1"]
     assert found(session, attention.OVERDUE_INVOICES, late, currency="USD") == []
     assert found(session, attention.OVERDUE_INVOICES, late, customer_id=a_customer(session, "C2").id) == []
+
+
+def test_an_open_invoice_on_which_a_payment_failed_is_not_overdue_by_that(session):
+    customer = a_customer(session)
+    failed, paid = an_open_invoice(session, customer), an_open_invoice(session, customer)
+    failing = {"payment_failed_at": NOW, "payment_failure": "declined"}
+    changes = [Change(one, failing) for one in (failed, paid)]
+    lifecycle.change(session, SYSTEM, changes, event=EventKind.PAYMENT_FAILED, now=NOW)
+    assert len(found(session, attention.FAILED_PAYMENTS)) == 2
+    pay(session, customer, 100_00, **{str(paid.id): 100_00})
+
+    assert found(session, attention.FAILED_PAYMENTS) == ["INV-2026-001, Carla C1"]
+    assert found(session, attention.OVERDUE_INVOICES) == []
 
 
 @pytest.mark.parametrize(("age", "old"), [(6, False), (7, True), (8, True)])

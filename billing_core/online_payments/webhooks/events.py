@@ -58,7 +58,7 @@ class Paid:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """An attempt to pay failed. ``code`` is the error's, ``decline_code`` the bank's own. ``used_up``: its link accepts
-    no other.
+    no other. ``by_invoice``: the gateway says that its invoice was not paid, not only that an attempt failed.
     """
 
     refs: Refs
@@ -68,6 +68,7 @@ class Failed:
     code: str = ""
     decline_code: str = ""
     intent_id: str | None = None
+    by_invoice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _invoice_paid(invoice: Object, at: datetime) -> Fact:
 
 
 def _invoice_failed(invoice: Object, at: datetime) -> Fact:
-    return Failed(_refs(invoice), at, _reason(invoice.get("last_payment_error")))
+    return Failed(_refs(invoice), at, _reason(invoice.get("last_payment_error")), by_invoice=True)
 
 
 def _card_entered(setup: Object, _at: datetime) -> Fact:

@@ -6,7 +6,7 @@ failure and payment by their instants.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -117,6 +117,8 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
         return Outcome("The link that this was tried by is not known any more", invoice_id=match.invoice.id)
     if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
         link.last_failed_at, link.last_failure = failed.at, failed.reason
+    if failed.by_invoice:
+        link.last_invoice_failed_at = max(link.last_invoice_failed_at or failed.at, failed.at)
     if failed.used_up and link.state is LinkState.ACTIVE:
         because = f"{failed.reason}, and a link takes one payment: create another"
         lifecycle.end_link(session, SYSTEM, match.invoice, state=LinkState.DEACTIVATED, because=because, now=match.now)
@@ -125,22 +127,44 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
 
 
 def _judge(session: Session, match: Match) -> None:
-    """Mark the open invoice as failed where the latest outcome of its link is a failure, otherwise unmark it."""
+    """Note on the open invoice that the latest outcome of its link is a failure, or no longer is. Where the gateway's
+    own invoice failed, and not only an attempt at it, the invoice is late from that day on.
+    """
     session.flush()
     invoice, link = match.invoice, match.link
     if link is None or invoice.state is not InvoiceState.OPEN:
         return
     failed_at, paid_at = link.last_failed_at, link.last_paid_at
     if failed_at is not None and (paid_at is None or failed_at > paid_at):
-        facts = {"payment_failed_at": failed_at, "payment_failure": link.last_failure}
-        known = invoice.payment_failed_at
-        if known is None or (failed_at, link.last_failure) > (known, invoice.payment_failure):
-            change = Change(invoice, facts, data={"reason": link.last_failure})
-            event = EventKind.PAYMENT_FAILED
-            lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
+        _note_failure(session, match, failed_at, link.last_failure)
     elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
-        change = Change(invoice, {"payment_failed_at": None, "payment_failure": ""})
+        change = Change(invoice, lifecycle.NOT_FAILED)
         lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=match.now)
+    else:
+        return
+    _make_late(session, match)
+
+
+def _note_failure(session: Session, match: Match, failed_at: datetime, reason: str) -> None:
+    invoice, known = match.invoice, match.invoice.payment_failed_at
+    if known is None or (failed_at, reason) > (known, invoice.payment_failure):
+        facts = {"payment_failed_at": failed_at, "payment_failure": reason}
+        change = Change(invoice, facts, data={"reason": reason})
+        event = EventKind.PAYMENT_FAILED
+        lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
+
+
+def _make_late(session: Session, match: Match) -> None:
+    invoice, link = match.invoice, match.link
+    failed_at = link.last_invoice_failed_at if link is not None else None
+    if link is None or failed_at is None or (link.last_paid_at is not None and failed_at <= link.last_paid_at):
+        return
+    in_time_until = match.day(failed_at) - timedelta(days=1)
+    if invoice.failed_late_after is None or invoice.failed_late_after < in_time_until:
+        was_late = invoice.late_after < match.today
+        change = Change(invoice, {"failed_late_after": in_time_until}, data={"reason": link.last_failure})
+        event = None if was_late else EventKind.MARKED_OVERDUE
+        lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
 
 
 def _card_entered(session: Session, entered: CardEntered, mode: Mode, now: datetime) -> Outcome:

@@ -79,7 +79,7 @@ def test_cards_that_are_kept_and_refused_when_charged(
         (newest, _) = methods.of_customer(session, SYSTEM, place.customer_id)
         assert newest.last4 == last4
         assert list(gateway.balance_transactions(LATER - timedelta(days=1), LATER + timedelta(days=1))) == []
-    assert status(sessions, invoice_of(sessions, place)) == "overdue"
+    assert status(sessions, invoice_of(sessions, place)) == "sent"
 
 
 def test_two_customers_can_have_the_same_test_card(sessions, gateway, place):

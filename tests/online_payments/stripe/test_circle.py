@@ -203,12 +203,12 @@ def test_money_that_takes_days_pays_the_invoice_when_it_comes(circle):
     assert len(circle.all(Payment)) == 1
 
 
-def test_money_that_does_not_come_after_all_leaves_the_invoice_overdue(circle):
+def test_money_that_does_not_come_after_all_leaves_the_invoice_open(circle):
     (completed,) = circle.stand_in.pay(circle.create(CollectionWay.PAYMENT_LINK), at=PAID_AT, later=True)
     refused_at = PAID_AT + timedelta(days=3)
     circle.tell(completed, *circle.stand_in.bounce(completed["data"]["object"]["id"], at=refused_at))
     assert (circle.invoice.state, circle.invoice.payment_failed_at) == (InvoiceState.OPEN, refused_at)
-    assert lifecycle.status(circle.invoice, today=TODAY) == "overdue"
+    assert lifecycle.status(circle.invoice, today=TODAY) == "sent"
     assert circle.all(Payment) == circle.all(PaymentCase) == []
 
 

@@ -88,7 +88,7 @@ STORIES = (
     Story(
         by_debit,
         4_000,
-        "overdue",
+        "sent",
         {"cash": 4_000, "customer_credit": -4_000, "receivable": 10_000, "revenue": -10_000},
         [(DIFFERS, 4_000, True)],
     ),

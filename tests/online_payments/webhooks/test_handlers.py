@@ -1,6 +1,7 @@
 """What a payment changes, or a try that failed: the invoice, the ledger, and what is left to people."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from sqlalchemy import select
@@ -158,11 +159,11 @@ def test_a_payment_by_a_link_that_was_ended_still_pays_and_ends_the_new_one(sess
 
 
 @on_sqlite
-def test_a_failure_makes_the_invoice_overdue_and_a_payment_ends_that(sessions, place):
+def test_a_failed_attempt_is_noted_without_another_status_until_a_payment_comes(sessions, place):
     invoice, link = place
     payment = paying(link, invoice)
     tell(sessions, payment.failed("Your card was declined.", code="insufficient_funds"))
-    assert status(sessions, invoice) == "overdue"
+    assert status(sessions, invoice) == "sent"
     with sessions() as session:
         kept = session.get_one(Invoice, invoice.id)
         assert kept.payment_failure == "Your card was declined. (insufficient funds)"
@@ -178,18 +179,40 @@ def test_a_failure_that_is_told_after_the_payment_changes_nothing(sessions, plac
     invoice, link = place
     payment = paying(link, invoice, amount=4_000)
     tell(sessions, payment.succeeded(), payment.failed())
-    assert status(sessions, invoice) == "sent"
+    assert failed_at(sessions, invoice) is None
     tell(sessions, payment.failed(at=NOON + 60))
-    assert status(sessions, invoice) == "overdue"
+    assert failed_at(sessions, invoice) == datetime(2026, 3, 10, 12, 1, tzinfo=UTC)
 
 
 @on_sqlite
-@pytest.mark.parametrize("told", ["async_failed", "invoice_failed"])
-def test_other_failures_count_too(sessions, told):
+@pytest.mark.parametrize(
+    ("told", "expected"), [("failed", "sent"), ("async_failed", "sent"), ("invoice_failed", "overdue")]
+)
+def test_only_the_failure_of_the_gateways_own_invoice_makes_it_overdue(sessions, told, expected):
     with sessions.begin() as session:
         invoice, link = linked(session, way=HOSTED if told == "invoice_failed" else BY_LINK)
     tell(sessions, getattr(paying(link, invoice), told)())
+    assert status(sessions, invoice) == expected
+    assert failed_at(sessions, invoice) is not None
+
+
+@on_sqlite
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_an_invoice_that_failed_is_late_from_that_day_on_in_whatever_order_it_is_told(sessions, order):
+    """An attempt the day before, the invoice's failure at noon of 10 March, and the attempt that it came of."""
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED)
+    payment = paying(link, invoice)
+    told = [payment.failed(at=NOON - 86_400), payment.invoice_failed(at=NOON), payment.failed(at=NOON)]
+    tell(sessions, *(told[at] for at in order))
     assert status(sessions, invoice) == "overdue"
+    with sessions() as session:
+        assert session.get_one(Invoice, invoice.id).late_after == date(2026, 3, 9)
+
+
+def failed_at(sessions, invoice):
+    with sessions() as session:
+        return session.get_one(Invoice, invoice.id).payment_failed_at
 
 
 @on_sqlite
