@@ -165,7 +165,7 @@ class Invoice(Base):
             postgresql_where=text("payment_failed_at IS NOT NULL"),
         ),
         # Ageing and outstanding amounts are read from this index alone.
-        Index("ix_invoices_late", "state", "currency", "late_after", "customer_id", "due_minor"),
+        Index("ix_invoices_late", "state", "currency", "late_after", "business_id", "customer_id", "due_minor"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

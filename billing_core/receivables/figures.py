@@ -103,8 +103,8 @@ OVERDUE: Final = Figure(
     key="overdue",
     title="Overdue",
     definition=(
-        "What customers still owe on overdue invoices: the due date is past, they were marked, or the payment service’s "
-        f"own invoice failed. {_WHEN}"
+        "What customers still owe on overdue invoices: the due date is past, they were marked, or their own charge "
+        f"failed. {_WHEN}"
     ),
     formula="Σ amount due of each invoice that was in time until before the day",
     permission=Permission.INVOICE_READ,

@@ -42,7 +42,8 @@ def upgrade() -> None:
     op.add_column("invoices", late_after)
     op.drop_index("ix_invoices_due", "invoices")
     op.drop_index("ix_invoices_state", "invoices")
-    op.create_index("ix_invoices_late", "invoices", ["state", "currency", "late_after", "customer_id", "due_minor"])
+    late = ["state", "currency", "late_after", "business_id", "customer_id", "due_minor"]
+    op.create_index("ix_invoices_late", "invoices", late)
     op.create_index("ix_invoices_state_late", "invoices", ["state", "late_after", "id"])
     failed = sa.text("payment_failed_at IS NOT NULL")
     op.create_index(
