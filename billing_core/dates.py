@@ -1,13 +1,13 @@
 """Whole days, periods and months. Days are days in the business's time zone; instants are UTC."""
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from billing_core.errors import Invalid
@@ -25,6 +25,51 @@ def utc_now() -> datetime:
 def day_in(zone: str, instant: datetime) -> date:
     """The calendar day of an instant in the business's time zone."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What day it is in each of our businesses: ``usual``, except in ``others`` (a business's id and its day)."""
+
+    usual: date
+    others: tuple[tuple[int, date], ...]
+
+
+# A date alone is that day in every business.
+Day = date | Today
+
+
+def today_in(zones: Sequence[tuple[int, str]], instant: datetime) -> Day:
+    """What day it is in each business, by its id and time zone; the usual day is that of the first."""
+    days = [(business_id, day_in(zone, instant)) for business_id, zone in zones]
+    usual = days[0][1]
+    others = tuple((business_id, day) for business_id, day in days if day != usual)
+    return Today(usual, others) if others else usual
+
+
+def day_of(day: Day, business_id: int) -> date:
+    """The day in one business."""
+    return dict(day.others).get(business_id, day.usual) if isinstance(day, Today) else day
+
+
+def usual_day(day: Day) -> date:
+    """The day in the first business, for what is not one business's."""
+    return day.usual if isinstance(day, Today) else day
+
+
+def passed(
+    column: SQLColumnExpression[date], business_id: SQLColumnExpression[int], day: Day, *, days_ago: int = 0
+) -> ColumnElement[bool]:
+    """In SQL: where the business is, the column's day lies before the day, or before the one so many days ago."""
+    if not isinstance(day, Today):
+        return column < (day - timedelta(days=days_ago) if days_ago else day)
+    back = timedelta(days=days_ago)
+    everywhere = {day.usual, *(other for _, other in day.others)}
+    elsewhere = business_id.not_in([other for other, _ in day.others])
+    there = [(business_id == other) & (column < its - back) for other, its in day.others]
+    # The first two comparisons alone let an index serve.
+    in_one = or_(column < min(everywhere) - back, elsewhere & (column < day.usual - back), *there)
+    return and_(column < max(everywhere) - back, in_one)
 
 
 def in_utc(moment: datetime) -> datetime:

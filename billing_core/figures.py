@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from billing_core.dates import Period
+from billing_core.dates import Day, Period
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 
@@ -54,7 +54,7 @@ class Scope:
     customer_id: int | None = None
     known_at: datetime | None = None
     as_at: date | None = None
-    today: date | None = None
+    today: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)

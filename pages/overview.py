@@ -34,9 +34,9 @@ report_cards = [
     Card(figures.OPEN_QUESTIONS, scope, compared=True),
     Card(figures.UNBILLED_ORDERS, closed),
 ]
-scopes = money.scopes_of(actor, period, today=today, known_at=known_at, zone=company.time_zone)
+scopes = money.scopes_of(actor, period, today=read.days, known_at=known_at, zone=company.time_zone)
 money_cards = money.shown(scopes, company.currency)
-matters = attention.matters(actor, today, known_at)
+matters = attention.matters(actor, read.days, known_at)
 more = [(matter.shown, matter.scope) for matter in matters] + money.more(scopes)
 known = cards.values(read, [*money_cards, *report_cards], more)
 

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
-from billing_core.dates import day_in
+from billing_core.dates import Day, day_in, today_in
 from billing_core.errors import NotFound
 
 
@@ -20,6 +20,7 @@ class BusinessRef(NamedTuple):
 
 # Built once: building a statement takes as long as running it.
 _REF = select(Business.id, Business.time_zone).where(Business.public_id == bindparam("public_id"))
+_ZONES = select(Business.id, Business.time_zone).order_by(Business.id)
 
 
 def default_business(session: Session) -> Business:
@@ -30,6 +31,21 @@ def default_business(session: Session) -> Business:
 def today(session: Session, *, now: datetime) -> date:
     """The present day of the first business."""
     return day_in(default_business(session).time_zone, now)
+
+
+def zones(session: Session) -> list[tuple[int, str]]:
+    """Each business's id and time zone, the first one first."""
+    return [(row.id, row.time_zone) for row in session.execute(_ZONES)]
+
+
+def days(session: Session, *, now: datetime) -> Day:
+    """The present day of each business: whether an invoice is overdue goes by that of its own."""
+    return today_in(zones(session), now)
+
+
+def day_at(session: Session, business_id: int, *, now: datetime) -> date:
+    """The present day of one business."""
+    return day_in(one(session, business_id).time_zone, now)
 
 
 def every(session: Session, *, active_only: bool = False) -> list[Business]:

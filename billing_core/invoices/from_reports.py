@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.dates import Day, day_of
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import report_wording, service
@@ -77,7 +78,7 @@ def draft_from_report(
     tax_rate: Decimal = Decimal(0),
     again: bool = False,
     now: datetime,
-    today: date,
+    today: Day,
 ) -> Invoice:
     """A draft that bills this report; its net sum is the report's total. Refuses what ``draft_many`` refuses."""
     (invoice_id,) = draft_many(session, actor, [report_id], by=by, tax_rate=tax_rate, again=again, now=now, today=today)
@@ -93,7 +94,7 @@ def draft_many(
     tax_rate: Decimal = Decimal(0),
     again: bool = False,
     now: datetime,
-    today: date,
+    today: Day,
 ) -> list[int]:
     """A draft for each report, all or none; the invoices' ids in the order of the reports.
 
@@ -106,7 +107,7 @@ def draft_many(
 
 
 def contents_of(
-    session: Session, actor: Actor, report_ids: Sequence[int], *, by: Grouping, tax_rate: Decimal, today: date
+    session: Session, actor: Actor, report_ids: Sequence[int], *, by: Grouping, tax_rate: Decimal, today: Day
 ) -> list[Content]:
     """The content of the drafts. The reports are locked, so that concurrent invoicing of one waits for this."""
     actor.require(Permission.INVOICE_WRITE)
@@ -121,9 +122,13 @@ def contents_of(
     languages = {customer_id: customer.language for customer_id, customer in customers.items()}
     lines = _lines(session, reports, languages, by)
     businesses = {business.id: business for business in session.scalars(select(Business))}
+
+    def blank(customer: Customer) -> Content:
+        return blank_for(customer, businesses[customer.business_id], day_of(today, customer.business_id))
+
     return [
         replace(
-            blank_for(customers[report.customer_id], businesses[customers[report.customer_id].business_id], today),
+            blank(customers[report.customer_id]),
             currency=report.currency,
             lines=tuple(replace(line, tax_rate=tax_rate) for line in lines[report.id]),
         )

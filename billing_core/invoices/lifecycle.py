@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from billing_core.audit import service as audit
+from billing_core.dates import Day, day_of, passed
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import outgoing_events, payment_links
@@ -59,6 +60,8 @@ class Facts(Protocol):
     """What the status is derived from; an ``Invoice`` and the rows of ``queries`` have it."""
 
     @property
+    def business_id(self) -> int: ...
+    @property
     def state(self) -> InvoiceState: ...
     @property
     def late_after(self) -> date: ...
@@ -70,8 +73,8 @@ class Facts(Protocol):
     def viewed_at(self) -> datetime | None: ...
 
 
-def status(invoice: Facts, today: date) -> InvoiceStatus:
-    """The published status; ``today`` is the business's day."""
+def status(invoice: Facts, today: Day) -> InvoiceStatus:
+    """The published status, by the day of the invoice's own business."""
     match invoice.state:
         case InvoiceState.DRAFT:
             return InvoiceStatus.DRAFT
@@ -81,24 +84,24 @@ def status(invoice: Facts, today: date) -> InvoiceStatus:
             refunded = 0 < invoice.refunded_minor == invoice.paid_minor
             return InvoiceStatus.REFUNDED if refunded else InvoiceStatus.PAID
         case InvoiceState.OPEN:
-            if invoice.late_after < today:
+            if invoice.late_after < day_of(today, invoice.business_id):
                 return InvoiceStatus.OVERDUE
             return InvoiceStatus.VIEWED if invoice.viewed_at else InvoiceStatus.SENT
 
 
-def status_sql(today: date) -> ColumnElement[str]:
+def status_sql(today: Day) -> ColumnElement[str]:
     """The same in SQL; a test holds the two together."""
     return case(*((condition, status.value) for status, condition in _conditions(today).items()))
 
 
-def has_status(statuses: Collection[InvoiceStatus], today: date) -> ColumnElement[bool]:
+def has_status(statuses: Collection[InvoiceStatus], today: Day) -> ColumnElement[bool]:
     """In SQL, as conditions on the columns themselves, so that their indexes serve: is its status one of these?"""
     conditions = _conditions(today)
     return or_(*(conditions[one] for one in InvoiceStatus if one in statuses))
 
 
-def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
-    late = Invoice.late_after < today
+def _conditions(today: Day) -> dict[InvoiceStatus, ColumnElement[bool]]:
+    late = passed(Invoice.late_after, Invoice.business_id, today)
     refunded = and_(Invoice.refunded_minor > 0, Invoice.refunded_minor == Invoice.paid_minor)
     is_open, paid = Invoice.state == OPEN, Invoice.state == PAID
     return {

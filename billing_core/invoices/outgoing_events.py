@@ -1,12 +1,13 @@
 """Events of invoices, sent to webhook endpoints as the published events."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.dates import Day, passed, usual_day
 from billing_core.identity import Actor
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.outgoing_webhooks.models import EventType
@@ -53,10 +54,12 @@ def changed(
     announce(session, actor, announcements, now=now)
 
 
-def overdue(session: Session, actor: Actor, *, today: date, now: datetime) -> int:
+def overdue(session: Session, actor: Actor, *, today: Day, now: datetime) -> int:
     """Send the event of open invoices whose due date has just passed, each once however often this runs."""
     late = select(Invoice.id, Invoice.customer_id, Invoice.late_after).where(
-        Invoice.state == InvoiceState.OPEN, Invoice.late_after < today, Invoice.late_after >= today - _LATE
+        Invoice.state == InvoiceState.OPEN,
+        passed(Invoice.late_after, Invoice.business_id, today),
+        Invoice.late_after >= usual_day(today) - _LATE,
     )
     announcements = [
         Announcement(

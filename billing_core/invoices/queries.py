@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import chosen
+from billing_core.dates import Day
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
@@ -86,7 +87,7 @@ _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines"
 
 
 def page(
-    session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int = 50, offset: int = 0
 ) -> list[InvoiceRow]:
     """One page of the matching invoices, in the requested order; discarded drafts are left out.
 
@@ -97,27 +98,27 @@ def page(
     return [InvoiceRow(*row) for row in session.execute(statement)]
 
 
-def page_ids(actor: Actor, filters: InvoiceFilter, *, today: date, limit: int, offset: int = 0) -> Select[int]:
+def page_ids(actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int, offset: int = 0) -> Select[int]:
     """The statement for the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
     statement = select(Invoice.id).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
     return statement.limit(limit).offset(offset)
 
 
-def listing(actor: Actor, filters: InvoiceFilter, *, today: date) -> Select[*tuple[Any, ...]]:
+def listing(actor: Actor, filters: InvoiceFilter, *, today: Day) -> Select[*tuple[Any, ...]]:
     """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for streamed exports."""
     actor.require(Permission.INVOICE_READ)
     return select(*ROW).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
 
 
-def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, at_most: int = COUNTED) -> int:
+def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, at_most: int = COUNTED) -> int:
     """How many match; ``at_most`` stands for that many or more."""
     actor.require(Permission.INVOICE_READ)
     matching = select(Invoice.id).where(*_matching(actor, filters, today)).limit(at_most).subquery()
     return session.scalar(select(func.count()).select_from(matching)) or 0
 
 
-def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[CurrencyTotal]:
+def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> list[CurrencyTotal]:
     """The sums of all that match, per currency."""
     actor.require(Permission.INVOICE_READ)
     statement = (
@@ -131,7 +132,7 @@ def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: dat
     ]
 
 
-def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[StatusTotal]:
+def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> list[StatusTotal]:
     """The sums of all that match, per status and currency, ignoring the filter's own status: one pass for a list's
     tabs, count and sums.
     """
@@ -155,7 +156,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
     ]
 
 
-def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
+def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int = 5_000) -> list[int]:
     """The ids of those that match, in the requested order, for bulk actions."""
     return list(session.scalars(page_ids(actor, filters, today=today, limit=limit)))
 
@@ -242,7 +243,7 @@ def _is_id(number: int) -> bool:
     return 0 < number <= _LARGEST_ID
 
 
-def _matching(actor: Actor, filters: InvoiceFilter, today: date) -> list[ColumnElement[bool] | TextClause]:
+def _matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause | None] = [
         text(f"({LISTED})"),
         visible_to(actor, Invoice.customer_id),

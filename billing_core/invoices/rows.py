@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from billing_core.dates import Day, day_of
 from billing_core.invoices import lifecycle
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind, InvoiceState, LineType
@@ -42,12 +43,12 @@ class InvoiceRow:
     updated_at: datetime
     version: int
 
-    def status(self, today: date) -> InvoiceStatus:
+    def status(self, today: Day) -> InvoiceStatus:
         return lifecycle.status(self, today)
 
-    def days_late(self, today: date) -> int | None:
+    def days_late(self, today: Day) -> int | None:
         """For how many days it has been overdue; None where it is not."""
-        late = (today - self.late_after).days
+        late = (day_of(today, self.business_id) - self.late_after).days
         return late if self.state is InvoiceState.OPEN and late > 0 else None
 
 
@@ -134,7 +135,7 @@ class InvoiceView:
     def amount_due(self) -> Money:
         return Money(self.due_minor, self.currency)
 
-    def status(self, today: date) -> InvoiceStatus:
+    def status(self, today: Day) -> InvoiceStatus:
         return lifecycle.status(self, today)
 
 

@@ -48,7 +48,7 @@ def keep_up(ending: Callable[[], bool] = lambda: False) -> int:
 
 def _top_up(session: Session, now: datetime) -> None:
     """What has expired has ended by now, and what was bought and is paid is there."""
-    today = businesses.today(session, now=now)
+    today = businesses.days(session, now=now)
     to_mail = top_ups.ask(session, SYSTEM, now=now, limit=_BATCH)
     if to_mail:
         mailing.send_many(session, SYSTEM, to_mail, now=now, today=today)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
-from billing_core.dates import Period
+from billing_core.dates import Day, Period, day_of
 from billing_core.invoices import issuers
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.issuers import Issuer
@@ -78,7 +77,7 @@ def card_link(token: str) -> str:
     return requests.address_of(token, settings().address)
 
 
-def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict[str, Any]:
+def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: Day) -> dict[str, Any]:
     """The values for mails about an invoice."""
     words = writing(invoice.language)
     draft = invoice.state is InvoiceState.DRAFT
@@ -91,7 +90,7 @@ def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict
         "reference": invoice.reference,
         "issued_on": words.long_day(invoice.issued_on),
         "due_on": words.long_day(invoice.due_on),
-        "days": abs((today - invoice.due_on).days),
+        "days": abs((day_of(today, invoice.business_id) - invoice.due_on).days),
         "total": words.money(invoice.total_minor, invoice.currency),
         "amount_due": words.money(due_minor, invoice.currency),
         "part_paid": 0 < due_minor < invoice.total_minor,

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
-from billing_core.dates import day_in
+from billing_core.dates import Day, day_in, day_of
 from billing_core.invoices import queries
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -78,7 +78,7 @@ def by_schedule(
 
 
 def of_invoices_now(
-    session: Session, invoices: Sequence[InvoiceView], now: datetime, today: date
+    session: Session, invoices: Sequence[InvoiceView], now: datetime, today: Day
 ) -> list[PlannedReminder]:
     """The reminders that these invoices would get now, in the order given."""
     ids = [invoice.id for invoice in invoices]
@@ -92,10 +92,11 @@ def of_invoices_now(
     taken = handled(session, ids)
     plans = []
     for invoice, written in zip(invoices, _letters(session, invoices, today), strict=True):
-        unsent = _unsent(steps.get(invoice.business_id, ()), invoice, taken, today)
+        day = day_of(today, invoice.business_id)
+        unsent = _unsent(steps.get(invoice.business_id, ()), invoice, taken, day)
         reason = _not_open(invoice) or holds[invoice.id] or _no_address(invoice) or _lately(before.get(invoice.id), now)
         step = unsent[-1] if unsent else None
-        plans.append(_plan(invoice, written, today, step=step, skipped=unsent[:-1], reason=reason))
+        plans.append(_plan(invoice, written, day, step=step, skipped=unsent[:-1], reason=reason))
     return plans
 
 
@@ -131,7 +132,7 @@ def _unsent(
 
 
 def _with_holds(
-    session: Session, conditions: Collection[ColumnElement[bool]], today: date, limit: int
+    session: Session, conditions: Collection[ColumnElement[bool]], today: Day, limit: int
 ) -> list[tuple[InvoiceView, str]]:
     holds = (Customer.held_until, Customer.hold_reason)
     statement = (
@@ -144,8 +145,9 @@ def _with_holds(
     invoices = []
     for *facts, customer_held_until, customer_hold_reason in session.execute(statement):
         invoice = InvoiceView(*facts)
-        held = _held("the invoice", invoice.held_until, invoice.hold_reason, today)
-        held = held or _held("the customer", customer_held_until, customer_hold_reason, today)
+        day = day_of(today, invoice.business_id)
+        held = _held("the invoice", invoice.held_until, invoice.hold_reason, day)
+        held = held or _held("the customer", customer_held_until, customer_hold_reason, day)
         invoices.append((invoice, held))
     return invoices
 
@@ -165,13 +167,13 @@ def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]
 
 
 def _planned(session: Session, candidates: Sequence[_Candidate], today: date) -> list[PlannedReminder]:
-    zone = default_business(session).time_zone
+    zones = dict(businesses.zones(session))
     plans = []
     for candidate, written in zip(
         candidates, _letters(session, [due.invoice for due in candidates], today), strict=True
     ):
         invoice, steps = candidate.invoice, candidate.unsent
-        sent_on = day_in(zone, invoice.sent_at) if invoice.sent_at else invoice.issued_on
+        sent_on = day_in(zones[invoice.business_id], invoice.sent_at) if invoice.sent_at else invoice.issued_on
         step = schedule.worth_sending(steps, invoice.late_after, sent_on)
         plans.append(
             _plan(
@@ -231,12 +233,13 @@ def _plan(
     )
 
 
-def _letters(session: Session, invoices: Sequence[InvoiceView], today: date) -> list[Letter]:
+def _letters(session: Session, invoices: Sequence[InvoiceView], today: Day) -> list[Letter]:
     senders = letters.senders(session, invoices)
     wordings = letters.wordings(session, [invoice.business_id for invoice in invoices])
     written = []
     for invoice in invoices:
-        wording = wordings.of(invoice.business_id, kind_on(invoice.due_on, today), invoice.language)
+        kind = kind_on(invoice.due_on, day_of(today, invoice.business_id))
+        wording = wordings.of(invoice.business_id, kind, invoice.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         written.append(letters.letter(wording, values, invoice.language))
     return written

@@ -4,15 +4,16 @@ In any case, nobody is reminded of a paid or cancelled invoice (checked again wh
 customer or the invoice is held, nor twice by two processes (a step's row is unique).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.database.upserts import insert_into
+from billing_core.dates import Day, day_of
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.mailing import letters, mails, reminder_planning, reminder_schedules, service
@@ -34,22 +35,33 @@ class Reminding:
     left_out: list[PlannedReminder]
 
 
-def run(session: Session, actor: Actor, *, now: datetime, today: date, limit: int = 500) -> int:
+def run(
+    session: Session,
+    actor: Actor,
+    *,
+    now: datetime,
+    today: Day,
+    business_ids: Collection[int] | None = None,
+    limit: int = 500,
+) -> int:
     """Queue the mails that the schedules send today, for ``limit`` invoices at most; returns how many invoices were
-    handled. Call it until that is 0; called again, or by two at once, nobody is reminded twice.
+    handled. Call it until that is 0; called again, or by two at once, nobody is reminded twice. ``business_ids``: of
+    these businesses alone.
     """
     actor.require(Permission.REMINDER_WRITE)
     handled = 0
     for business_schedule in reminder_schedules.in_force(session):
-        if handled < limit:
-            free = reminder_planning.free(today)
-            plans = reminder_planning.by_schedule(session, business_schedule, *free, today=today, limit=limit - handled)
+        wanted = business_ids is None or business_schedule.business_id in business_ids
+        if wanted and handled < limit:
+            day = day_of(today, business_schedule.business_id)
+            free = reminder_planning.free(day)
+            plans = reminder_planning.by_schedule(session, business_schedule, *free, today=day, limit=limit - handled)
             handled += _carry_out(session, actor, [plan for plan in plans if not plan.reason], now=now)
     return handled
 
 
 def rehearse_now(
-    session: Session, actor: Actor, invoice_ids: Sequence[int], *, now: datetime, today: date
+    session: Session, actor: Actor, invoice_ids: Sequence[int], *, now: datetime, today: Day
 ) -> list[PlannedReminder]:
     """What reminding of these invoices now would do, in the order given; nothing is changed."""
     actor.require(Permission.REMINDER_WRITE)
@@ -62,7 +74,7 @@ def remind_now(
     invoice_ids: Sequence[int],
     *,
     now: datetime,
-    today: date,
+    today: Day,
     delay: timedelta = RECALLABLE,
 ) -> Reminding:
     """Remind of these invoices whatever the schedule says; those that cannot be are left out with a reason.

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers.queries import visible_to
+from billing_core.dates import Day
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
@@ -42,6 +43,7 @@ class Planned:
 
     invoice_id: int
     number: str | None
+    business_id: int
     customer_id: int
     customer_name: str
     to: str
@@ -63,7 +65,7 @@ class Sending:
     left_out: list[Planned]
 
 
-def rehearse(session: Session, actor: Actor, invoice_ids: Sequence[int], *, today: date) -> list[Planned]:
+def rehearse(session: Session, actor: Actor, invoice_ids: Sequence[int], *, today: Day) -> list[Planned]:
     """What sending these invoices would do, in the order given; nothing is changed."""
     actor.require(Permission.INVOICE_SEND)
     return _planned(session, views(session, actor, invoice_ids), today)
@@ -75,7 +77,7 @@ def send_invoice(
     invoice_id: int,
     *,
     now: datetime,
-    today: date,
+    today: Day,
     to: str | None = None,
     subject: str | None = None,
     body: str | None = None,
@@ -109,7 +111,7 @@ def send_many(
     invoice_ids: Sequence[int],
     *,
     now: datetime,
-    today: date,
+    today: Day,
     delay: timedelta = RECALLABLE,
 ) -> Sending:
     """Mail all of these that can be mailed; the others are left out with a reason. See ``recall``."""
@@ -144,7 +146,7 @@ def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[In
     return [by_id[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
 
 
-def _planned(session: Session, chosen: Sequence[InvoiceView], today: date, *, to: str | None = None) -> list[Planned]:
+def _planned(session: Session, chosen: Sequence[InvoiceView], today: Day, *, to: str | None = None) -> list[Planned]:
     ids = [invoice.id for invoice in chosen]
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
     senders = letters.senders(session, chosen)
@@ -159,6 +161,7 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: date, *, to
             Planned(
                 invoice_id=invoice.id,
                 number=invoice.number,
+                business_id=invoice.business_id,
                 customer_id=invoice.customer_id,
                 customer_name=invoice.customer_name,
                 to=recipient,
@@ -201,7 +204,7 @@ def _send(
     own: Wording | None,
     *,
     now: datetime,
-    today: date,
+    today: Day,
     delay: timedelta,
 ) -> list[int]:
     """The invoices are locked; drafts are sent first, since the letter names their number."""

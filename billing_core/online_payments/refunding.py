@@ -15,7 +15,6 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers.queries import visible_to
 from billing_core.database import Sessions
-from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.content.totals import Share
@@ -214,8 +213,8 @@ def _make(
 
 
 def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefund, now: datetime) -> None:
-    today = day_in(businesses.default_business(session).time_zone, now)
     payment = payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
+    today = businesses.day_at(session, payment.business_id, now=now)
     request = session.get_one(RefundRequest, request_id, populate_existing=True)
     deferred.name(session, payment, charge_id=answer.charge_id, now=now)
     refund_recording.note_refunded(

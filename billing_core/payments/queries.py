@@ -76,6 +76,7 @@ class AllocationRow:
     payment_id: int | None
     method: PaymentMethod | None
     reference: str
+    business_id: int
     invoice_id: int
     invoice_number: str | None
     currency: str
@@ -216,6 +217,7 @@ def allocations(
             Allocation.payment_id,
             Payment.method,
             func.coalesce(Payment.reference, ""),
+            Invoice.business_id,
             Allocation.invoice_id,
             Invoice.number,
             Invoice.currency,

@@ -1,14 +1,14 @@
 """What customers owe, by days overdue; part payments are taken into account."""
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.database.ordering import chosen, ordered
+from billing_core.dates import Day, passed
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import debts
@@ -23,11 +23,15 @@ class Bucket:
     first: int | None
     last: int | None
 
-    def holds(self, late_after: SQLColumnExpression[date], seen_from: date) -> ColumnElement[bool]:
+    def holds(self, owed: Subquery, seen_from: Day) -> ColumnElement[bool]:
         """In SQL: as at that day, an amount that is in time until ``late_after`` is in this bucket."""
-        earliest = date.min if self.last is None else seen_from - timedelta(days=self.last)
-        latest = date.max if self.first is None else seen_from - timedelta(days=self.first)
-        return late_after.between(earliest, latest)
+        late_after, business_id = owed.c.late_after, owed.c.business_id
+        limits = []
+        if self.first is not None:
+            limits.append(passed(late_after, business_id, seen_from, days_ago=self.first - 1))
+        if self.last is not None:
+            limits.append(not_(passed(late_after, business_id, seen_from, days_ago=self.last)))
+        return and_(*limits)
 
 
 BUCKETS: Final = (
@@ -113,11 +117,10 @@ def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*t
     )
 
 
-def _by_bucket(owed: Subquery, seen_from: date) -> list[ColumnElement[int]]:
+def _by_bucket(owed: Subquery, seen_from: Day) -> list[ColumnElement[int]]:
     """The amount in each bucket."""
     return [
-        func.sum(case((bucket.holds(owed.c.late_after, seen_from), owed.c.amount), else_=0)).label(bucket.key)
-        for bucket in BUCKETS
+        func.sum(case((bucket.holds(owed, seen_from), owed.c.amount), else_=0)).label(bucket.key) for bucket in BUCKETS
     ]
 
 

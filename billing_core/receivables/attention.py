@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Date, Select, cast, func, null, select
 
 from billing_core.customers.models import Customer
+from billing_core.dates import passed
 from billing_core.figures import Figure, Scope, one_each
 from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -21,10 +22,16 @@ def _invoices(scope: Scope, *conditions: ColumnElement[bool]) -> Select[*tuple[A
     return one_each(Invoice.id, named, Invoice.due_on).where(*conditions, *debts.of_invoices(scope))
 
 
+def _overdue(scope: Scope) -> Select[*tuple[Any, ...]]:
+    late = passed(Invoice.late_after, Invoice.business_id, debts.day(scope))
+    return _invoices(scope, Invoice.state == InvoiceState.OPEN, late)
+
+
 def _old_drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
     # Through a function, so that SQLite starts from the few drafts rather than from all older invoices.
     dated = func.date(Invoice.issued_on, type_=Date)
-    return _invoices(scope, Invoice.state == InvoiceState.DRAFT, dated <= debts.day(scope) - OLD)
+    old = passed(dated, Invoice.business_id, debts.day(scope), days_ago=OLD.days - 1)
+    return _invoices(scope, Invoice.state == InvoiceState.DRAFT, old)
 
 
 def _unspent_credit(scope: Scope) -> Select[*tuple[Any, ...]]:
@@ -57,7 +64,7 @@ OVERDUE_INVOICES: Final = Figure(
     definition="Open invoices whose due date is past, that were marked, or whose charge failed.",
     formula="number of invoices",
     permission=Permission.INVOICE_READ,
-    rows=lambda scope: _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.late_after < debts.day(scope)),
+    rows=_overdue,
     opens="/invoices?invoice={id}",
 )
 FAILED_PAYMENTS: Final = Figure(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Subquery, func, select
 
 from billing_core.database.functions import equals
-from billing_core.dates import Period
+from billing_core.dates import Day, Period
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -26,7 +26,7 @@ def scope(
     customer_id: int | None = None,
     known_at: datetime | None = None,
     as_at: date | None = None,
-    today: date | None = None,
+    today: Day | None = None,
 ) -> Scope:
     """The scope that this actor may read: one bound to a customer reads that customer alone."""
     actor.require(Permission.INVOICE_READ)
@@ -45,7 +45,7 @@ def is_now(scope: Scope) -> bool:
     return scope.as_at is None and scope.known_at is None
 
 
-def day(scope: Scope) -> date:
+def day(scope: Scope) -> Day:
     """The day as of which an invoice counts as overdue."""
     seen_from = scope.as_at or scope.today
     if seen_from is None:
@@ -65,18 +65,26 @@ def counted(scope: Scope, account: Account) -> Counted:
 
 
 def owed(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(customer_id, currency, late_after, amount) of each invoice on which one business, or any, is owed something."""
+    """(business_id, customer_id, currency, late_after, amount) of each invoice on which something is owed to one
+    business, or any.
+    """
     if not is_now(scope):
         return by_the_ledger(scope, business_id=business_id)
     return (
-        select(Invoice.customer_id, Invoice.currency, Invoice.late_after, Invoice.due_minor.label("amount"))
+        select(
+            Invoice.business_id,
+            Invoice.customer_id,
+            Invoice.currency,
+            Invoice.late_after,
+            Invoice.due_minor.label("amount"),
+        )
         .where(Invoice.state == InvoiceState.OPEN, *of_invoices(scope, business_id=business_id))
         .subquery()
     )
 
 
 def by_due_date(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(currency, late_after, invoices, amount) of ``owed``, added up.
+    """(currency, late_after, business_id, invoices, amount) of ``owed``, added up.
 
     In the order of the index, so that ageing reads some hundred days, not every invoice.
     """
@@ -85,22 +93,24 @@ def by_due_date(scope: Scope, *, business_id: int | None = None) -> Subquery:
         select(
             debts.c.currency,
             debts.c.late_after,
+            debts.c.business_id,
             func.count().label("invoices"),
             func.sum(debts.c.amount).label("amount"),
         )
-        .group_by(debts.c.currency, debts.c.late_after)
+        .group_by(debts.c.currency, debts.c.late_after, debts.c.business_id)
         .subquery()
     )
 
 
 def by_the_ledger(scope: Scope, *, business_id: int | None = None) -> Subquery:
-    """(invoice_id, number, customer_name, customer_id, currency, late_after, amount) where postings leave a balance."""
+    """``owed`` where the postings leave a balance, with invoice_id, number and customer_name."""
     left = _balances(scope).subquery()
     return (
         select(
             Invoice.id.label("invoice_id"),
             Invoice.number,
             Invoice.customer_name,
+            Invoice.business_id,
             Invoice.customer_id,
             Invoice.currency,
             Invoice.late_after,

@@ -31,14 +31,14 @@ def _outstanding_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
 def _aged(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
     scope = debts.at_its_end(scope)
     owed = debts.by_the_ledger(scope)
-    return _rows_of(owed).where(bucket.holds(owed.c.late_after, debts.day(scope)))
+    return _rows_of(owed).where(bucket.holds(owed, debts.day(scope)))
 
 
 def _aged_kept(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
     scope = debts.at_its_end(scope)
     days = debts.by_due_date(scope)
     # Not as a condition: SQLite would pick another index for the days, and fetch each invoice for its amount.
-    amount = func.sum(case((bucket.holds(days.c.late_after, debts.day(scope)), days.c.amount), else_=0))
+    amount = func.sum(case((bucket.holds(days, debts.day(scope)), days.c.amount), else_=0))
     return select(days.c.currency, amount).group_by(days.c.currency).having(amount != 0)
 
 

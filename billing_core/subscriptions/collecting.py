@@ -281,7 +281,7 @@ def _ask_to_pay(session: Session, actor: Actor, billed_id: int, now: datetime) -
         return
     billed.collect_at = billed.gives_up_at = None if billed.failed_at is None else _last_retry(billed.failed_at)
     if billed.failed_at is None:
-        today = businesses.today(session, now=now)
+        today = businesses.days(session, now=now)
         mailing.send_many(session, actor, [billed.invoice_id], now=now, today=today)
 
 

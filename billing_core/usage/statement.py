@@ -164,6 +164,7 @@ def average_response_time(usage: Usage | Day) -> Decimal:
 # Put together once, which takes longer than carrying it out.
 _INVOICE = (
     select(
+        Invoice.business_id,
         Invoice.number,
         Invoice.total_minor,
         Invoice.currency,

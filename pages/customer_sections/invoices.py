@@ -21,7 +21,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
 
 
 def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
-    today = read.today
+    today = read.days
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         tab = st.segmented_control(
             "Status",

@@ -10,7 +10,7 @@ from pages.ui.reads import Reader
 
 
 def draw(read: Reader, actor: Actor, customer: Customer) -> None:
-    scope = Scope(customer_id=actor.customer_id or customer.id, today=read.today)
+    scope = Scope(customer_id=actor.customer_id or customer.id, today=read.days)
     owed = Card(figures.OUTSTANDING, scope, currency=customer.currency)
     more = [Card(figures.OVERDUE, scope), Card(figures.CUSTOMER_CREDIT, scope)]
     known = cards.values(read, [owed, *more])

@@ -112,7 +112,7 @@ def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: Deci
     try:
         with runtime.sessions().begin() as session:
             invoice_id = from_reports.draft_from_report(
-                session, actor, report_id, by=by, tax_rate=rate, again=again, now=utc_now(), today=read.today
+                session, actor, report_id, by=by, tax_rate=rate, again=again, now=utc_now(), today=read.days
             ).id
     except BillingError as error:
         context.refused(error)

@@ -32,4 +32,6 @@ def dialog(invoice_id: int) -> None:
     reason = st.text_input("Reason", key=f"cancel_reason_{invoice_id}", max_chars=LONGEST_REASON)
     if st.button("Cancel invoice", type="primary", icon=":material/block:", key="do_cancel"):
         with attempt("The invoice is cancelled") as session:
-            after_sending.cancel(session, actor, invoice_id, now=utc_now(), today=read.today, reason=reason)
+            after_sending.cancel(
+                session, actor, invoice_id, now=utc_now(), today=read.day_of(invoice.business_id), reason=reason
+            )

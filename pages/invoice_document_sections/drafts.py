@@ -6,7 +6,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.invoices import service
+from billing_core.invoices import queries, service
 from billing_core.invoices.rows import InvoiceView
 from pages.invoice_document_sections.changes import forget_open_draft
 from pages.ui import context, messages, opened
@@ -19,7 +19,8 @@ def duplicate(actor: Actor, read: Reader, invoice_id: int) -> None:
     """A new draft that says the same, opened at once."""
     try:
         with runtime.sessions().begin() as session:
-            copy_id = service.duplicate(session, actor, invoice_id, now=utc_now(), today=read.today).id
+            today = read.day_of(queries.one(session, actor, invoice_id).business_id)
+            copy_id = service.duplicate(session, actor, invoice_id, now=utc_now(), today=today).id
     except BillingError as error:
         context.refused(error)
         return

@@ -31,7 +31,7 @@ def dialog(invoice_id: int) -> None:
     actor = signed_in()
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
-    (plan,) = read(mailing.rehearse, [invoice_id], today=read.today)
+    (plan,) = read(mailing.rehearse, [invoice_id], today=read.day_of(invoice.business_id))
     _explain(invoice, plan, read)
     number = _own_number(invoice) if invoice.number is None else ""
     if invoice.state is InvoiceState.DRAFT:
@@ -65,7 +65,7 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
             "The invoice gets its number and is posted to the ledger. **This cannot be undone:** its lines and amounts "
             "can no longer be changed; mistakes are corrected with a credit note, or by cancelling it."
         )
-        if invoice.due_on < read.today:
+        if invoice.due_on < read.day_of(invoice.business_id):
             st.warning(
                 "It is due before today, and overdue as soon as it is sent: change the dates first if that is not "
                 "intended.",
@@ -120,7 +120,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
                 actor,
                 invoice.id,
                 now=utc_now(),
-                today=read.today,
+                today=read.day_of(invoice.business_id),
                 to=to,
                 subject=subject if words_changed else None,
                 body=body if words_changed else None,
@@ -133,7 +133,7 @@ def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording:
     try:
         with context.reading() as session:
             sender = letters.senders(session, [invoice])[invoice.id]
-        values = letters.invoice_values(invoice, sender, today=read.today)
+        values = letters.invoice_values(invoice, sender, today=read.day_of(invoice.business_id))
         values["number"] = invoice.number or number.strip() or "[number]"
         letter = letters.changed_letter(wording, values, plan.language)
     except BillingError as error:

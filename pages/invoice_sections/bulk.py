@@ -42,7 +42,7 @@ def draw(read: Reader, actor: Actor, invoice_filter: InvoiceFilter, ticked: list
             return
         st.markdown(f"**{formats.counted(count, 'invoice')}**", width="content")
         rows = (
-            tuple(read(queries.page, invoice_filter, today=read.today, limit=bulk_selection.MOST))
+            tuple(read(queries.page, invoice_filter, today=read.days, limit=bulk_selection.MOST))
             if everything
             else tuple(ticked)
         )

@@ -65,7 +65,9 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
         if _is_discarded(row):
             service.discard(session, actor, row.id, now=utc_now())
         else:
-            after_sending.cancel(session, actor, row.id, now=utc_now(), today=read.today, reason=reason)
+            after_sending.cancel(
+                session, actor, row.id, now=utc_now(), today=read.day_of(row.business_id), reason=reason
+            )
 
     refused = one_by_one.carry_out(going, cancel)
     one_by_one.finish(f"{formats.counted(len(going) - len(refused), 'invoice')} cancelled.", refused)

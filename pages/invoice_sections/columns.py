@@ -1,9 +1,9 @@
 """How a table shows invoices: the same on their own page and on a customer's."""
 
 from dataclasses import replace
-from datetime import date
 from functools import partial
 
+from billing_core.dates import Day
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.rows import InvoiceRow
 from pages.ui import formats, opened, tables
@@ -23,7 +23,7 @@ STATUS_COLORS: dict[InvoiceStatus, Color] = {
 _WRITTEN_OFF = "Written off"
 
 
-def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
+def columns(today: Day, *, with_customer: bool = True) -> list[tables.Column]:
     customer = [tables.text("Customer", "customer_name", order="customer_name", width=150)] if with_customer else []
     return [
         replace(tables.computed("Number", number), order="number"),
@@ -39,7 +39,7 @@ def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
     ]
 
 
-def status_badge(today: date) -> tables.Column:
+def status_badge(today: Day) -> tables.Column:
     names = {formats.words(status): color for status, color in STATUS_COLORS.items()}
 
     def status(row: InvoiceRow) -> list[str]:
@@ -57,6 +57,6 @@ def open_invoice(row: InvoiceRow) -> None:
     opened.go_to_invoice(row.id)
 
 
-def _late(today: date, row: InvoiceRow) -> str:
+def _late(today: Day, row: InvoiceRow) -> str:
     days = row.days_late(today)
     return "" if days is None else formats.counted(days, "day")

@@ -58,7 +58,7 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
     filters.from_view(TAB_KEY, ALL, lambda labels: labels[0] if labels[0] in TABS else ALL)
     invoice_filter = _filters(read, actor, columns)
-    today = read.today
+    today = read.days
     # A text is in no index: whatever it is looked up for, every invoice is read, so that it is done once for all.
     few = invoice_filter.text or read(queries.count, invoice_filter, today=today, at_most=_COUNTED) < _COUNTED
     if few:

@@ -16,7 +16,7 @@ from pages.ui.reads import Reader
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    today = read.today
+    today = read.days
     table = columns(today)
     shown = filtering.draw(read, actor, table)
     if shown.count == 0:
@@ -67,7 +67,7 @@ def _nothing(read: Reader, actor: Actor, shown: Shown) -> None:
             "No invoice matches these filters. Clear the search, widen the days under “More”, or choose the tab “All”.",
             icon=":material/filter_alt_off:",
         )
-    elif read(queries.count, InvoiceFilter(), today=read.today, at_most=1):
+    elif read(queries.count, InvoiceFilter(), today=read.days, at_most=1):
         st.info(_EMPTY_TABS[shown.tab], icon=":material/inbox:")
     elif actor.may(Permission.INVOICE_WRITE):
         st.info(

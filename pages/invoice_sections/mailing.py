@@ -31,7 +31,7 @@ def send(invoice_ids: Sequence[int]) -> None:
     """Who gets which mail, and who gets none and why; then send."""
     actor = signed_in()
     read = Reader(actor)
-    plans = read(service.rehearse, invoice_ids, today=read.today)
+    plans = read(service.rehearse, invoice_ids, today=read.days)
     going = [plan for plan in plans if not plan.reason]
     _rehearsal(plans, tables.money("Amount", "total"), read.company.time_zone)
     if drafts := sum(plan.is_draft for plan in going):
@@ -40,7 +40,7 @@ def send(invoice_ids: Sequence[int]) -> None:
             "posted to the ledger. That cannot be undone; the mails can be recalled for a minute.",
             icon=":material/warning:",
         )
-    if late := sum(plan.is_draft and plan.due_on < read.today for plan in going):
+    if late := sum(plan.is_draft and plan.due_on < read.day_of(plan.business_id) for plan in going):
         st.warning(
             f"{formats.counted(late, 'draft')} {'is' if late == 1 else 'are'} due before today, and overdue as soon as "
             "sent: change the dates first if that is not intended.",
@@ -52,7 +52,7 @@ def send(invoice_ids: Sequence[int]) -> None:
     if going and st.button(f"Send {formats.counted(len(going), 'invoice')}", type="primary", icon=":material/send:"):
         chosen = [plan.invoice_id for plan in going]
         with context.transaction() as session:
-            done = service.send_many(session, actor, chosen, now=utc_now(), today=read.today)
+            done = service.send_many(session, actor, chosen, now=utc_now(), today=read.days)
         _finish(done.message_ids, len(done.left_out), "invoice")
 
 
@@ -61,7 +61,7 @@ def remind(invoice_ids: Sequence[int], opened_at: datetime) -> None:
     """Who is reminded of what, and who is held or left out and why; then remind."""
     actor = signed_in()
     read = Reader(actor)
-    plans = read(reminders.rehearse_now, invoice_ids, now=opened_at, today=read.today)
+    plans = read(reminders.rehearse_now, invoice_ids, now=opened_at, today=read.days)
     going = [plan for plan in plans if not plan.reason]
     _rehearsal(plans, tables.money("Amount due", "amount_due"), read.company.time_zone)
     if going and st.button(
@@ -69,7 +69,7 @@ def remind(invoice_ids: Sequence[int], opened_at: datetime) -> None:
     ):
         chosen = [plan.invoice_id for plan in going]
         with context.transaction() as session:
-            done = reminders.remind_now(session, actor, chosen, now=utc_now(), today=read.today)
+            done = reminders.remind_now(session, actor, chosen, now=utc_now(), today=read.days)
         _finish(done.message_ids, len(done.left_out), "reminder")
 
 

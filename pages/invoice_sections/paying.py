@@ -57,7 +57,8 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = payment_method.choose("Paid by", key="paying_method", width=170)
-        day = st.date_input("Received on", value=read.today, max_value=read.today, key="paying_day", width=150)
+        last = min(read.day_of(row.business_id) for row in going)
+        day = st.date_input("Received on", value=last, max_value=last, key="paying_day", width=150)
         reference = st.text_input("Reference", max_chars=received.LONGEST["reference"], key="paying_reference")
     if not st.button(
         f"Mark {formats.counted(len(going), 'invoice')} as paid", type="primary", icon=":material/paid:", key="pay"
@@ -72,7 +73,7 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
             customer_id=row.customer_id,
             received=Received(row.currency, row.due_minor, method, day, reference),
             allocations={row.id: row.due_minor},
-            today=read.today,
+            today=read.day_of(row.business_id),
             now=utc_now(),
         )
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import streamlit as st
 
 from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
-from billing_core.dates import Period
+from billing_core.dates import Day, Period, usual_day
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.imports.queries import FAILED_IMPORTS
@@ -77,9 +77,10 @@ def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool
                 matter.below(actor)
 
 
-def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
+def matters(actor: Actor, today: Day, known_at: datetime | None) -> list[Matter]:
     """All that could need a hand, whether it does or not."""
-    closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
+    day = usual_day(today)
+    closed = figures.scope(actor, period=figures.closed_months(day), known_at=known_at)
     ever = figures.scope(actor, known_at=known_at)
     return [
         Matter(
@@ -109,7 +110,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
         *_in_the_background(actor, ever),
         Matter(
             DRAFT_ORDERS,
-            figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
+            figures.scope(actor, period=Period(date.min, day - OLD_DRAFT)),
             lambda count: f"{formats.counted(count, 'order')} in draft for over {OLD_DRAFT.days} days, so not billed",
             "imports.py",
             None,
@@ -120,7 +121,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
     ]
 
 
-def _about_money(actor: Actor, today: date) -> list[Matter]:
+def _about_money(actor: Actor, today: Day) -> list[Matter]:
     """What is as it is now, whatever day was asked for: these are things to do."""
     now = debts.scope(actor, today=today)
     listed = [
@@ -192,7 +193,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
     return listed
 
 
-def _paid_online(actor: Actor, today: date) -> list[Matter]:
+def _paid_online(actor: Actor, today: Day) -> list[Matter]:
     """What the payment service told that no program may decide, and what could not be understood."""
     now = debts.scope(actor, today=today)
     listed = [
@@ -232,7 +233,7 @@ def _paid_online(actor: Actor, today: date) -> list[Matter]:
     return listed
 
 
-def _of_subscriptions(actor: Actor, today: date) -> list[Matter]:
+def _of_subscriptions(actor: Actor, today: Day) -> list[Matter]:
     """What is not billed or not paid of them, or soon will not be."""
     if not actor.may(Permission.SUBSCRIPTION_READ):
         return []

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from billing_core import figures as sums
-from billing_core.dates import Period, day_in, first_of_month
+from billing_core.dates import Day, Period, day_in, first_of_month, usual_day
 from billing_core.figures import Asked, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import debts, figures
@@ -24,25 +24,28 @@ from pages.ui.text import md
 
 @dataclass(frozen=True, slots=True)
 class MoneyScopes:
-    """``flow``: what happened in ``period``. ``state``: how it stood on the day asked for, or now. ``earlier``: how
-    it stood at the end of the month before. ``end``: how it stood when the period ended, or now where it runs on.
+    """``day``: the one asked for, or today. ``flow``: what happened in ``period``. ``state``: how it stood on the day
+    asked for, or now. ``earlier``: how it stood at the end of the month before. ``end``: how it stood when the period
+    ended, or now where it runs on.
     """
 
     period: Period
+    day: date
     flow: Scope
     state: Scope
     earlier: Scope
     end: Scope
 
 
-def scopes_of(actor: Actor, period: Period, *, today: date, known_at: datetime | None, zone: str) -> MoneyScopes:
+def scopes_of(actor: Actor, period: Period, *, today: Day, known_at: datetime | None, zone: str) -> MoneyScopes:
     """What the cards are asked for. Known on a day means how it was on that day, too."""
-    day = today if known_at is None else day_in(zone, known_at - timedelta(seconds=1))
+    day = usual_day(today) if known_at is None else day_in(zone, known_at - timedelta(seconds=1))
     flow = debts.scope(actor, period=period, known_at=known_at, today=day)
-    state = replace(flow, period=None, as_at=None if known_at is None else day)
+    now = replace(flow, period=None, today=today)
+    state = now if known_at is None else replace(now, as_at=day)
     earlier = replace(state, as_at=first_of_month(day) - timedelta(days=1))
     end = state if period.end >= day else replace(state, as_at=period.end)
-    return MoneyScopes(period, flow, state, earlier, end)
+    return MoneyScopes(period, day, flow, state, earlier, end)
 
 
 def shown(scopes: MoneyScopes, currency: str) -> list[Card]:
@@ -91,8 +94,8 @@ def _days(code: str, count: int, scopes: MoneyScopes, period: Period) -> None:
 
 def _counted(scopes: MoneyScopes) -> Period | None:
     """The days of the period that have passed on the day asked for."""
-    period, day = scopes.period, scopes.flow.today
-    if day is None or period.start > day:
+    period, day = scopes.period, scopes.day
+    if period.start > day:
         return None
     return Period(period.start, min(period.end, day))
 

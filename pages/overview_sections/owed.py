@@ -21,7 +21,7 @@ _SHOWN = (figures.INVOICED, figures.COLLECTED)
 def draw(actor: Actor, scopes: MoneyScopes, *, own_currency: str) -> None:
     """Nothing while nothing was invoiced or paid in the twelve months and nothing is owed."""
     read = Reader(actor)
-    twelve_months = months.until(min(scopes.period.end, scopes.flow.today or scopes.period.end))
+    twelve_months = months.until(min(scopes.period.end, scopes.day))
     year = replace(scopes.flow, period=twelve_months)
     points = read.plain(series.by_month, year)
     owed = read(ageing.by_currency, scopes.state)

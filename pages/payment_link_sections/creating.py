@@ -102,7 +102,7 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
     collection_mode.mark()
     try:
         with runtime.sessions()() as session:
-            charge = workflow.preview(session, actor, invoice.id, today=read.today)
+            charge = workflow.preview(session, actor, invoice.id, today=read.day_of(invoice.business_id))
     except BillingError as error:
         context.refused(error)
         return

@@ -87,7 +87,9 @@ def _filters(read: Reader, actor: Actor) -> tuple[Scope, str]:
         order = filters.order(_ORDERS, "-overdue", key=SORT_KEY, page_key=PAGE_KEY)
         filters.saved_views(read, actor, "ageing", PAGE_KEY)
     known_at = start_of_day(read.company.time_zone, as_at + timedelta(days=1)) if as_at and then else None
-    scope = Scope(currency=currency or None, customer_id=actor.customer_id, known_at=known_at, as_at=as_at, today=today)
+    scope = Scope(
+        currency=currency or None, customer_id=actor.customer_id, known_at=known_at, as_at=as_at, today=read.days
+    )
     return scope, order
 
 

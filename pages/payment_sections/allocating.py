@@ -24,7 +24,7 @@ def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount
     invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
     )
-    rows = read(queries.page, invoice_filter, today=read.today, limit=MOST_INVOICES + 1)
+    rows = read(queries.page, invoice_filter, today=read.days, limit=MOST_INVOICES + 1)
     invoices = rows[:MOST_INVOICES]
     if not invoices:
         _remainder(amount_minor, currency, f"No invoice in {currency} is open. ")

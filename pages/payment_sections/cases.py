@@ -1,5 +1,7 @@
 """Money that fits no invoice as it is, and disputes: what happened, and the ways to settle it."""
 
+from datetime import date
+
 import streamlit as st
 
 from billing_core.dates import utc_now
@@ -112,11 +114,16 @@ def apply(case: CaseRow, amount_minor: int) -> None:
     )
     if st.button("Use it", type="primary", icon=":material/check:", key="do_case_apply"):
         actor, now = signed_in(), utc_now()
-        today = Reader(actor).today
+        today = _today(actor, case)
         with attempt(f"{amount} pays the invoice") as session:
             settlement = f"{amount} used for invoice {case.invoice_number}"
             cases.settle(session, actor, case.id, settlement=settlement, now=now)
             credit.apply(session, actor, case.invoice_id or 0, amount_minor=amount_minor, today=today, now=now)
+
+
+def _today(actor: Actor, case: CaseRow) -> date:
+    read = Reader(actor)
+    return read.today if case.business_id is None else read.day_of(case.business_id)
 
 
 @st.dialog("Reverse the payment", icon=":material/undo:")
@@ -130,7 +137,7 @@ def take_back(case: CaseRow) -> None:
     if st.button("Reverse it", type="primary", icon=":material/check:", key="do_case_back"):
         actor = signed_in()
         with attempt("The payment is reversed, and what it paid is due again") as session:
-            disputes.take_back(session, actor, case.id, today=Reader(actor).today, now=utc_now())
+            disputes.take_back(session, actor, case.id, today=_today(actor, case), now=utc_now())
 
 
 @st.dialog("Note how it was settled", icon=":material/check:")

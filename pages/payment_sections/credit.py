@@ -84,7 +84,7 @@ def apply(customer_id: int, business_id: int, currency: str) -> None:
     invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
     )
-    open_invoices = {row.id: row for row in read(invoices.page, invoice_filter, today=read.today, limit=MOST_INVOICES)}
+    open_invoices = {row.id: row for row in read(invoices.page, invoice_filter, today=read.days, limit=MOST_INVOICES)}
     if not open_invoices:
         st.info(f"This customer owes nothing in {currency}: there is no open invoice.", icon=":material/info:")
         return
@@ -99,7 +99,9 @@ def apply(customer_id: int, business_id: int, currency: str) -> None:
     amount = amount_field("Amount", most, currency, key=f"credit_for_{chosen}")
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:
-            credit.apply(session, actor, chosen, amount_minor=amount or 0, today=read.today, now=utc_now())
+            credit.apply(
+                session, actor, chosen, amount_minor=amount or 0, today=read.day_of(business_id), now=utc_now()
+            )
 
 
 @st.dialog("Pay credit out", icon=":material/currency_exchange:")
@@ -125,6 +127,6 @@ def pay_out(customer_id: int, business_id: int, currency: str) -> None:
                 method=method,
                 reason=reason,
                 reference=reference,
-                today=read.today,
+                today=read.day_of(business_id),
                 now=utc_now(),
             )

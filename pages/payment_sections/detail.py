@@ -167,7 +167,9 @@ def undo(payment_id: int) -> None:
     st.caption("The ledger gets a reversing entry; the original stays.")
     if st.button("Undo payment", type="primary", icon=":material/undo:", key="do_undo_payment"):
         with attempt("The payment is undone") as session:
-            received.undo(session, actor, payment_id, reason=reason, today=read.today, now=utc_now())
+            received.undo(
+                session, actor, payment_id, reason=reason, today=read.day_of(payment.business_id), now=utc_now()
+            )
 
 
 def _ask_to_take_off(row: AllocationRow) -> None:

@@ -53,7 +53,7 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
                 received=facts,
                 allocations=allocations,
                 business_id=payer.business_id,
-                today=read.today,
+                today=read.day_of(payer.business_id),
                 now=utc_now(),
             ).id
         messages.say(f"Recorded {formats.money(facts.amount_minor, facts.currency)}")
@@ -110,9 +110,9 @@ def _facts(read: Reader, payer: Payer) -> Received | None:
         with grid.cell():
             received_on = st.date_input(
                 "Received on",
-                read.today,
+                read.day_of(payer.business_id),
                 min_value=EARLIEST_DAY,
-                max_value=read.today,
+                max_value=read.day_of(payer.business_id),
                 key=f"record_day_{key}",
                 required=True,
             )

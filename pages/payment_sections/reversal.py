@@ -29,6 +29,8 @@ def dialog(row: AllocationRow) -> None:
     if st.button("Reverse", type="primary", icon=":material/undo:", key="take_back"):
         with attempt(f"{amount} is due again") as session:
             if way == "undo" and row.payment_id is not None:
-                received.undo(session, actor, row.payment_id, reason=reason, today=read.today, now=utc_now())
+                received.undo(
+                    session, actor, row.payment_id, reason=reason, today=read.day_of(row.business_id), now=utc_now()
+                )
             else:
-                credit.release(session, actor, row.id, reason=reason, today=read.today, now=utc_now())
+                credit.release(session, actor, row.id, reason=reason, today=read.day_of(row.business_id), now=utc_now())

@@ -137,11 +137,11 @@ def _letter(
     if not number:
         return sample
     by_number = InvoiceFilter(text=number, business_id=business_id)
-    matches = invoices.page(session, actor, by_number, today=read.today, limit=1)
+    matches = invoices.page(session, actor, by_number, today=read.days, limit=1)
     if not matches:
         st.caption(f"There is no invoice {md(number)}: this is a sample.")
         return sample
     invoice = invoices.one(session, actor, matches[0].id)
     sender = letters.senders(session, [invoice])[invoice.id]
-    values = letters.invoice_values(invoice, sender, today=read.today)
+    values = letters.invoice_values(invoice, sender, today=read.days)
     return letters.letter(texts.checked(kind, edited), values, language)

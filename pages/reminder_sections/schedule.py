@@ -30,7 +30,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
     changed = edited != saved
     missed, send_missed = 0, False
     if steps_fit and changed and edited.reminds:
-        missed = read(reminder_schedules.missed, business_id, steps=edited.steps, today=read.today)
+        missed = read(reminder_schedules.missed, business_id, steps=edited.steps, today=read.day_of(business_id))
     if missed:
         send_missed = st.checkbox(
             f"Also remind of the {formats.counted(missed, 'open invoice')} whose reminder days are over",
@@ -50,7 +50,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
                     steps=edited.steps,
                     send_missed=send_missed,
                     now=utc_now(),
-                    today=read.today,
+                    today=read.day_of(business_id),
                 )
             messages.say("Reminders are on." if edited.reminds else "Saved. No reminders are sent.")
             st.rerun()
@@ -95,18 +95,19 @@ def step_words(step: int) -> str:
 
 
 def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None:
+    today = read.day_of(edited.business_id)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.subheader("What would go out", anchor=False, width="content")
         on = st.date_input(
             "On",
-            value=read.today,
-            min_value=read.today,
-            max_value=read.today + timedelta(days=60),
+            value=today,
+            min_value=today,
+            max_value=today + timedelta(days=60),
             key="rehearse_on",
             width=170,
             help="On a later day: if nobody pays and nothing is sent until then.",
         )
-    plans = read(_planned, edited, on=on or read.today, only_of_the_day=only_of_the_day)
+    plans = read(_planned, edited, on=on or today, only_of_the_day=only_of_the_day)
     if not edited.reminds:
         st.info("Reminders are off. This is what they would be; nothing is sent.", icon=":material/notifications_off:")
     if not plans:

@@ -58,7 +58,7 @@ def dialog(reports: Sequence[Report]) -> None:
     if st.button(f"Create {drafts}", type="primary", icon=":material/note_add:", key="make"):
         with context.transaction() as session:
             chosen = [report.id for report in going]
-            from_reports.draft_many(session, actor, chosen, by=by, tax_rate=rate, now=utc_now(), today=read.today)
+            from_reports.draft_many(session, actor, chosen, by=by, tax_rate=rate, now=utc_now(), today=read.days)
         messages.say(f"{drafts} created. Review each, then send them together.")
         st.switch_page("invoices.py", query_params={"invoices_tab": "draft"})
 

@@ -34,7 +34,7 @@ def credit_note(invoice_id: int) -> None:
     amount = amount_field(
         "Amount with tax", invoice.due_minor, invoice.currency, key=f"credit_note_amount_{invoice_id}"
     )
-    last_day = max(read.today, invoice.issued_on)
+    last_day = max(read.day_of(invoice.business_id), invoice.issued_on)
     issued_on = st.date_input(
         "Date",
         last_day,
@@ -56,8 +56,8 @@ def credit_note(invoice_id: int) -> None:
                 actor,
                 invoice_id,
                 reason=reason,
-                issued_on=issued_on or read.today,
-                today=read.today,
+                issued_on=issued_on or read.day_of(invoice.business_id),
+                today=read.day_of(invoice.business_id),
                 now=utc_now(),
                 amount_minor=amount,
             )
@@ -90,7 +90,7 @@ def refund(invoice_id: int) -> None:
         key=f"refund_way_{invoice_id}",
     )
     with context.reading() as session:
-        days = refunds.possible_days(session, invoice_id, invoice.issued_on, today=read.today)
+        days = refunds.possible_days(session, invoice_id, invoice.issued_on, today=read.day_of(invoice.business_id))
     refunded_on = st.date_input(
         "Date",
         days.end,
@@ -112,7 +112,9 @@ def refund(invoice_id: int) -> None:
             reference=reference,
         )
         with attempt("The refund is recorded") as session:
-            refunds.refund(session, actor, invoice_id, wanted=money_back, today=read.today, now=utc_now())
+            refunds.refund(
+                session, actor, invoice_id, wanted=money_back, today=read.day_of(invoice.business_id), now=utc_now()
+            )
 
 
 def _paid_online(read: Reader, invoice_id: int) -> list[AllocationRow]:
@@ -148,7 +150,13 @@ def write_off(invoice_id: int) -> None:
     if st.button("Write off", type="primary", key="do_write_off", disabled=amount is None):
         with attempt("Written off") as session:
             write_offs.write_off(
-                session, actor, invoice_id, reason=reason, today=read.today, now=utc_now(), amount_minor=amount
+                session,
+                actor,
+                invoice_id,
+                reason=reason,
+                today=read.day_of(invoice.business_id),
+                now=utc_now(),
+                amount_minor=amount,
             )
 
 
@@ -162,7 +170,9 @@ def undo_write_off(invoice_id: int) -> None:
     reason = _reason(f"undo_write_off_reason_{invoice_id}", "Such as: paid after all")
     if st.button("Undo write-off", type="primary", key="do_undo_write_off"):
         with attempt(f"{amount} is due again") as session:
-            write_offs.undo_write_off(session, actor, invoice_id, reason=reason, today=read.today, now=utc_now())
+            write_offs.undo_write_off(
+                session, actor, invoice_id, reason=reason, today=read.day_of(invoice.business_id), now=utc_now()
+            )
 
 
 def _due(invoice: InvoiceView) -> None:

@@ -28,9 +28,9 @@ def record_payment(invoice_id: int) -> None:
     with st.container(horizontal=True):
         received_on = st.date_input(
             "Received on",
-            read.today,
+            read.day_of(invoice.business_id),
             min_value=EARLIEST_DAY,
-            max_value=read.today,
+            max_value=read.day_of(invoice.business_id),
             key=f"payment_day_{invoice_id}",
             required=True,
             width=180,
@@ -51,7 +51,9 @@ def record_payment(invoice_id: int) -> None:
     if st.button("Record payment", type="primary", icon=":material/check:", key="record_payment", disabled=not ready):
         facts = Received(due.currency, amount or 0, method, received_on, reference, note, fee or 0)
         with attempt("The payment is recorded") as session:
-            received.record_for(session, actor, invoice_id, received=facts, today=read.today, now=utc_now())
+            received.record_for(
+                session, actor, invoice_id, received=facts, today=read.day_of(invoice.business_id), now=utc_now()
+            )
 
 
 def _explain_effect(amount: int, due: Money) -> None:
@@ -79,7 +81,14 @@ def apply_credit(invoice_id: int) -> None:
     amount = amount_field("Amount", most, invoice.currency, key=f"credit_amount_{invoice_id}")
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:
-            credit.apply(session, actor, invoice_id, amount_minor=amount or 0, today=read.today, now=utc_now())
+            credit.apply(
+                session,
+                actor,
+                invoice_id,
+                amount_minor=amount or 0,
+                today=read.day_of(invoice.business_id),
+                now=utc_now(),
+            )
 
 
 def credit_of(read: Reader, business_id: int, customer_id: int, currency: str) -> int:

@@ -58,7 +58,7 @@ def details(invoice: InvoiceView) -> None:
                 invoice.id,
                 new_details,
                 now=utc_now(),
-                today=Reader(actor).today,
+                today=Reader(actor).day_of(invoice.business_id),
                 shown=shown,
             )
 
@@ -70,8 +70,14 @@ def hold(invoice: InvoiceView) -> None:
     st.markdown(f"The customer gets no reminder of {md(invoice.number)} up to and including that day.")
     held_until = invoice.held_until
     # A hold that is over says nothing about the next one.
-    usual = held_until if held_until is not None and held_until >= read.today else read.today + _HOLD
-    until, reason = reminder_hold.fields(invoice.id, usual, today=read.today, reason=invoice.hold_reason)
+    usual = (
+        held_until
+        if held_until is not None and held_until >= read.day_of(invoice.business_id)
+        else read.day_of(invoice.business_id) + _HOLD
+    )
+    until, reason = reminder_hold.fields(
+        invoice.id, usual, today=read.day_of(invoice.business_id), reason=invoice.hold_reason
+    )
     if st.button("Hold reminders", type="primary", key="do_hold"):
         with attempt("Reminders are held") as session:
             after_sending.hold(
@@ -81,7 +87,7 @@ def hold(invoice: InvoiceView) -> None:
                 until=until,
                 reason=reason,
                 now=utc_now(),
-                today=read.today,
+                today=read.day_of(invoice.business_id),
             )
 
 

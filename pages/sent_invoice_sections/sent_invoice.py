@@ -55,7 +55,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
 
 
 def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
-    status = invoice.status(read.today)
+    status = invoice.status(read.day_of(invoice.business_id))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         name = f"Invoice {md(invoice.number)}" if invoice.number else f"Draft for {md(invoice.customer_name)}"
         st.title(name, anchor=False, width="content")
@@ -74,7 +74,11 @@ def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             + (f" · {md(invoice.reference)}" if invoice.reference else ""),
             width="content",
         )
-    if invoice.held_until and invoice.held_until >= read.today and invoice.state is InvoiceState.OPEN:
+    if (
+        invoice.held_until
+        and invoice.held_until >= read.day_of(invoice.business_id)
+        and invoice.state is InvoiceState.OPEN
+    ):
         st.info(
             f"No reminders until {md(formats.day(invoice.held_until))}: {md(invoice.hold_reason)}",
             icon=":material/pause_circle:",
@@ -122,10 +126,10 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
         menu["Edit details"] = partial(maintenance.details, invoice)
     if actor.may(Permission.REMINDER_WRITE) and is_open:
         menu["Hold reminders"] = partial(maintenance.hold, invoice)
-        if invoice.held_until and invoice.held_until >= read.today:
+        if invoice.held_until and invoice.held_until >= read.day_of(invoice.business_id):
             menu["Allow reminders again"] = partial(maintenance.release, invoice)
     if actor.may(Permission.INVOICE_WRITE):
-        if is_open and invoice.status(read.today) is not InvoiceStatus.OVERDUE:
+        if is_open and invoice.status(read.day_of(invoice.business_id)) is not InvoiceStatus.OVERDUE:
             menu["Mark as overdue"] = partial(maintenance.mark_overdue, invoice)
         menu["Duplicate"] = partial(drafts.duplicate, actor, read, one)
         if is_open:

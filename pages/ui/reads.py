@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.audit.models import AuditEntry
-from billing_core.businesses.queries import default_business
-from billing_core.dates import day_in, utc_now
+from billing_core.businesses.queries import default_business, zones
+from billing_core.dates import Day, day_in, day_of, today_in, utc_now
 from billing_core.errors import BillingError
 from billing_core.figures import Figure
 from billing_core.identity import Actor
@@ -53,6 +53,15 @@ class Reader:
     def today(self) -> date:
         """The calendar day where the business is."""
         return day_in(self.company.time_zone, utc_now())
+
+    @property
+    def days(self) -> Day:
+        """The calendar day in each business: what is overdue goes by that of the invoice's own."""
+        return today_in(self.plain(zones), utc_now())
+
+    def day_of(self, business_id: int) -> date:
+        """The calendar day where that business is."""
+        return day_of(self.days, business_id)
 
     def __call__(self, query: Callable[Concatenate[Session, Actor, P], R], *arguments: P.args, **named: P.kwargs) -> R:
         """The answer; an expected failure becomes a message and ends the script."""

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
+from billing_core.dates import Day
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, queries
@@ -55,7 +56,7 @@ def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, addre
 
 
 def archive_of_all(
-    session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, address: str | None = None
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, address: str | None = None
 ) -> Download:
     """All matching invoices as one ZIP; Invalid where there are too many."""
     actor.require(Permission.EXPORT)

@@ -1,12 +1,12 @@
 """The list of invoices as CSV, streamed with the page's filters."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
+from billing_core.dates import Day
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
@@ -42,14 +42,14 @@ CSV_COLUMNS = (
 )
 
 
-def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, for_excel: bool = False) -> Download:
+def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, for_excel: bool = False) -> Download:
     """Every matching invoice in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
     return csv_list("invoices.csv", CSV_COLUMNS, rows, for_excel=for_excel)
 
 
-def each(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> Iterator[tuple[InvoiceRow, str]]:
+def each(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> Iterator[tuple[InvoiceRow, str]]:
     """The matching invoices, each with the name of our business; only one batch is in memory."""
     names = {business.id: business.name for business in businesses.every(session)}
     for columns in exports_rows.each(session, queries.listing(actor, filters, today=today)):
@@ -64,7 +64,7 @@ def amounts(row: InvoiceRow) -> tuple[str, ...]:
     return tuple(scaled(minor, places) for minor in minors)
 
 
-def _row(row: InvoiceRow, business: str, today: date) -> Sequence[Any]:
+def _row(row: InvoiceRow, business: str, today: Day) -> Sequence[Any]:
     return (
         *(row.public_id, row.number, row.status(today).value, business),
         *(row.customer_id, row.customer_name, row.customer_email),

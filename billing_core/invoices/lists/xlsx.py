@@ -1,11 +1,12 @@
 """The list of invoices as a workbook: the sums per currency, and a row for each invoice."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
+from billing_core.dates import Day, usual_day
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.lists.csv import amounts, each
@@ -37,7 +38,7 @@ _SHEET: Columns = (
 )
 
 
-def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, now: datetime) -> Download:
+def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, now: datetime) -> Download:
     """Every matching invoice in the requested order; the first sheet has the sums."""
     actor.require(Permission.EXPORT)
     sums = queries.totals(session, actor, filters, today=today)
@@ -52,7 +53,7 @@ def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: d
     return Download("invoices.xlsx", MEDIA_TYPES[Format.XLSX], chunks)
 
 
-def _row(row: InvoiceRow, business: str, today: date) -> Sequence[Content]:
+def _row(row: InvoiceRow, business: str, today: Day) -> Sequence[Content]:
     late = row.days_late(today)
     return (
         *(text(row.number), text(row.status(today).value), text(business)),
@@ -63,12 +64,12 @@ def _row(row: InvoiceRow, business: str, today: date) -> Sequence[Content]:
     )
 
 
-def _summary(sheet: Worksheet, styles: Styles, sums: Sequence[CurrencyTotal], today: date) -> None:
+def _summary(sheet: Worksheet, styles: Styles, sums: Sequence[CurrencyTotal], today: Day) -> None:
     for column, width in enumerate((16, 12, 18, 18)):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, "Invoices", styles.title)
     sheet.write_string(2, 0, "As of", styles.muted)
-    styles.cell(sheet, 2, 1, today)
+    styles.cell(sheet, 2, 1, usual_day(today))
     for column, title in enumerate(("Currency", "Invoices", "Total", "Amount due")):
         sheet.write_string(4, column, title, styles.heading)
     for row, one in enumerate(sums, 5):

@@ -9,7 +9,7 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.businesses import queries as businesses
-from billing_core.dates import day_in, utc_now
+from billing_core.dates import today_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import outgoing_events
 from billing_core.jobs import outbox_delivery, pauses
@@ -32,17 +32,16 @@ def remind(_due_at: datetime, _context: Any) -> None:
 
 
 def remind_due(now: datetime | None = None) -> int:
-    """Send every reminder due today, unless it is too early in the day; returns for how many invoices."""
+    """Send every reminder due today where it is not too early in the day; returns for how many invoices."""
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:
-        zone = businesses.default_business(session).time_zone
-    if now.astimezone(ZoneInfo(zone)).hour < REMIND_FROM_HOUR:
-        return 0
-    handled = 0
+        zones = businesses.zones(session)
+    today, handled = today_in(zones, now), 0
+    awake = [business_id for business_id, zone in zones if now.astimezone(ZoneInfo(zone)).hour >= REMIND_FROM_HOUR]
     while True:
         with sessions.begin() as session:
-            some = reminders.run(session, SYSTEM, now=now, today=day_in(zone, now))
+            some = reminders.run(session, SYSTEM, now=now, today=today, business_ids=awake)
         if not some:
             break
         handled += some
@@ -57,7 +56,7 @@ def announce_overdue(now: datetime | None = None) -> int:
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:
-        today = businesses.today(session, now=now)
+        today = businesses.days(session, now=now)
     with sessions.begin() as session:
         return outgoing_events.overdue(session, SYSTEM, today=today, now=now)
 

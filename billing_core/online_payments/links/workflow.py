@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.database import Sessions
-from billing_core.dates import day_in, start_of_day
+from billing_core.dates import start_of_day
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, payment_links, queries, service
@@ -96,7 +96,7 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
     """Record the request to the gateway; an unanswered earlier request is repeated instead."""
     invoice = queries.for_change(session, actor, invoice_id)
     _refuse(session, invoice)
-    today = _today(session, now)
+    today = businesses.day_at(session, invoice.business_id, now=now)
     link = _unanswered(session, invoice.id)
     way = CollectionWay(businesses.one(session, invoice.business_id).collects_by)
     if link is not None:
@@ -134,7 +134,7 @@ def _record(session: Session, actor: Actor, request: _Request, created: CreatedL
         return ""
     link.url, link.gateway_id, link.stripe_invoice_id = created.url, created.gateway_id, created.stripe_invoice_id
     payable = invoice.state is DRAFT or (invoice.state is OPEN and invoice.due_minor)
-    today = _today(session, now)
+    today = businesses.day_at(session, invoice.business_id, now=now)
     same = payable and says_the_same(request.charge, _charge(session, invoice, link_id="", token="", today=today))
     if link.state is not LinkState.CREATING or not same:
         if link.state is LinkState.CREATING:
@@ -202,7 +202,3 @@ def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
     """The end of the link's last day in the business's time zone."""
     last = max(invoice.due_on, today) + VALID_FOR
     return start_of_day(businesses.one(session, invoice.business_id).time_zone, last + timedelta(days=1))
-
-
-def _today(session: Session, now: datetime) -> date:
-    return day_in(businesses.default_business(session).time_zone, now)

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Select
 
 from billing_core.customers.models import Customer
+from billing_core.dates import usual_day
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -56,7 +57,7 @@ def _unanswered(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _expiring(scope: Scope) -> Select[*tuple[Any, ...]]:
-    today = debts.day(scope)
+    today = usual_day(debts.day(scope))
     card = PaymentMethodOnFile.brand + " •••• " + PaymentMethodOnFile.last4
     rows = one_each(Subscription.id, Customer.name + ", " + card, PaymentMethodOnFile.expires_on)
     rows = (

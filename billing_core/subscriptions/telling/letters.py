@@ -55,7 +55,7 @@ def charge_failed(
     if not is_email_address(invoice.customer_email):
         return False
     sender = letters.senders(session, [invoice])[invoice.id]
-    values = letters.invoice_values(invoice, sender, today=businesses.today(session, now=now)) | {
+    values = letters.invoice_values(invoice, sender, today=businesses.days(session, now=now)) | {
         "card": methods.card_on_file(session, attempt.method_id),
         "to_confirm": attempt.state is AttemptState.AUTHENTICATION,
         "next_on": "" if next_at is None else _day(session, subscription, next_at),

@@ -136,7 +136,7 @@ def _mail_each(session: Session, actor: Actor, subscription: Subscription, now: 
             mailed.append(invoice_id)
     # No card is charged any more for what is cancelled, and none is asked for: the invoice says how to pay it.
     alone = [one for one in unpaid if one not in tried]
-    today = businesses.today(session, now=now)
+    today = businesses.days(session, now=now)
     left_out = {one.invoice_id for one in mailing.send_many(session, actor, alone, now=now, today=today).left_out}
     return [*mailed, *(one for one in alone if one not in left_out)]
 

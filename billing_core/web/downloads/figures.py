@@ -42,7 +42,7 @@ def rows_of_figure(
     limits = Scope(period, currency, customer_id, known_at, as_at, today)
 
     def rows(session: Session) -> Download:
-        here = limits if today else replace(limits, today=businesses.today(session, now=utc_now()))
+        here = limits if today else replace(limits, today=businesses.days(session, now=utc_now()))
         figure, scope = catalogue.find(actor, key, here)
         return lists.figure(session, actor, figure, scope, for_excel=excel)
 

@@ -1,13 +1,11 @@
 """Invoices, credit notes and payments as files, streamed under the permissions of the signed-in session."""
 
-from datetime import date
-
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from billing_core.businesses import queries as businesses
-from billing_core.dates import utc_now
+from billing_core.dates import Day, utc_now
 from billing_core.invoices.documents import exporting
 from billing_core.invoices.lists import csv as lists_csv
 from billing_core.invoices.lists import xlsx
@@ -66,5 +64,5 @@ def list_of_payments(actor: CurrentActor, filters: Payments, excel: ForExcel = F
     return streamed(lambda session: payments.as_csv(session, actor, filters, for_excel=excel))
 
 
-def _today(session: Session) -> date:
-    return businesses.today(session, now=utc_now())
+def _today(session: Session) -> Day:
+    return businesses.days(session, now=utc_now())

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from billing_core.businesses.queries import today
+from billing_core.businesses import queries as businesses
 from billing_core.dates import Period, utc_now
 from billing_core.errors import NotFound
 from billing_core.figures import Scope
@@ -62,7 +62,7 @@ def aged(
     limits = Scope(currency=currency, customer_id=customer_id, known_at=known_at, as_at=as_at)
 
     def rows(session: Session) -> Download:
-        scope = replace(limits, today=today(session, now=utc_now()))
+        scope = replace(limits, today=businesses.days(session, now=utc_now()))
         return exporting.ageing_as_csv(session, actor, scope, order_by=order_by, for_excel=excel)
 
     return streamed(rows)
