@@ -366,6 +366,16 @@ DAMAGES = {
         ("UPDATE payments SET undone_at = NULL WHERE id = 2", "payment 2"),
         ("UPDATE payments SET undone_at = created_at WHERE id = 3", "payment 3"),
     ],
+    "Each invoice's subtotal is the sum of its lines less its discount, and its tax that of each rate": [
+        (
+            "UPDATE invoice_line_items SET amount_minor = amount_minor + 1 WHERE invoice_id = 1",
+            "invoice id 1, INV-2026-001",
+        ),
+        ("UPDATE invoice_line_items SET tax_rate = 10000 WHERE invoice_id = 1", "invoice id 1, INV-2026-001"),
+        ("DELETE FROM invoice_line_items WHERE invoice_id = 4", "invoice id 4, INV-2026-004"),
+        ("UPDATE invoices SET discount_minor = 1 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoices SET discount_percent = 10000 WHERE id = 2", "invoice id 2, INV-2026-002"),
+    ],
     "Each credit note takes back the revenue and the tax that were posted": [
         ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),
         ("UPDATE credit_notes SET tax_minor = 1, total_minor = 501 WHERE id = 1", "credit note CN-2026-001"),

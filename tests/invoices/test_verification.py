@@ -1,0 +1,76 @@
+"""The proof that invoices add up: of every kind of content, in any currency, and of what was sent before."""
+
+from decimal import Decimal
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from billing_core.invoices.content import verification
+from tests.invoices.company import a_customer, a_draft, a_line, an_invoice
+
+D = Decimal
+
+
+def wrong(session):
+    session.flush()
+    return [named for check in verification.checks(session) for named in check.wrong]
+
+
+_LINES = st.lists(
+    st.builds(
+        a_line,
+        quantity=st.decimals("0.000001", 1_000, places=6),
+        unit_price=st.decimals(0, 1_000, places=6),
+        tax_rate=st.sampled_from([D(0), D(7), D("19.6"), D(100)]),
+        discount_percent=st.none() | st.decimals(0, 100, places=4),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_LINES, st.sampled_from(["JPY", "USD", "KWD"]), st.none() | st.decimals(0, 100, places=4))
+def test_whatever_is_drafted_adds_up_as_it_is_printed(session, lines, currency, discount):
+    undo = session.begin_nested()
+    a_draft(session, a_customer(session), *lines, currency=currency, discount_percent=discount)
+    found = wrong(session)
+    undo.rollback()
+    assert found == []
+
+
+def test_the_largest_amounts_add_up_and_are_proven_exactly(session):
+    """10^12 dinars are 10^15 fils; 99.9999 % of them 999,999,000,000,000."""
+    largest = a_line(quantity="1", unit_price="1000000000000", tax_rate="99.9999")
+    invoice = an_invoice(session, a_customer(session), largest, currency="KWD")
+    assert invoice.tax_minor == 999_999_000_000_000
+    assert wrong(session) == []
+    session.execute(text("UPDATE invoices SET tax_minor = tax_minor - 1, total_minor = total_minor - 1"))
+    assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
+
+
+def test_what_was_sent_before_lines_were_rounded_is_left_as_it_is(session):
+    """Three times 0.333 are 1.00 by their exact sum, though 0.33 each."""
+    thirds = (a_line(quantity="0.333", unit_price="1"),) * 3
+    invoice = an_invoice(session, a_customer(session), *thirds, lines_rounded=False)
+    assert invoice.subtotal_minor == 100
+    assert wrong(session) == []
+    invoice.lines_rounded = True
+    assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
+
+
+def test_a_draft_is_proven_too(session):
+    draft = a_draft(session, a_customer(session))
+    draft.tax_minor, draft.total_minor = 37_99, 237_99
+    assert wrong(session) == [f"invoice id {draft.id}, a draft"]
+
+
+def test_of_a_discount_shared_by_several_rates_the_subtotal_is_proven(session):
+    """10 % of 3.00 is 0.30."""
+    lines = (a_line(quantity="1", unit_price="1", tax_rate="7"), a_line(quantity="1", unit_price="2", tax_rate="19"))
+    invoice = an_invoice(session, a_customer(session), *lines, discount_percent=D(10))
+    assert invoice.subtotal_minor == 270
+    assert wrong(session) == []
+    invoice.subtotal_minor, invoice.total_minor = 271, invoice.total_minor + 1
+    assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
