@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers import queries as customers
@@ -203,6 +203,30 @@ def for_change(session: Session, actor: Actor, payment_id: int) -> Payment:
     customers.for_change(session, actor, customer_id)
     locked = select(Payment).where(Payment.id == payment_id).with_for_update()
     return session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
+def alike(
+    session: Session, actor: Actor, customer_id: int, amount: Money, *, received_on: date, reference: str
+) -> PaymentRow | None:
+    """The first payment of the same customer and amount that has the same reference or day, and still stands: it may
+    be the same money, recorded before.
+    """
+    actor.require(Permission.PAYMENT_READ)
+    same = [Payment.received_on == received_on]
+    if named := " ".join(reference.replace("\0", "").split()):
+        # Both in the database: what it makes of capital letters is its own.
+        same.append(func.lower(Payment.reference) == func.lower(literal(named)))
+    statement = select(*COLUMNS).join(Customer, Customer.id == Payment.customer_id)
+    statement = statement.where(
+        visible_to(actor, Payment.customer_id),
+        Payment.customer_id == customer_id,
+        equals(Payment.currency, amount.currency),
+        Payment.amount_minor == amount.minor,
+        Payment.undone_at.is_(None),
+        or_(*same),
+    )
+    row = session.execute(statement.order_by(Payment.id).limit(1)).one_or_none()
+    return PaymentRow(*row) if row else None
 
 
 def allocations(

@@ -8,14 +8,14 @@ from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import EARLIEST_DAY, utc_now
 from billing_core.identity import Actor
-from billing_core.money import currencies
+from billing_core.money import Money, currencies
 from billing_core.payments import received
 from billing_core.payments.received import LONGEST, Received
 from billing_core.receivables import statement
 from pages.payment_sections import allocating
 from pages.ui import formats, messages, opened
 from pages.ui.context import transaction
-from pages.ui.inputs import business_names, customer_names, number_input, payment_method
+from pages.ui.inputs import business_names, customer_names, number_input, payment_method, repeated_payment
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -42,6 +42,9 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
         allocations = allocating.draw(read, payer.customer.id, payer.business_id, payer.currency, facts.amount_minor)
     else:
         st.caption("Type the amount that came in: the invoices that it can pay are shown then.")
+    if facts is not None:
+        amount = Money(facts.amount_minor, facts.currency)
+        repeated_payment.warn(read, payer.customer.id, amount, facts.received_on, facts.reference)
     ready = facts is not None and allocations is not None
     clicked = st.button("Record payment", type="primary", icon=":material/check:", key="do_record", disabled=not ready)
     if clicked and facts is not None and allocations is not None:

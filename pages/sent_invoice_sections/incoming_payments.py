@@ -10,7 +10,7 @@ from billing_core.payments.received import LONGEST, Received
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import payment_method
+from pages.ui.inputs import payment_method, repeated_payment
 from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -47,6 +47,8 @@ def record_payment(invoice_id: int) -> None:
         note = st.text_input("Note", key=f"payment_note_{invoice_id}", max_chars=LONGEST["note"])
     if amount is not None:
         _explain_effect(amount, due)
+        if received_on is not None:
+            repeated_payment.warn(read, invoice.customer_id, Money(amount, due.currency), received_on, reference)
     ready = amount is not None and fee is not None and received_on is not None
     if st.button("Record payment", type="primary", icon=":material/check:", key="record_payment", disabled=not ready):
         facts = Received(due.currency, amount or 0, method, received_on, reference, note, fee or 0)

@@ -298,3 +298,34 @@ def test_who_changes_a_payment_sees_what_became_of_it_while_they_waited_for_its_
         queries.for_change(session, SYSTEM, 77)
     with pytest.raises(NotFound, match="There is no payment 77"):
         queries.one(session, SYSTEM, 77)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "days", "reference", "found"),
+    [
+        (5_00, "EUR", 0, "", True),
+        (5_00, "EUR", 3, " rf18  ", True),
+        (5_00, "EUR", 3, "RF19", False),
+        (5_00, "EUR", 3, "", False),
+        (5_01, "EUR", 0, "RF18", False),
+        (5_00, "USD", 0, "RF18", False),
+        (5_00, "EUR", 0, "\0", True),
+    ],
+)
+def test_the_first_payment_of_the_same_amount_on_the_same_day_or_by_the_same_reference_is_named(
+    session, amount, currency, days, reference, found
+):
+    """The reference is RF18. One that was undone, another customer's, and the second one are not named."""
+    carla, zoe = a_customer(session), a_customer(session, "Z2")
+    undone = pay(session, carla, 5_00)
+    received.undo(session, SYSTEM, undone.id, reason="Wrong", today=TODAY, now=NOW)
+    pay(session, zoe, 5_00)
+    first = pay(session, carla, 5_00)
+    pay(session, carla, 5_00)
+
+    asked = {"received_on": TODAY + timedelta(days=days), "reference": reference}
+    named = queries.alike(session, SYSTEM, carla.id, Money(amount, currency), **asked)
+
+    assert (named.id if named else None) == (first.id if found else None)
+    only_zoe = actor_with(Role.FINANCE, user_id=7, name="Zoe", customer_id=zoe.id)
+    assert queries.alike(session, only_zoe, carla.id, Money(amount, currency), **asked) is None

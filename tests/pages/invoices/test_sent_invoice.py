@@ -101,6 +101,18 @@ def test_a_customers_own_user_sees_theirs_and_no_other(page_as, sessions, acme, 
     assert not page.metric
 
 
+def test_the_same_payment_twice_is_warned_of_and_can_be_recorded_all_the_same(page_as, sessions, invoice):
+    for times in (1, 2):
+        page = opened(page_as, invoice)
+        page.button(key="do_Record payment").click().run()
+        page.text_input(key=f"payment_amount_{invoice}").set_value("100,00")
+        page.button(key="do_Record payment").click().run()
+        warned = [one.value for one in page.warning if "The same amount was recorded for this customer" in one.value]
+        assert len(warned) == times - 1
+        press(page, "record_payment", again="do_Record payment")
+        assert stored(sessions, invoice).paid_minor == times * 100_00
+
+
 def test_an_overpayment_pays_the_invoice_and_the_rest_is_kept(page_as, sessions, invoice):
     page = opened(page_as, invoice)
     page.button(key="do_Record payment").click().run()
