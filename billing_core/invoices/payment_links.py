@@ -67,9 +67,10 @@ def new_token() -> str:
 class PaymentLink(Base):
     """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the
     request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and redirects to
-    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units. ``last_failed_at``
-    (of any attempt), ``last_invoice_failed_at`` (of the gateway's own invoice) and ``last_paid_at`` are the latest
-    instants in the gateway's events, in whatever order these arrive.
+    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
+
+    The latest instants in the gateway's events, in whatever order these arrive: ``last_failed_at`` (of any attempt),
+    ``last_invoice_failed_at`` (of its own invoice), ``last_pending_at`` (of a payment on its way), ``last_paid_at``.
     """
 
     __tablename__ = "payment_links"
@@ -104,6 +105,7 @@ class PaymentLink(Base):
     ended_because: Mapped[str] = mapped_column(String(500), default="")
     clicks: Mapped[int] = mapped_column(default=0)
     last_clicked_at: Mapped[datetime | None]
+    last_pending_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
     last_invoice_failed_at: Mapped[datetime | None]
     last_failure: Mapped[str] = mapped_column(String(500), default="")

@@ -19,6 +19,7 @@ from billing_core.invoices.documents import document
 from billing_core.invoices.documents.pdf import invoice_pdf
 from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.mailing import unneeded
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import REMINDERS
@@ -98,14 +99,16 @@ def _refuse_outdated(session: Session, message: Claimed) -> None:
     """After the mail was added, the invoice may have been paid or held: then no reminder is sent."""
     if message.subject_kind != "invoice":
         return
-    facts = (Invoice.state, Invoice.business_id, Invoice.held_until, Customer.held_until)
+    facts = (Invoice.state, Invoice.business_id, unneeded.covered_by_credit(), Invoice.held_until, Customer.held_until)
     about = select(*facts).join(Customer, Customer.id == Invoice.customer_id)
-    state, business_id, *held_until = session.execute(about.where(Invoice.id == int(message.subject_id))).one()
+    state, business_id, covered, *held_until = session.execute(about.where(Invoice.id == int(message.subject_id))).one()
     if message.topic in REMINDERS and state is not InvoiceState.OPEN:
         raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
     today = businesses.day_at(session, business_id, now=utc_now())
     if message.topic in REMINDERS and any(until is not None and until >= today for until in held_until):
         raise Unwanted("The invoice or its customer is held in the meantime")
+    if message.topic in REMINDERS and covered:
+        raise Unwanted("The customer’s credit covers the invoice in the meantime")
     if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:
         raise Unwanted("The invoice is cancelled in the meantime")
 

@@ -69,11 +69,13 @@ class ReminderOutcome(enum.StrEnum):
 
 
 class Reminder(Base):
-    """One invoice's reminder of one step: unique, so nobody is reminded twice."""
+    """One invoice's reminder of one step, once for each due date: unique, so nobody is reminded twice. ``due_on`` is
+    the day from which the step was counted, the invoice's ``late_after`` then.
+    """
 
     __tablename__ = "reminders"
     __table_args__ = (
-        UniqueConstraint("invoice_id", "days_after_due"),
+        UniqueConstraint("invoice_id", "days_after_due", "due_on"),
         Index("ix_reminders_created_at", "created_at"),
     )
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
-from billing_core.dates import Day, day_in, day_of
+from billing_core.dates import Day, day_in, day_of, usual_day
 from billing_core.invoices import queries
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters, reminder_schedules, schedule
+from billing_core.mailing import letters, reminder_schedules, schedule, unneeded
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind, Reminder
 from billing_core.mailing.reminder_schedules import Schedule
@@ -101,11 +101,13 @@ def of_invoices_now(
 
 
 def free(today: date) -> tuple[ColumnElement[bool], ...]:
-    """In SQL: neither invoice nor customer is held, and there is an address."""
+    """In SQL: neither invoice nor customer is held, nothing else will pay it, and there is an address."""
     return (
         or_(Invoice.held_until.is_(None), Invoice.held_until < today),
         or_(Customer.held_until.is_(None), Customer.held_until < today),
         Invoice.customer_email != "",
+        ~unneeded.being_charged(today),
+        ~unneeded.covered_by_credit(),
     )
 
 
@@ -135,19 +137,21 @@ def _with_holds(
     session: Session, conditions: Collection[ColumnElement[bool]], today: Day, limit: int
 ) -> list[tuple[InvoiceView, str]]:
     holds = (Customer.held_until, Customer.hold_reason)
+    others = (unneeded.being_charged(usual_day(today)), unneeded.covered_by_credit())
     statement = (
-        select(*queries.COLUMNS, *(column.label(f"customer_{column.key}") for column in holds))
+        select(*queries.COLUMNS, *(column.label(f"customer_{column.key}") for column in holds), *others)
         .join(Customer, Customer.id == Invoice.customer_id)
         .where(*conditions)
         .order_by(Invoice.late_after, Invoice.id)
         .limit(limit)
     )
     invoices = []
-    for *facts, customer_held_until, customer_hold_reason in session.execute(statement):
+    for *facts, customer_held_until, customer_hold_reason, being_charged, covered in session.execute(statement):
         invoice = InvoiceView(*facts)
         day = day_of(today, invoice.business_id)
         held = _held("the invoice", invoice.held_until, invoice.hold_reason, day)
         held = held or _held("the customer", customer_held_until, customer_hold_reason, day)
+        held = held or (unneeded.UNDER_WAY if being_charged else unneeded.COVERED if covered else "")
         invoices.append((invoice, held))
     return invoices
 
@@ -157,11 +161,14 @@ def _held(what: str, until: date | None, reason: str, today: date) -> str:
 
 
 def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
-    """The handled steps of these invoices."""
+    """The steps of these invoices that were handled for their present due date, or for a later one."""
     steps: dict[int, list[int]] = {}
     for start in range(0, len(invoice_ids), 500):
         in_batch = Reminder.invoice_id.in_(invoice_ids[start : start + 500])
-        for invoice_id, step in session.execute(select(Reminder.invoice_id, Reminder.days_after_due).where(in_batch)):
+        statement = select(Reminder.invoice_id, Reminder.days_after_due).join(
+            Invoice, Invoice.id == Reminder.invoice_id
+        )
+        for invoice_id, step in session.execute(statement.where(in_batch, Reminder.due_on >= Invoice.late_after)):
             steps.setdefault(invoice_id, []).append(step)
     return steps
 

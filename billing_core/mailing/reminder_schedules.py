@@ -92,10 +92,15 @@ def change(
 
 
 def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
-    """In SQL: open invoices of the business that reached a step, with no reminder for it or a later one."""
+    """In SQL: open invoices of the business that reached a step, with no reminder for it or a later one.
+
+    A due date that was moved to a later day begins anew.
+    """
     # The latest step that an invoice has reached follows from until when it is in time.
     latest = case(*((Invoice.late_after <= today - timedelta(days=step), step) for step in sorted(steps, reverse=True)))
-    handled = exists().where(Reminder.invoice_id == Invoice.id, Reminder.days_after_due >= latest)
+    handled = exists().where(
+        Reminder.invoice_id == Invoice.id, Reminder.days_after_due >= latest, Reminder.due_on >= Invoice.late_after
+    )
     return (
         Invoice.business_id == business_id,
         Invoice.state == InvoiceState.OPEN,

@@ -102,7 +102,7 @@ def _carry_out(session: Session, actor: Actor, plans: Sequence[PlannedReminder],
     queries.many_for_change(session, actor, ids)
     taken = reminder_planning.handled(session, ids)
     going = [plan for plan in plans if plan.step is not None and plan.step not in taken.get(plan.invoice_id, ())]
-    numbers = {plan.invoice_id: str(plan.step) for plan in going}
+    numbers = {plan.invoice_id: f"{plan.late_after:%Y%m%d}:{plan.step}" for plan in going}
     message_ids = outbox.put_many(session, actor, _messages(session, actor, going, numbers), now=now)
     _note_steps(session, going, message_ids, now=now)
     _note_steps(session, [plan for plan in plans if plan.step is None], None, now=now)
@@ -143,4 +143,4 @@ def _note_steps(
             rows.append({**row, **sent, "days_after_due": plan.step})
     for start in range(0, len(rows), 500):
         statement = insert_into(session, Reminder).values(rows[start : start + 500])
-        session.execute(statement.on_conflict_do_nothing(index_elements=["invoice_id", "days_after_due"]))
+        session.execute(statement.on_conflict_do_nothing(index_elements=["invoice_id", "days_after_due", "due_on"]))

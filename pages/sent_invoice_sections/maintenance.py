@@ -6,12 +6,14 @@ from datetime import timedelta
 import streamlit as st
 
 from billing_core.dates import LATEST_DAY, utc_now
+from billing_core.identity import Actor
 from billing_core.invoices import after_sending, service
 from billing_core.invoices.content.content import LONGEST
 from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.service import Details
-from billing_core.mailing import letters
+from billing_core.mailing import letters, reminders
 from pages.invoice_document_sections.changes import attempt
+from pages.ui import context, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import reminder_hold, terms_reading
 from pages.ui.reads import Reader
@@ -94,6 +96,17 @@ def hold(invoice: InvoiceView) -> None:
 def release(invoice: InvoiceView) -> None:
     with attempt("Reminders may go out again") as session:
         after_sending.release(session, signed_in(), invoice.id, now=utc_now())
+
+
+def remind(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    """One reminder at once; where none can go out, say why."""
+    with context.transaction() as session:
+        done = reminders.remind_now(session, actor, [invoice.id], now=utc_now(), today=read.days)
+    if done.left_out:
+        messages.say(f"Nobody was reminded: {invoice.number} {done.left_out[0].reason}", icon=":material/block:")
+    else:
+        messages.say(messages.mailed("The reminder", invoice.customer_email))
+    st.rerun()
 
 
 @st.dialog("Mark as overdue", icon=":material/schedule:")

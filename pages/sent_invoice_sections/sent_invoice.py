@@ -125,6 +125,8 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
     if actor.may(Permission.INVOICE_WRITE) and is_open:
         menu["Edit details"] = partial(maintenance.details, invoice)
     if actor.may(Permission.REMINDER_WRITE) and is_open:
+        if invoice.due_minor:
+            menu["Remind now"] = partial(maintenance.remind, read, actor, invoice)
         menu["Hold reminders"] = partial(maintenance.hold, invoice)
         if invoice.held_until and invoice.held_until >= read.day_of(invoice.business_id):
             menu["Allow reminders again"] = partial(maintenance.release, invoice)

@@ -1,6 +1,6 @@
 """Reminders: each step once, caught up once, never of what is held or paid."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,7 +10,9 @@ from billing_core.customers.models import Customer
 from billing_core.errors import Forbidden, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending
+from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice
+from billing_core.invoices.service import Details
 from billing_core.mailing import reminder_planning, reminder_schedules, reminders, service
 from billing_core.mailing.models import Reminder, ReminderOutcome
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -18,6 +20,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, an_invoice
+from tests.online_payments.linked import a_link
 
 DUE = date(2026, 4, 1)  # 30 days after TODAY
 STEPS = (-3, 0, 7, 14)
@@ -210,3 +213,64 @@ def test_each_business_has_its_own_schedule(session, invoice):
             switched_on(session, steps=list(wrong))
     with pytest.raises(Forbidden):
         reminder_schedules.change(session, READER, business_id, reminds=True, steps=[1], now=NOW, today=TODAY)
+
+
+def test_a_due_date_that_moves_into_the_future_starts_the_schedule_again(session, invoice):
+    """Reminded before and on April 1; on April 2 it is put off to May 1, and each step is sent once more."""
+    switched_on(session)
+    assert [len(run(session, day)) for day in (-3, 0)] == [1, 1]
+    put_off = {"now": LATER, "today": DUE + timedelta(days=1)}
+    invoices.update_details(session, GRACE, invoice.id, Details(due_on=date(2026, 5, 1)), **put_off)
+
+    sent = {day: [topic for _, topic in run(session, day)] for day in range(1, 39)}
+
+    # May 1 is thirty days after April 1.
+    assert {day: topics for day, topics in sent.items() if topics} == {
+        27: ["reminder_before"],
+        30: ["reminder_due"],
+        37: ["reminder_late"],
+    }
+
+
+def test_a_due_date_that_moves_back_does_not_repeat_what_was_sent(session, invoice):
+    switched_on(session)
+    assert len(run(session, 7)) == 1
+    moved = {"now": LATER, "today": DUE + timedelta(days=7)}
+    invoices.update_details(session, GRACE, invoice.id, Details(due_on=DUE - timedelta(days=2)), **moved)
+    assert run(session, 8) == []
+
+
+@pytest.mark.parametrize(("credit", "reminded"), [(237_99, 2), (238_00, 1), (475_99, 1), (476_00, 0)])
+def test_nobody_is_reminded_of_what_the_customers_credit_covers(session, invoice, credit, reminded):
+    """Two invoices of 238.00, due on the same day: the credit pays the first one first."""
+    switched_on(session)
+    second = an_invoice(session, invoice.customer_id)
+    money = Received("USD", credit, PaymentMethod.CASH, TODAY, "")
+    customer_id = invoice.customer_id
+    received.record(session, GRACE, customer_id=customer_id, received=money, allocations={}, today=TODAY, now=NOW)
+
+    plans = reminders.rehearse_now(session, GRACE, [invoice.id, second.id], now=LATER, today=DUE)
+    covered = "is covered by the customer’s credit: use it for the invoice"
+    assert [plan.reason for plan in plans] == [covered] * (2 - reminded) + [""] * reminded
+    assert len(run(session, 0)) == reminded
+
+
+@pytest.mark.parametrize(
+    ("told", "reminded"), [({}, False), ({"last_failed_at": 1}, True), ({"last_failed_at": -1}, False)]
+)
+def test_nobody_is_reminded_while_a_payment_is_on_its_way(session, invoice, told, reminded):
+    """A debit of March 31, which failed an hour later, or after which nothing was told."""
+    switched_on(session)
+    begun = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    link = a_link(session, invoice)
+    link.last_pending_at = begun
+    for name, hours in told.items():
+        setattr(link, name, begun + timedelta(hours=hours))
+    session.flush()
+
+    assert (run(session, 0) != []) is reminded
+    (plan,) = reminders.rehearse_now(session, GRACE, [invoice.id], now=LATER, today=DUE)
+    assert (plan.reason == "is being paid: a charge is under way") is not reminded
+    # What is not told of after three weeks does not come any more.
+    if not reminded:
+        assert (run(session, 20), len(run(session, 21))) == ([], 1)

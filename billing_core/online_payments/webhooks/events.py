@@ -120,10 +120,11 @@ class CardEntered:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Worth recording, but changes nothing."""
+    """Worth recording, but changes no invoice. ``pending_at``: since then a payment is on its way."""
 
     refs: Refs
     outcome: str
+    pending_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _intent_failed(intent: Object, at: datetime) -> Fact:
 def _session_paid(session: Object, at: datetime) -> Fact:
     refs = _refs(session)
     if session["payment_status"] != "paid":
-        return Noted(refs, "The customer has finished, and the money is still on its way")
+        return Noted(refs, "The customer has finished, and the money is still on its way", pending_at=at)
     intent_id = _id(session.get("payment_intent"))
     if intent_id is None:
         return Unused("Nothing was charged")

@@ -74,11 +74,19 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
             return _disputed(session, disputed, now)
         case CardEntered() as entered:
             return _card_entered(session, entered, mode, now)
-        case Noted(refs, said):
-            ours = matching.match_for(session, refs, mode, now)
-            return Outcome(said, invoice_id=ours.invoice.id) if ours else _NOT_OURS
+        case Noted() as noted:
+            return _noted(session, noted, mode, now)
         case Unused(why):
             return Outcome(why, used=False)
+
+
+def _noted(session: Session, noted: Noted, mode: Mode, now: datetime) -> Outcome:
+    ours = matching.match_for(session, noted.refs, mode, now)
+    if ours is None:
+        return _NOT_OURS
+    if ours.link is not None and noted.pending_at is not None:
+        ours.link.last_pending_at = max(ours.link.last_pending_at or noted.pending_at, noted.pending_at)
+    return Outcome(noted.outcome, invoice_id=ours.invoice.id)
 
 
 def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:

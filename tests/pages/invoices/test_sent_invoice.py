@@ -320,3 +320,15 @@ def test_everything_that_can_happen_has_its_sentence(kind, data):
     sentence = timeline.sentence(EventRow(1, NOW, kind, "Ada", data), "USD")
     assert sentence
     assert "None" not in sentence
+
+
+def test_one_click_reminds_of_one_invoice_and_a_second_one_says_why_not(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Remind now")
+    assert not page.exception
+    with sessions() as session:
+        (mail,) = session.scalars(select(OutboxMessage).where(OutboxMessage.topic == "reminder_late"))
+        assert mail.subject_id == str(invoice)
+
+    page = choose(opened(page_as, invoice), "Remind now")
+    said = [toast.value for toast in page.toast]
+    assert any("a reminder waits in the outbox already" in one for one in said)
