@@ -77,6 +77,15 @@ def test_what_was_sent_before_0_percent_was_stated_stays_without():
     assert rows(document) == [("Subtotal", "100.00"), ("Total", "€100.00")]
 
 
+def test_what_was_sent_before_has_each_rate_as_soon_as_there_is_any_tax_or_a_second_rate():
+    """100.00 at 19 % and 100.00 at 0 %; and a rate that comes to nothing beside 0 %."""
+    taxed = a_document(a_line(tax_rate="19"), a_line(), states_zero_tax=False)
+    nothing = a_document(a_line(unit_price="0", tax_rate="19"), a_line(), states_zero_tax=False)
+    assert table(taxed, ENGLISH).titles == ["quantity", "unit_price", "tax", "amount"]
+    assert rows(taxed)[1:3] == [("Tax 0% on 100.00", "0.00"), ("Tax 19% on 100.00", "19.00")]
+    assert rows(nothing)[1:3] == [("Tax 0% on 100.00", "0.00"), ("Tax 19% on 0.00", "0.00")]
+
+
 def test_each_rate_has_its_tax():
     """200.00 at 19 % is 38.00; 100.00 at 0 %."""
     assert rows(a_document(a_line(quantity="2", tax_rate="19"), a_line())) == [

@@ -60,10 +60,27 @@ def test_what_was_sent_before_lines_were_rounded_is_left_as_it_is(session):
     assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
 
 
+def test_an_invoice_that_has_lost_its_lines_is_named_however_little_it_comes_to(session):
+    invoice = an_invoice(session, a_customer(session), a_line(quantity="1", unit_price="0.01", tax_rate="0"))
+    session.execute(text("DELETE FROM invoice_line_items"))
+    assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
+
+
 def test_a_draft_is_proven_too(session):
     draft = a_draft(session, a_customer(session))
     draft.tax_minor, draft.total_minor = 37_99, 237_99
     assert wrong(session) == [f"invoice id {draft.id}, a draft"]
+
+
+def test_the_tax_of_several_rates_and_that_of_a_discounted_one_are_proven(session):
+    """2 × 100.00 at 19 % and at 7 % are 38.00 and 14.00; 10 % off leaves 34.20 of the first."""
+    customer = a_customer(session)
+    of_two = an_invoice(session, customer, a_line(), a_line(tax_rate="7"))
+    discounted = an_invoice(session, customer, a_line(), discount_percent=D(10))
+    assert (of_two.tax_minor, discounted.tax_minor) == (52_00, 34_20)
+    for invoice in (of_two, discounted):
+        invoice.tax_minor, invoice.total_minor = invoice.tax_minor - 1, invoice.total_minor - 1
+    assert wrong(session) == [f"invoice id {of_two.id}, INV-2026-001", f"invoice id {discounted.id}, INV-2026-002"]
 
 
 def test_of_a_discount_shared_by_several_rates_the_subtotal_is_proven(session):
