@@ -40,6 +40,9 @@ The invoice has been settled. No further payment is needed.
 {% else %}
 Amount due: {{ amount_due }}
 Due date: {{ due_on }}
+{% if early_payment %}
+{{ early_payment }}
+{% endif %}
 {% endif %}
 
 You can also view and download it here:

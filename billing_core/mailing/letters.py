@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.models import Business
 from billing_core.dates import Day, Period, day_of
 from billing_core.invoices import issuers
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import InvoiceState
@@ -93,6 +94,14 @@ def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: Day) -> dict[
         "days": abs((day_of(today, invoice.business_id) - invoice.due_on).days),
         "total": words.money(invoice.total_minor, invoice.currency),
         "amount_due": words.money(due_minor, invoice.currency),
+        "early_payment": "\n".join(
+            early_payment.in_words(
+                early_payment.offers(invoice, due_minor),
+                invoice.currency,
+                words,
+                today=day_of(today, invoice.business_id),
+            )
+        ),
         "part_paid": 0 < due_minor < invoice.total_minor,
         "settled": due_minor == 0,
         "link": invoice_link(invoice.token),

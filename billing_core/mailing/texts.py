@@ -31,6 +31,7 @@ _OF_INVOICES: Final = _ALWAYS | {
     "days": "whole days between the due date and today",
     "total": "the invoice's total",
     "amount_due": "what is still to be paid",
+    "early_payment": "what is to be paid until when with a discount for early payment; empty where there is none",
     "part_paid": "yes where a part of it is settled (for if)",
     "settled": "yes where nothing is due any more (for if)",
     "link": "the address of the customer's page of the invoice",

@@ -121,6 +121,7 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
         "total": words.money(total.minor, total.currency),
         "amount_due": words.money(part.minor, part.currency),
         "balance": words.money(part.minor, part.currency),
+        "early_payment": "",
         "part_paid": True,
         "settled": False,
         "in_credit": False,

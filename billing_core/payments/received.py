@@ -1,6 +1,7 @@
 """Money received: recording it, and undoing what was recorded in error.
 
-Received money is never refused: what pays no invoice becomes the customer's credit.
+Received money is never refused: what pays no invoice becomes the customer's credit. A payment in time of exactly what
+an invoice costs those who pay early settles it: a credit note takes off the discount.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,13 @@ from billing_core.customers.models import Customer
 from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle
+from billing_core.invoices import credit_notes, lifecycle
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content import early_payment
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
+from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
@@ -264,6 +268,7 @@ def _write(
         created_by_id=actor.user_id,
         created_by=actor.name,
     )
+    offered = {invoice.id: early_payment.offers(invoice) for invoice in paid}
     rest = received.amount_minor - sum(amounts.values())
     sides = [
         Side(Account.CASH, received.amount_minor - received.fee_minor, received.method),
@@ -329,7 +334,30 @@ def _write(
         },
         now=now,
     )
+    # Last of all: the numbers of credit notes are drawn one after another.
+    for invoice in paid:
+        taken = early_payment.taken_by(offered[invoice.id], amounts[invoice.id], received.received_on)
+        if taken is not None:
+            _credit_discount(session, actor, invoice, taken, received.received_on, now=now)
     return payment
+
+
+def _credit_discount(
+    session: Session, actor: Actor, invoice: Invoice, taken: Offer, paid_on: date, *, now: datetime
+) -> None:
+    """What early payment took off: base and tax of the invoice shrink by it, at each rate."""
+    words = writing(invoice.language)
+    issued_on = max(paid_on, invoice.issued_on)
+    credit_notes.issue(
+        session,
+        actor,
+        invoice.id,
+        amount_minor=taken.discount_minor,
+        reason=words.gettext("Early-payment discount of {percent}").format(percent=words.percent(taken.percent)),
+        issued_on=issued_on,
+        today=issued_on,
+        now=now,
+    )
 
 
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from billing_core.dates import EARLIEST_DAY, utc_now
 from billing_core.invoices import queries
+from billing_core.invoices.content import early_payment
 from billing_core.money import Money
 from billing_core.payments import credit, received
 from billing_core.payments.received import LONGEST, Received
@@ -24,6 +25,12 @@ def record_payment(invoice_id: int) -> None:
     invoice = read(queries.one, invoice_id)
     due = invoice.amount_due
     st.markdown(f"**{md(formats.money(due.minor, due.currency))}** is due on {md(invoice.number)}.")
+    offered = early_payment.offers(invoice)
+    for one in offered:
+        st.caption(
+            f"{md(formats.money(one.to_pay_minor, due.currency))} settles it until {md(formats.day(one.until))}: "
+            f"{md(f'{one.percent:f} %')} off for early payment."
+        )
     amount = amount_field("Amount received", due.minor, due.currency, key=f"payment_amount_{invoice_id}")
     with st.container(horizontal=True):
         received_on = st.date_input(
@@ -45,7 +52,11 @@ def record_payment(invoice_id: int) -> None:
     with st.expander("Fee and note"):
         fee = amount_field("Fee kept by the bank", 0, due.currency, key=f"payment_fee_{invoice_id}")
         note = st.text_input("Note", key=f"payment_note_{invoice_id}", max_chars=LONGEST["note"])
-    if amount is not None:
+    taken = early_payment.taken_by(offered, amount or 0, received_on or read.today)
+    if taken is not None:
+        discount = formats.money(taken.discount_minor, due.currency)
+        st.caption(f"The invoice is paid: a credit note takes off the discount of {md(discount)}.")
+    elif amount is not None:
         _explain_effect(amount, due)
         if received_on is not None:
             repeated_payment.warn(read, invoice.customer_id, Money(amount, due.currency), received_on, reference)

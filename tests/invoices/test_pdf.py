@@ -37,6 +37,15 @@ def test_everything_that_was_agreed_is_on_the_page():
         assert expected in page
 
 
+def test_early_payment_is_printed_with_its_day_and_amount_in_the_customers_language():
+    # By hand: 2 % of 100.00 is 2.00; 14 days after 2 March is 16 March.
+    document = a_document(a_line("Work", "1", "100", "0"), payment_terms="14 Tage 2 % Skonto, 30 Tage netto")
+    assert "If paid by Mar 16, 2026: €98.00 (2% discount, €2.00)" in text(document)
+    german = " ".join(text(replace(document, language="de")).split())
+    assert "Bei Zahlung bis 16.03.2026: 98,00 € (2 % Skonto, 2,00 €)" in german
+    assert "98.00" not in text(replace(document, paid_minor=10_00, due_minor=90_00))
+
+
 def test_discounts_and_taxes_add_up_in_plain_sight():
     # By hand: each line shows 0.13, together 0.39; 10 % of that is 0.039, 20 % of what is left 0.07.
     lines = [a_line(str(place), "1", "0.125", "20") for place in range(3)]

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import segno
 
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import InvoiceDocument
 from billing_core.invoices.documents.pdf_letter import GREEN, GREY, RED, Letter
@@ -95,7 +96,8 @@ def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width
     if document.due_minor > 0:
         terms = words.gettext("Payable by {day}").format(day=words.day(document.due_on))
         quote = words.gettext("Please quote {number} with your payment.").format(number=document.number)
-        parts = (terms, document.payment_terms, quote if document.number else "")
+        early = early_payment.in_words(early_payment.offers(document), document.currency, words)
+        parts = (terms, document.payment_terms, *early, quote if document.number else "")
         text = "\n".join(part for part in parts if part)
         letter.block(words.gettext("Payment"), text, width=width)
         letter.block(words.gettext("Bank details"), document.issuer.bank_details, width=width)

@@ -7,6 +7,7 @@ from typing import Final
 
 from babel.core import negotiate_locale
 
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import InvoiceDocument, Recipient
 from billing_core.invoices.documents.presentation import Sum
@@ -89,7 +90,7 @@ def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_
         ),
         sums=tuple(presentation.sums(document, words)),
         zero_tax=presentation.zero_tax(document, words),
-        terms=_terms(document, words) if due else (),
+        terms=_terms(document, words, today) if due else (),
         notes=document.notes,
         payment_url=document.payment_url if due else None,
     )
@@ -141,6 +142,7 @@ def _sentence(
             return words.gettext("Payable by {day}").format(day=words.day(document.due_on))
 
 
-def _terms(document: InvoiceDocument, words: Writing) -> tuple[str, ...]:
+def _terms(document: InvoiceDocument, words: Writing, today: date) -> tuple[str, ...]:
+    early = early_payment.in_words(early_payment.offers(document), document.currency, words, today=today)
     quote = words.gettext("Please quote {number} with your payment.").format(number=document.number)
-    return tuple(text for text in (document.payment_terms, quote) if text)
+    return tuple(text for text in (document.payment_terms, *early, quote) if text)

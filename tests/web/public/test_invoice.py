@@ -200,6 +200,15 @@ def test_the_page_speaks_the_customers_language(sessions, customer, product):
         assert german.sentence == "Zahlbar bis 01.04.2026"
 
 
+def test_the_page_offers_early_payment_until_its_last_day(sessions, customer):
+    with sessions.begin() as session:
+        invoice_id = an_invoice(session, customer, payment_terms="2% 10 days, net 30").id
+        # By hand: 2 % of 238.00 is 4.76.
+        offer = "If paid by Mar 12, 2026: $233.24 (2% discount, $4.76)"
+        assert offer in shown(session, invoice_id, today=date(2026, 3, 12)).terms
+        assert offer not in shown(session, invoice_id, today=date(2026, 3, 13)).terms
+
+
 def test_an_invoice_that_is_late_says_since_when(sessions, customer, product):
     with sessions.begin() as session:
         late = shown(session, an_invoice(session, customer).id, today=date(2026, 4, 2))
