@@ -1,6 +1,7 @@
 """A customer's statement as a PDF, set like the invoices on it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -35,8 +36,10 @@ _OTHER = gettext_noop("Correction")
 
 def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> bytes:
     """The whole file, in the customer's language; NotFound where this actor may not see the customer."""
-    account = statement(session, actor, request)
     customer = customers.one(session, actor, request.customer_id)
+    # One business writes of what is owed to it: its letterhead, account and sums.
+    request = replace(request, business_id=request.business_id or customer.business_id)
+    account = statement(session, actor, request)
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
     business_id = request.business_id or customer.business_id
     issuer = issuers.of_business(businesses.one(session, business_id))
@@ -134,7 +137,10 @@ def _below(letter: Letter, account: Statement, words: Writing) -> None:
     if any(account.aged):
         letter.set_y(letter.get_y() + 3)
         aged = zip(BUCKETS, account.aged, strict=True)
-        letter.strip([(_bucket(bucket, words), words.amount(minor, currency)) for bucket, minor in aged])
+        strip = [(_bucket(bucket, words), words.amount(minor, currency)) for bucket, minor in aged]
+        if account.credit_minor:
+            strip.append((words.gettext("Your credit"), words.amount(-account.credit_minor, currency)))
+        letter.strip(strip)
     if account.closing_minor > 0:
         letter.block(words.gettext("Bank details"), letter.issuer.bank_details)
 

@@ -79,6 +79,11 @@ class Statement:
     aged: tuple[int, ...]
 
     @property
+    def credit_minor(self) -> int:
+        """The customer's credit at the end: what is owed on invoices, less it, is the closing balance."""
+        return sum(self.aged) - self.closing_minor
+
+    @property
     def charged_minor(self) -> int:
         """What the rows add to the account."""
         return sum(row.amount_minor for row in self.rows if row.amount_minor > 0)
@@ -159,6 +164,17 @@ def currencies(session: Session, actor: Actor, customer_id: int) -> list[str]:
         .distinct()
     )
     return list(session.scalars(statement.order_by(LedgerPosting.currency)))
+
+
+def issuers(session: Session, actor: Actor, customer_id: int) -> list[int]:
+    """The businesses with which the customer has any movement: each has a statement of its own."""
+    actor.require(Permission.INVOICE_READ)
+    statement = select(LedgerPosting.business_id).where(
+        LedgerPosting.account.in_(_ACCOUNT),
+        LedgerPosting.customer_id == customer_id,
+        visible_to(actor, LedgerPosting.customer_id),
+    )
+    return list(session.scalars(statement.distinct().order_by(LedgerPosting.business_id)))
 
 
 def _parts(kind: EntryKind, amount: int, paid_back: int, to_prepaid: int) -> Iterator[tuple[EntryKind, int, bool]]:

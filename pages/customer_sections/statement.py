@@ -1,6 +1,7 @@
 """A customer's statement of account: on the page, as the letter, as a file, and by e-mail."""
 
 from datetime import date
+from functools import partial
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.mailing import documents
 from billing_core.receivables import statement
-from billing_core.receivables.ageing import AgeingRow
+from billing_core.receivables.ageing import BUCKETS, AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
@@ -18,6 +19,7 @@ from pages.ui import downloads, formats, messages, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
+from pages.ui.inputs import business_names
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -29,7 +31,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     account = read(statement.statement, request)
     _balances(account)
     _rows(account)
-    _aged(account)
+    _aged(read, account)
     _documents(actor, request)
 
 
@@ -38,6 +40,7 @@ def _request(read: Reader, customer: Customer) -> StatementRequest | None:
     codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id)])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         currency = st.selectbox("Currency", list(codes), key=f"statement_currency_{customer.id}", width=110)
+        business_id = _business(read, customer)
         days = st.date_input(
             "First and last day",
             value=(date(today.year, 1, 1), today),
@@ -50,7 +53,18 @@ def _request(read: Reader, customer: Customer) -> StatementRequest | None:
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period as well.", icon=":material/date_range:")
         return None
-    return StatementRequest(customer.id, currency, Period(*days))
+    return StatementRequest(customer.id, currency, Period(*days), business_id)
+
+
+def _business(read: Reader, customer: Customer) -> int:
+    """Whose statement: each of our businesses has its own."""
+    ids = list(dict.fromkeys([customer.business_id, *read(statement.issuers, customer.id)]))
+    if len(ids) == 1:
+        return ids[0]
+    names = business_names.by_id(read)
+    return st.selectbox(
+        "Of", ids, format_func=lambda one: names.get(one, str(one)), key=f"statement_business_{customer.id}", width=200
+    )
 
 
 def _balances(account: Statement) -> None:
@@ -97,24 +111,38 @@ def _rows(account: Statement) -> None:
         )
 
 
-def _aged(account: Statement) -> None:
+def _aged(read: Reader, account: Statement) -> None:
     if not any(account.aged):
         return
     st.subheader(f"Owed on {formats.day(account.request.period.end)}, by days past due", anchor=False)
-    scope = Scope(
-        customer_id=account.request.customer_id, currency=account.request.currency, as_at=account.request.period.end
-    )
+    code, credit, customer_id = account.request.currency, account.credit_minor, account.request.customer_id
+    if len(read(statement.issuers, customer_id)) == 1:
+        columns = aged.amounts(Scope(customer_id=customer_id, currency=code, as_at=account.request.period.end))
+    else:
+        # The figures are of all our businesses: of one of several the amounts open into nothing.
+        columns = [
+            tables.computed(bucket.title, partial(_bucket, place), right=True) for place, bucket in enumerate(BUCKETS)
+        ]
+        columns.append(tables.money("Total", "total_minor"))
+    if credit:
+        columns.append(tables.computed("Kept credit", lambda _: formats.amount(-credit, code), right=True))
+        columns.append(tables.computed("Due", lambda _: formats.amount(account.closing_minor, code), right=True))
     tables.show(
-        [AgeingRow(account.request.currency, 0, account.aged)],
-        aged.amounts(scope),
+        [AgeingRow(code, 0, account.aged)],
+        columns,
         key="statement_ageing",
         alt="What is owed at the end of the period, by age",
     )
 
 
+def _bucket(place: int, row: AgeingRow) -> str:
+    return formats.amount(row.amounts[place], row.currency) if row.amounts[place] else formats.NOTHING
+
+
 def _documents(actor: Actor, request: StatementRequest) -> None:
     period, name = request.period, f"statements/{request.customer_id}"
     facts = {"start_date": period.start, "end_date": period.end, "currency": request.currency}
+    facts |= {"business_id": request.business_id}
     with st.container(horizontal=True):
         st.link_button("Statement as PDF", downloads.address(f"{name}.pdf", **facts), icon=":material/picture_as_pdf:")
         if actor.may(Permission.EXPORT):

@@ -146,6 +146,13 @@ def test_a_statement_of_one_business_leaves_out_what_is_owed_to_another(session)
     assert of(customer.business_id, april) == (65_00, [], 65_00, (0, 70_00, 0, 0, 0))
     assert of(second.id, april) == (5_00, [], 5_00, (0, 5_00, 0, 0, 0))
     assert of(None, april) == (70_00, [], 70_00, (0, 75_00, 0, 0, 0))
+    kept = [
+        statement.statement(session, SYSTEM, StatementRequest(customer.id, "EUR", march, one)).credit_minor
+        for one in (customer.business_id, second.id)
+    ]
+    assert kept == [5_00, 0]
+    assert statement.issuers(session, SYSTEM, customer.id) == [customer.business_id, second.id]
+    assert statement.issuers(session, SYSTEM, books.a_customer(session, "C9").id) == []
     assert of(77, march) == (0, [], 0, (0, 0, 0, 0, 0))
 
 

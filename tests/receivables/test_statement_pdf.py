@@ -42,6 +42,25 @@ def test_it_leads_from_what_was_owed_to_what_is_owed(session):
     assert "IBAN GB29" in page
 
 
+def test_kept_credit_stands_beside_the_ageing_so_that_both_come_to_the_amount_due(session):
+    """100.00 are owed to the customer's own business and 20.00 to another, which is not written of here. Of 55.00 that
+    came in, 30.00 paid a part of the 100.00; 25.00 are kept."""
+    second = Business(name="Second Ltd", currency="EUR", time_zone="UTC")
+    session.add(second)
+    session.flush()
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100")
+    an_open_invoice(session, customer, "20", business_id=second.id)
+    pay(session, customer, 55_00, **{str(invoice.id): 30_00})
+
+    (page,) = pages(session, customer)
+
+    # 70.00 − 25.00 = 45.00
+    assert "Amount due €45.00" in page
+    assert "Not yet due 70.00 1–30 days late 0.00" in page
+    assert "Your credit -25.00" in page
+
+
 def test_a_business_writes_of_what_is_owed_to_itself(session):
     default_business(session).bank_details = "IBAN GB29"
     second = Business(name="Second Ltd", currency="EUR", time_zone="UTC", bank_details="IBAN DE02")
@@ -58,8 +77,10 @@ def test_a_business_writes_of_what_is_owed_to_itself(session):
     assert "Not yet due 20.00 1–30 days late 0.00" in page
     assert "IBAN DE02" in page
     assert "GB29" not in page
-    (all_of_us,) = pages(session, customer)
-    assert "Not yet due 120.00 1–30 days late 0.00" in all_of_us
+    (own,) = pages(session, customer)
+    assert "IBAN GB29" in own
+    assert "Amount due €100.00" in own
+    assert "Not yet due 100.00 1–30 days late 0.00" in own
 
 
 def test_no_day_is_cut_because_another_is_as_long_and_narrower(session):
