@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.audit.models import AuditEntry
-from billing_core.businesses.queries import default_business, zones
+from billing_core.businesses import queries as businesses
 from billing_core.dates import Day, day_in, day_of, today_in, utc_now
 from billing_core.errors import BillingError
 from billing_core.figures import Figure
@@ -25,11 +25,12 @@ _NEWEST_CHANGE = select(func.max(AuditEntry.id))
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What every page needs to know about the business."""
+    """What every page needs to know about the first business; ``zones`` are those of all, by their ids."""
 
     name: str
     currency: str
     time_zone: str
+    zones: tuple[tuple[int, str], ...]
 
 
 class Reader:
@@ -57,7 +58,7 @@ class Reader:
     @property
     def days(self) -> Day:
         """The calendar day in each business: what is overdue goes by that of the invoice's own."""
-        return today_in(self.plain(zones), utc_now())
+        return today_in(self.company.zones, utc_now())
 
     def day_of(self, business_id: int) -> date:
         """The calendar day where that business is."""
@@ -91,8 +92,9 @@ class Reader:
 
 
 def _company(session: Session) -> Company:
-    business = default_business(session)
-    return Company(business.name, business.currency, business.time_zone)
+    first, *others = businesses.every(session)
+    zones = tuple((business.id, business.time_zone) for business in (first, *others))
+    return Company(first.name, first.currency, first.time_zone, zones)
 
 
 @st.cache_data(ttl="1m", max_entries=1_000, show_spinner=False)
