@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import PaymentLink
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
@@ -45,7 +45,8 @@ def covered_by_credit() -> ColumnElement[bool]:
         other.late_after < Invoice.late_after,
         and_(other.late_after == Invoice.late_after, other.id <= Invoice.id),
     )
-    owed = select(func.sum(other.due_minor)).where(other.state == InvoiceState.OPEN, *same, before).scalar_subquery()
+    # Only open ones have something due. Asked for their state, SQLite would read the open invoices of everybody.
+    owed = select(func.sum(other.due_minor)).where(other.due_minor > 0, *same, before).scalar_subquery()
     posted = (
         select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0))
         .where(
