@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.errors import Conflict
 from billing_core.invoices import credit_notes
 from billing_core.invoices.content.totals import Line, Share, totals
 from billing_core.invoices.models import Invoice
@@ -24,6 +25,8 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
         discount_minor=invoice.discount_minor,
         lines_rounded=invoice.lines_rounded,
     )
+    if computed.total_minor != invoice.total_minor:
+        raise Conflict("The draft's sums are not those of its lines. Change the draft, and they are computed again")
     sides = _sides(invoice, computed.shares, sign=1)
     return entry(invoice, EntryKind.INVOICE, sides, effective_on=invoice.issued_on, memo=memo)
 

@@ -202,8 +202,10 @@ def test_payment_links_of_a_former_version_keep_their_state_and_when_they_became
 def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_lines(empty_database):
     """Three times 0.333 at 50 %: 1.00 and 0.50 tax by the exact sum; 0.99 and 0.50 (0.495) by the printed lines. With
     10 % off, 0.90 and 0.45 before; 0.89 (0.099 off) and 0.45 (0.445) now. Three times 0.334, of which 1.00 was taken
-    off: it is all of 0.99 now.
+    off: it is all of 0.99 now. 10.50 at 19 % and 10.50 at 7 % less 5 %: of 1.05 the odd cent comes off the first line,
+    so that 9.97 and 9.98 have 1.89 (1.8943) and 0.70 (0.6986) of tax.
     """
+    two_rates = (a_line("A", "1", "10.50", "19"), a_line("B", "1", "10.50", "7"))
     thirds, more = (a_line(quantity="0.333", unit_price="1", tax_rate="50"),) * 3, (a_line("A", "0.334", "1", "0"),) * 3
     migrate.upgrade(empty_database.engine)
     with empty_database.begin() as session:
@@ -213,8 +215,9 @@ def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_
         draft = a_draft(session, customer_id, *thirds, **former).id
         discounted = a_draft(session, customer_id, *thirds, **former, discount_percent=Decimal(10)).id
         emptied = a_draft(session, customer_id, *more, **former, discount_minor=100).id
+        shared = a_draft(session, customer_id, *two_rates, **former, discount_percent=Decimal(5)).id
         whole = a_draft(session, customer_id, a_line()).id
-        versions = {draft: 1, discounted: 1, emptied: 1, whole: 1}
+        versions = dict.fromkeys((draft, discounted, emptied, shared, whole), 1)
     with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
         command.downgrade(migrate.configuration(connection), "0045")
 
@@ -234,10 +237,12 @@ def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_
         assert kept(discounted) == (89, 45, 0)
         assert kept(emptied) == (0, 0, 0)
         assert session.get_one(Invoice, emptied).discount_minor == 99
+        assert kept(shared) == (19_95, 2_59, 0)
         assert kept(whole) == (200_00, 38_00, 0)
         assert {id_: session.get_one(Invoice, id_).version for id_ in versions} == versions
     with empty_database.begin() as session:
         assert service.send(session, SYSTEM, draft, now=NOW).total_minor == 149
+        assert service.send(session, SYSTEM, shared, now=NOW).total_minor == 22_54
         copy = service.duplicate(session, SYSTEM, sent, now=NOW, today=TODAY)
         assert (copy.total_minor, copy.lines_rounded) == (149, True)
 

@@ -329,3 +329,12 @@ def test_who_only_reads_changes_nothing(session, sent):
     for change in tries:
         with pytest.raises(Forbidden):
             change()
+
+
+def test_a_draft_whose_stored_sums_are_not_those_of_its_lines_is_not_sent(session):
+    """What customers would be asked for is not what the ledger would say."""
+    draft = a_draft(session, a_customer(session), a_line())
+    more = {"tax_minor": Invoice.tax_minor + 1, "total_minor": Invoice.total_minor + 1}
+    session.execute(update(Invoice).where(Invoice.id == draft.id).values(more))
+    with pytest.raises(Conflict, match="sums are not those of its lines"):
+        service.send(session, SYSTEM, draft.id, now=NOW)
