@@ -69,7 +69,8 @@ def test_a_draft_is_old_a_week_after_its_day(session, age, old):
     customer = a_customer(session)
     draft = a_draft(session, customer)
     an_open_invoice(session, customer)
-    dated = replace(queries.content(session, draft), issued_on=TODAY - timedelta(days=age), due_on=None)
+    content = queries.content(session, draft)
+    dated = replace(content, issued_on=TODAY - timedelta(days=age), due_on=TODAY + timedelta(days=30))
     service.edit(session, SYSTEM, draft.id, dated, drawn_from=draft.version, now=NOW)
 
     assert found(session, attention.OLD_DRAFTS) == (["Draft, Carla C1"] if old else [])
