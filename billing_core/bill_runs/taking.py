@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.planning import needed
 from billing_core.businesses import queries as businesses
-from billing_core.dates import Period, day_in
+from billing_core.dates import Day, Period, today_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.from_reports import Grouping
 from billing_core.processes.models import Process, ProcessKind
@@ -69,10 +69,11 @@ class Terms:
     line_grouping: Grouping
     tax_rate: Decimal
     actor: Actor
-    time_zone: str
+    zones: tuple[tuple[int, str], ...]
 
-    def today(self, now: datetime) -> date:
-        return day_in(self.time_zone, now)
+    def today(self, now: datetime) -> Day:
+        """The day in each business: an invoice has that of its own."""
+        return today_in(self.zones, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def terms(session: Session, run_id: int) -> Terms:
         line_grouping=run.line_grouping,
         tax_rate=run.tax_rate,
         actor=Actor(run.created_by_id, run.created_by, frozenset(allowed), run.bound_to),
-        time_zone=businesses.default_business(session).time_zone,
+        zones=tuple(businesses.zones(session)),
     )
 
 

@@ -4,8 +4,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
+from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
+from billing_core.dates import Today
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending, from_reports, queries, service
@@ -144,3 +147,15 @@ def test_somebody_of_one_customer_cannot_invoice_reports(session):
         from_reports.draft_from_report(session, bound, report.id, now=NOW, today=TODAY)
     with pytest.raises(NotFound):
         _invoiced(session, report.id + 1)
+
+
+def test_a_draft_has_the_day_of_the_customers_own_business(session):
+    """It is April 2 in the first business and April 3 in the other."""
+    far = Business(name="Far", currency="USD", time_zone="Pacific/Auckland")
+    session.add(far)
+    session.flush()
+    near_report, far_report = _march(session), _march(session, "FAR")
+    session.execute(update(Customer).where(Customer.ref == "FAR").values(business_id=far.id))
+    today = Today(TODAY, ((far.id, date(2026, 4, 3)),))
+    ids = from_reports.draft_many(session, SYSTEM, [near_report.id, far_report.id], now=NOW, today=today)
+    assert [queries.one(session, SYSTEM, one).issued_on for one in ids] == [TODAY, date(2026, 4, 3)]
