@@ -32,6 +32,13 @@ def test_sending_a_draft_opens_it_and_puts_one_mail_in(session):
     assert message.customer_id == draft.customer_id
 
 
+def test_the_mail_says_what_early_payment_takes_off(session):
+    # By hand: 2 % of 238.00 is 4.76; ten days after 2 March is 12 March.
+    draft = a_draft(session, a_customer(session), payment_terms="2/10 net 30")
+    offer = "If paid by Mar 12, 2026: $233.24 (2% discount, $4.76)"
+    assert f"Due date: April 1, 2026\n{offer}\n" in send(session, draft.id).content["text"]
+
+
 def test_one_click_too_many_sends_nothing_twice_and_later_it_can_be_sent_again(session):
     draft = a_draft(session, a_customer(session))
     first = send(session, draft.id)

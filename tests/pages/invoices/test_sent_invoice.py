@@ -113,6 +113,22 @@ def test_the_same_payment_twice_is_warned_of_and_can_be_recorded_all_the_same(pa
         assert stored(sessions, invoice).paid_minor == times * 100_00
 
 
+def test_a_payment_that_takes_the_early_discount_is_told_and_settles_the_invoice(page_as, sessions, acme):
+    with sessions.begin() as session:
+        today = utc_now().date()
+        facts = {"issued_on": today, "payment_terms": "2% 10 days, net 30"}
+        invoice = an_invoice(session, acme, a_line(), **facts).id
+    page = opened(page_as, invoice)
+    page.button(key="do_Record payment").click().run()
+    page.text_input(key=f"payment_amount_{invoice}").set_value("233,24")
+    page.button(key="do_Record payment").click().run()
+    # By hand: 2 % of 238.00 is 4.76.
+    assert "a credit note takes off the discount of 4.76 USD" in shown(page)
+    press(page, "record_payment", again="do_Record payment")
+    kept = stored(sessions, invoice)
+    assert (kept.state, kept.paid_minor, kept.credited_minor) == (InvoiceState.PAID, 233_24, 4_76)
+
+
 def test_an_overpayment_pays_the_invoice_and_the_rest_is_kept(page_as, sessions, invoice):
     page = opened(page_as, invoice)
     page.button(key="do_Record payment").click().run()
