@@ -8,9 +8,10 @@ not understood.
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
+from itertools import pairwise, product
 from typing import Final
 
 from billing_core.payment_terms.terms import LONGEST_DAYS, Basis, EarlyPayment, Terms
@@ -23,18 +24,29 @@ _MOST_MARKS: Final = 24
 # 2/10 net 30 is how accountants write 2 % within 10 days.
 _SLASHED = re.compile(r"(?<![\d./,])(\d{1,2}(?:[.,]\d{1,2})?) ?%? ?/ ?(\d{1,3})(?![\d/]|[.,]\d)(?=.*\bn)")
 _PIECE = re.compile(
-    r"(?P<percent>\d{1,2}(?:[.,]\d{1,2})?) ?(?:%|percent\b|per cent\b|prozent\b|pour cent\b|por ciento\b|v\.? ?h\b)"
+    # A hyphen joins words and numbers, but at the beginning of a number it is a minus.
+    r"(?P<minus>(?<![\w%)])[-–—](?=\d))"
+    r"|(?P<percent>\d{1,2}(?:[.,]\d{1,2})?) ?(?:%|percent\b|per cent\b|prozent\b|pour cent\b|por ciento\b|v\.? ?h\b)"
     r"|(?P<number>\d+(?:[.,]\d+)*)"
     r"|(?P<word>[^\W\d_]+)"
     r"|(?P<other>[^\s,;.:/()\-–—+&!'’])"
 )
+# What sets clauses apart; a comma within a number is part of it.
+_BREAK = re.compile(r"[,;.:()–—]")
+_ENDS: Final = frozenset({Meaning.MONTH_END, Meaning.TO_MONTH_END})
+_RECEIPTS: Final = frozenset({Meaning.RECEIPT, Meaning.INVOICE_RECEIPT})
+# A due date by itself, which is no number of days from the issue date.
+_FIXED: Final = _ENDS | _RECEIPTS | {Meaning.DAY_OF_MONTH}
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
+    """``apart``: a comma or the like stands before it."""
+
     kind: Meaning
     value: Decimal = Decimal(0)
     months: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,39 +94,47 @@ def _phrases(language: str) -> tuple[dict[tuple[str, ...], Meaning], int]:
     spoken = [WORDS[language]] if language else list(WORDS.values())
     phrases: dict[tuple[str, ...], Meaning] = {}
     for words in spoken:
-        for kind, listed in words.items():
-            for phrase in listed.split("|"):
+        for kind in words.keys() - {Meaning.FROM}:
+            for phrase in _listed(words, kind):
                 # A word that one language only fills in with may say something in another.
-                if phrases.get(tuple(phrase.split()), Meaning.FILLER) == Meaning.FILLER:
-                    phrases[tuple(phrase.split())] = kind
+                if phrases.get(phrase, Meaning.FILLER) == Meaning.FILLER:
+                    phrases[phrase] = kind
+        for before, end in product(_listed(words, Meaning.FROM), _listed(words, Meaning.TO_MONTH_END)):
+            phrases[before + end] = Meaning.MONTH_END
     return phrases, max(map(len, phrases))
+
+
+def _listed(words: dict[Meaning, str], kind: Meaning) -> list[tuple[str, ...]]:
+    return [tuple(phrase.split()) for phrase in words[kind].split("|")] if kind in words else []
 
 
 def _marks(plain: str, language: str) -> list[_Mark] | None:
     """What is said, in order, without words that only fill in; None where a word is unknown."""
-    pieces = list(_PIECE.finditer(_SLASHED.sub(r"\1 % \2 ", plain)))
+    text = _SLASHED.sub(r"\1 % \2 ", plain)
+    pieces = list(_PIECE.finditer(text))
     phrases, longest = _phrases(language)
-    marks: list[_Mark] = []
-    at = 0
+    said: list[_Mark] = []
+    at, read_to, apart = 0, 0, False
     while at < len(pieces):
-        piece = pieces[at]
+        piece, count = pieces[at], 1
         if piece["word"]:
             words = _words_from(pieces, at, longest)
             while words and words not in phrases:
                 words = words[:-1]
             if not words:
                 return None
-            marks.append(_Mark(phrases[words]))
-            at += len(words)
-            continue
-        if piece["percent"]:
-            marks.append(_Mark(Meaning.PERCENT, Decimal(piece["percent"].replace(",", "."))))
+            mark, count = _Mark(phrases[words]), len(words)
+        elif piece["percent"]:
+            mark = _Mark(Meaning.PERCENT, Decimal(piece["percent"].replace(",", ".")))
         elif piece["number"] and piece["number"].isdecimal() and len(piece["number"]) <= len(str(LONGEST_DAYS)):
-            marks.append(_Mark(Meaning.NUMBER, Decimal(piece["number"])))
+            mark = _Mark(Meaning.NUMBER, Decimal(piece["number"]))
         else:
             return None
-        at += 1
-    said = [mark for mark in marks if mark.kind is not Meaning.FILLER]
+        apart = apart or _BREAK.search(text, read_to, piece.start()) is not None
+        if mark.kind is not Meaning.FILLER:
+            said.append(replace(mark, apart=apart))
+            apart = False
+        at, read_to = at + count, pieces[at + count - 1].end()
     return said if len(said) <= _MOST_MARKS else None
 
 
@@ -129,8 +149,9 @@ def _words_from(pieces: list[re.Match[str]], at: int, longest: int) -> tuple[str
 
 def _terms(marks: list[_Mark], *, bare: bool) -> Terms | None:
     """The one way in which the marks make sense."""
-    clauses = _clauses(marks, bare=bare)
-    if clauses is None:
+    counted = _clauses(marks, bare=bare)
+    clauses = None if counted is None else _with_month_ends(counted)
+    if clauses is None or _early_by_a_date(clauses):
         return None
     found = {terms for terms in _ways(tuple(clauses), ()) if terms.make_sense}
     return found.pop() if len(found) == 1 else None
@@ -142,26 +163,62 @@ def _clauses(marks: list[_Mark], *, bare: bool) -> list[_Mark] | None:
     """
     kinds = {at: mark.kind for at, mark in enumerate(marks)}
     clauses: list[_Mark] = []
+    apart = False
     for at, mark in enumerate(marks):
         before, after, second = (kinds.get(place) for place in (at - 1, at + 1, at + 2))
+        apart = apart or mark.apart
+        last = clauses[-1].kind if clauses else None
+        clause = mark
         if mark.kind is Meaning.NUMBER:
             counted = _counted(mark.value, before, after, second, bare=bare)
             if counted is None:
                 return None
-            clauses.append(counted)
+            clause = counted
         elif mark.kind is Meaning.NEXT_END:
-            clauses.append(_Mark(Meaning.DAY_OF_MONTH, Decimal(31), 1))
+            clause = _Mark(Meaning.DAY_OF_MONTH, Decimal(31), 1)
         elif mark.kind in (Meaning.DAY, Meaning.WEEK):
             if before is not Meaning.NUMBER and after is not Meaning.NUMBER:
                 return None
+            continue
         elif mark.kind in (Meaning.NEXT, Meaning.AFTER_NEXT):
             if before is not Meaning.NUMBER:
                 return None
-        elif mark.kind is Meaning.RECEIPT and clauses and clauses[-1].kind is Meaning.RECEIPT:
             continue
-        elif mark.kind is not Meaning.NET:
-            clauses.append(mark)
+        elif mark.kind is Meaning.NET:
+            # The net clause is another than that of a discount before it, with or without a comma.
+            apart = True
+            continue
+        elif mark.kind in _RECEIPTS and last in _RECEIPTS:
+            continue
+        elif mark.kind is Meaning.INVOICE_RECEIPT and last is Meaning.DAY:
+            # An invoice is received on its date, as far as anybody can say here.
+            continue
+        clauses.append(replace(clause, apart=apart))
+        apart = False
     return clauses
+
+
+def _with_month_ends(clauses: list[_Mark]) -> list[_Mark] | None:
+    """The days beside the end of a month are counted from it, or lead to it; None where that may be either's."""
+    bound = list(clauses)
+    while (at := next((at for at, one in enumerate(bound) if one.kind in _ENDS and not one.months), None)) is not None:
+        beside = [place for place in (at - 1, at + 1) if 0 <= place < len(bound) and bound[place].kind is Meaning.DAY]
+        if len(beside) > 1:
+            return None
+        first, last = min([at, *beside]), max([at, *beside])
+        days = bound[beside[0]].value if beside else Decimal(0)
+        kind = Meaning.TO_MONTH_END if bound[at].kind is Meaning.TO_MONTH_END and first < at else Meaning.MONTH_END
+        # A number of months tells that it is bound.
+        bound[first : last + 1] = [_Mark(kind, days, 1, bound[first].apart)]
+    return bound
+
+
+def _early_by_a_date(clauses: list[_Mark]) -> bool:
+    """Whether a percentage may belong to a date beside it, as in ``2% 10 EOM, net 30``: no terms say that."""
+    return any(
+        not after.apart and Meaning.PERCENT in (one.kind, after.kind) and {one.kind, after.kind} & _FIXED
+        for one, after in pairwise(clauses)
+    )
 
 
 def _counted(
@@ -175,7 +232,7 @@ def _counted(
     if after is Meaning.WEEK:
         return _Mark(Meaning.DAY, 7 * number)
     # Net 30, 30 net, 2 % 10, 30 EOM, EOM + 30. "Net" belongs to the number behind it, where there is one.
-    beside = before in (Meaning.NET, Meaning.PERCENT, Meaning.MONTH_END) or after is Meaning.MONTH_END
+    beside = before in {Meaning.NET, Meaning.PERCENT, *_ENDS} or after in _ENDS
     if bare and (beside or (after is Meaning.NET and second is not Meaning.NUMBER)):
         return _Mark(Meaning.DAY, number)
     return None
@@ -197,17 +254,24 @@ def _ways(clauses: tuple[_Mark, ...], discounts: tuple[EarlyPayment, ...]) -> It
 
 
 def _due(clauses: tuple[_Mark, ...], discounts: tuple[EarlyPayment, ...]) -> Terms | None:
-    match [mark.kind for mark in clauses]:
-        case [Meaning.RECEIPT]:
+    # What stands between a discount and the due date is no choice of due dates.
+    while clauses and clauses[0].kind is Meaning.OR:
+        clauses = clauses[1:]
+    while clauses and clauses[-1].kind is Meaning.OR:
+        clauses = clauses[:-1]
+    if len(clauses) != 1:
+        return None
+    clause = clauses[0]
+    days = int(clause.value)
+    match clause.kind:
+        case Meaning.RECEIPT | Meaning.INVOICE_RECEIPT:
             return Terms(discounts=discounts)
-        case [Meaning.DAY]:
-            return Terms(days=int(clauses[0].value), discounts=discounts)
-        case [Meaning.MONTH_END]:
-            return Terms(Basis.MONTH_END, discounts=discounts)
-        case [Meaning.DAY, Meaning.MONTH_END] | [Meaning.MONTH_END, Meaning.DAY]:
-            days = next(int(mark.value) for mark in clauses if mark.kind is Meaning.DAY)
+        case Meaning.DAY:
+            return Terms(days=days, discounts=discounts)
+        case Meaning.MONTH_END:
             return Terms(Basis.MONTH_END, days=days, discounts=discounts)
-        case [Meaning.DAY_OF_MONTH]:
-            day = clauses[0]
-            return Terms(Basis.DAY_OF_MONTH, day=int(day.value), months=day.months, discounts=discounts)
+        case Meaning.TO_MONTH_END:
+            return Terms(Basis.TO_MONTH_END, days=days, discounts=discounts)
+        case Meaning.DAY_OF_MONTH:
+            return Terms(Basis.DAY_OF_MONTH, day=days, months=clause.months, discounts=discounts)
     return None

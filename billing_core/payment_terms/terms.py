@@ -12,10 +12,13 @@ LONGEST_DAYS: Final = 730
 
 
 class Basis(enum.StrEnum):
-    """What the due date is counted from: the issue date, the end of its month, or a day of a following month."""
+    """What the due date is counted from: the issue date, the end of its month, or a day of a following month; or it is
+    the end of the month that the days from the issue date lead to.
+    """
 
     ISSUE = "issue"
     MONTH_END = "month_end"
+    TO_MONTH_END = "to_month_end"
     DAY_OF_MONTH = "day_of_month"
 
 
@@ -51,6 +54,8 @@ class Terms:
                 return issued_on + timedelta(days=self.days)
             case Basis.MONTH_END:
                 return last_of_month(issued_on) + timedelta(days=self.days)
+            case Basis.TO_MONTH_END:
+                return last_of_month(issued_on + timedelta(days=self.days))
             case Basis.DAY_OF_MONTH:
                 month = add_months(first_of_month(issued_on), self.months)
                 return month.replace(day=min(self.day, last_of_month(month).day))

@@ -44,6 +44,11 @@ def _due(terms: Terms, words: Writing) -> str:
                 "{days} day after the end of the month", "{days} days after the end of the month", Decimal(terms.days)
             )
             return text.format(days=terms.days)
+        case Basis.TO_MONTH_END:
+            text = words.ngettext(
+                "{days} day, then the end of that month", "{days} days, then the end of that month", Decimal(terms.days)
+            )
+            return text.format(days=terms.days)
         case Basis.DAY_OF_MONTH if terms.months == 1 and terms.day >= 31:
             return words.gettext("End of the following month")
         case Basis.DAY_OF_MONTH if terms.months == 1:

@@ -48,12 +48,28 @@ DUE = {
     "Paiement à 30 jours date de facture": date(2024, 3, 16),
     "À réception de facture": date(2024, 2, 15),
     "Fin de mois": date(2024, 2, 29),
-    "45 jours fin de mois": date(2024, 4, 14),
+    # 45 days, then the end of that month, in the order of the words: as article L441-10 of the Code de commerce is
+    # applied. Whoever means the other order writes it.
+    "45 jours fin de mois": date(2024, 3, 31),
+    "Fin de mois 45 jours": date(2024, 4, 14),
+    "45 jours après la fin du mois": date(2024, 4, 14),
+    "45 Tage zum Monatsende": date(2024, 3, 31),
+    "45 Tage nach dem Monatsende": date(2024, 4, 14),
+    "45 Tage nach Rechnungsdatum, zum Monatsende": date(2024, 3, 31),
     "le 15 du mois suivant": date(2024, 3, 15),
     "a 30 días fecha factura": date(2024, 3, 16),
     "Al contado": date(2024, 2, 15),
     "fin de mes": date(2024, 2, 29),
-    "60 días fin de mes": date(2024, 4, 29),
+    "60 días fin de mes": date(2024, 4, 30),
+    "60 días después de fin de mes": date(2024, 4, 29),
+    "Payable 30 days from receipt of invoice": date(2024, 3, 16),
+    "10 days after receipt of the invoice": date(2024, 2, 25),
+    "Payable on receipt of the invoice": date(2024, 2, 15),
+    "30 Tage nach Erhalt der Rechnung": date(2024, 3, 16),
+    "30 jours à réception de facture": date(2024, 3, 16),
+    "30 jours à compter de la réception de la facture": date(2024, 3, 16),
+    "30 días desde la recepción de la factura": date(2024, 3, 16),
+    "net-30": date(2024, 3, 16),
     "El día 15 del mes siguiente": date(2024, 3, 15),
 }
 NOT_UNDERSTOOD = (
@@ -72,8 +88,27 @@ NOT_UNDERSTOOD = (
     "2 % 10 days, 3 % 20 days, net 30",
     "100 % 10 days, net 30",
     "30 Tage nach Lieferung",
-    "10 days after receipt of invoice",
+    "10 days after receipt of goods",
+    "30 days cash",
+    "30 Tage sofort",
     "net 30 net 60",
+    "-30 days",
+    "net -30",
+    "Net 30 days or end of month",
+    "15-EOM or net 30",
+    "30 Tage oder Monatsende",
+    "30 Tage, sonst Monatsende",
+    "30 jours ou fin de mois",
+    "30 días o fin de mes",
+    # Discounts until a date are not among the terms that there are, and must not be taken for the due date.
+    "2% 10 EOM, net 30",
+    "2% 10 days EOM, net 30",
+    "2% EOM, net 30",
+    "10 days after month end 2%, net 30",
+    "2 % 10 Tage nach Monatsende, 30 Tage netto",
+    "2% 10 prox, net 30",
+    "10th of next month 2%, net 30",
+    "2% on receipt, net 30",
 )
 
 
@@ -99,6 +134,9 @@ def test_the_end_of_the_month_of_a_short_month():
         ("Zahlbar innerhalb von 30 Tagen ohne Abzug, innerhalb von 14 Tagen mit 2 % Skonto", [("2", 15)]),
         ("3 % 7 Tage, 2 % 14 Tage, 30 Tage netto", [("3", 8), ("2", 15)]),
         ("2/14 net 30", [("2", 15)]),
+        ("2/14 or net 30", [("2", 15)]),
+        ("2 % Skonto innerhalb von 14 Tagen, sonst 30 Tage netto", [("2", 15)]),
+        ("2% 14 days from receipt of invoice, net 30", [("2", 15)]),
         ("2% 14, n/30", [("2", 15)]),
         ("Net 30, 1.5% discount within 9 days", [("1.5", 10)]),
         ("2,5 % d’escompte à 10 jours, 30 jours net", [("2.5", 11)]),
@@ -114,6 +152,11 @@ def test_early_payment_takes_a_percentage_until_a_day(text, discounts):
     ]
 
 
+@pytest.mark.parametrize("text", ["2/10 net 30 EOM", "Net 30 EOM, 2% 10", "10 days 2%, 30 EOM", "2% 10 or 30 days EOM"])
+def test_the_end_of_the_month_belongs_to_the_days_beside_it(text):
+    assert understood(text) == Terms(Basis.MONTH_END, days=30, discounts=(EarlyPayment(Decimal(2), 10),))
+
+
 _discounts = st.one_of(
     st.just(()),
     st.builds(lambda tenths: (EarlyPayment(Decimal(tenths).scaleb(-1).normalize(), 7),), st.integers(1, 99)),
@@ -123,6 +166,7 @@ _terms = st.one_of(
     st.builds(Terms, days=st.integers(9, 730), discounts=_discounts),
     st.builds(Terms, days=st.integers(0, 3)),
     st.builds(Terms, st.just(Basis.MONTH_END), days=st.integers(0, 90), discounts=_discounts),
+    st.builds(Terms, st.just(Basis.TO_MONTH_END), days=st.integers(1, 90), discounts=_discounts),
     st.builds(
         Terms, st.just(Basis.DAY_OF_MONTH), day=st.integers(1, 31), months=st.integers(1, 2), discounts=_discounts
     ),
