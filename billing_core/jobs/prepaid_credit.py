@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from billing_core import runtime
 from billing_core.businesses import queries as businesses
 from billing_core.dates import utc_now
+from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery
 from billing_core.jobs.periodic import Periodic
@@ -32,7 +33,7 @@ def keep_up(ending: Callable[[], bool] = lambda: False) -> int:
         now = utc_now()
         # Read first: on SQLite an idle turn must not take the write lock.
         with runtime.sessions()() as session:
-            changes, gaps = upkeep.due(session, now=now), top_ups.due(session)
+            changes, gaps = upkeep.due(session, now=now), top_ups.due(session, now=now)
         if not changes and not gaps:
             break
         with runtime.sessions().begin() as session:
@@ -50,8 +51,13 @@ def _top_up(session: Session, now: datetime) -> None:
     """What has expired has ended by now, and what was bought and is paid is there."""
     today = businesses.days(session, now=now)
     to_mail = top_ups.ask(session, SYSTEM, now=now, limit=_BATCH)
-    if to_mail:
-        mailing.send_many(session, SYSTEM, to_mail, now=now, today=today)
+    for invoice_id in to_mail:
+        # One that cannot be mailed stays a draft, for a person to send, and keeps no other back.
+        try:
+            with session.begin_nested():
+                mailing.send_many(session, SYSTEM, [invoice_id], now=now, today=today)
+        except BillingError as refusal:
+            log.warning("prepaid_top_up_not_mailed", invoice_id=invoice_id, reason=str(refusal))
 
 
 job = Periodic("prepaid credit", keep_up, every_seconds=_EVERY_SECONDS, queue=Queue.PREPAID_CREDIT)

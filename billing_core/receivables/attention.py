@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, Date, Select, cast, func, null, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import passed
-from billing_core.figures import Figure, Scope, one_each
+from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
+from billing_core.payments.prepaid.models import PrepaidTopUp
 from billing_core.receivables import debts
 
 OLD: Final = timedelta(days=7)
@@ -58,6 +59,12 @@ def _unspent_credit(scope: Scope) -> Select[*tuple[Any, ...]]:
     )
 
 
+def _refused_top_ups(scope: Scope) -> Select[*tuple[Any, ...]]:
+    rows = one_each(Customer.id, Customer.name, day_of(PrepaidTopUp.refused_at))
+    rows = rows.join_from(PrepaidTopUp, Customer, Customer.id == PrepaidTopUp.customer_id)
+    return bound(rows.where(PrepaidTopUp.refused_at.is_not(None)), scope, Customer.id)
+
+
 OVERDUE_INVOICES: Final = Figure(
     key="overdue_invoices",
     title="Overdue invoices",
@@ -94,4 +101,13 @@ UNSPENT_CREDIT: Final = Figure(
     rows=_unspent_credit,
     opens="/customers?customer={id}&customer_tab=Payments",
 )
-FIGURES: Final = (OVERDUE_INVOICES, FAILED_PAYMENTS, OLD_DRAFTS, UNSPENT_CREDIT)
+REFUSED_TOP_UPS: Final = Figure(
+    key="refused_top_ups",
+    title="Prepaid credit that could not be topped up",
+    definition="Customers whose prepaid credit is topped up by itself, and of whom no invoice could be made for it.",
+    formula="number of customers",
+    permission=Permission.PAYMENT_READ,
+    rows=_refused_top_ups,
+    opens="/customers?customer={id}&customer_tab=Payments",
+)
+FIGURES: Final = (OVERDUE_INVOICES, FAILED_PAYMENTS, OLD_DRAFTS, UNSPENT_CREDIT, REFUSED_TOP_UPS)

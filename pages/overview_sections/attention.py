@@ -165,6 +165,16 @@ def _about_money(actor: Actor, today: Day) -> list[Matter]:
             Permission.PAYMENT_WRITE,
             ":material/savings:",
         ),
+        Matter(
+            money.REFUSED_TOP_UPS,
+            now,
+            lambda count: f"{formats.counted(count, 'customer')} whose prepaid credit could not be topped up",
+            "customers.py",
+            None,
+            "Open customers",
+            Permission.PAYMENT_READ,
+            ":material/battery_alert:",
+        ),
     ]
     if actor.may(Permission.OUTBOX_READ):
         failed = Matter(

@@ -14,6 +14,8 @@ from billing_core.invoices.models import EventKind
 from billing_core.money import Money
 from billing_core.payments import credit
 from billing_core.payments.models import PaymentMethod
+from billing_core.payments.prepaid import top_ups
+from billing_core.payments.prepaid.top_ups import Wanted
 from billing_core.receivables import attention
 from tests.payments.books import (
     NOW,
@@ -112,3 +114,15 @@ def test_credit_that_could_pay_nothing_is_not(session, kind):
     kept(session, other, 5_00)
 
     assert found(session, attention.UNSPENT_CREDIT) == []
+
+
+def test_customers_whose_credit_could_not_be_topped_up_are_counted_until_it_can(session):
+    customer = a_customer(session)
+    customer.payment_terms = "as agreed"
+    top_ups.change(session, SYSTEM, customer.id, Wanted(20_00, 100_00), now=NOW)
+    assert found(session, attention.REFUSED_TOP_UPS) == []
+    top_ups.ask(session, SYSTEM, now=NOW, limit=1)
+    assert found(session, attention.REFUSED_TOP_UPS) == ["Carla C1"]
+    customer.payment_terms = "Net 30"
+    top_ups.ask(session, SYSTEM, now=NOW + timedelta(hours=1), limit=1)
+    assert found(session, attention.REFUSED_TOP_UPS) == []

@@ -224,7 +224,7 @@ def _of_prepaid_credit(session: Session, now: datetime) -> Backlog:
         _done(session, PrepaidGrant.created_at, now, bought),
         _done(session, PrepaidMovement.created_at, now, by_itself),
     )
-    waiting = upkeep.count_due(session, now=now) + top_ups.count_due(session)
+    waiting = upkeep.count_due(session, now=now) + top_ups.count_due(session, now=now)
     return Backlog(waiting=waiting, done=granted[0] + moved[0], per_minute=granted[1] + moved[1])
 
 

@@ -60,7 +60,8 @@ class PrepaidPurchase(Base):
 
 class PrepaidTopUp(Base):
     """Once less than ``below_minor`` of a customer's credit is left, the gap to ``up_to_minor`` is sold, in minor units
-    of the customer's currency. ``sends``: by mail, otherwise as a draft.
+    of the customer's currency. ``sends``: by mail, otherwise as a draft. ``refused_at``: when no invoice could be made
+    of it, for the reason ``refusal``; empty once one was.
     """
 
     __tablename__ = "prepaid_top_ups"
@@ -77,6 +78,8 @@ class PrepaidTopUp(Base):
     valid_days: Mapped[int | None]
     sends: Mapped[bool]
     set_at: Mapped[datetime]
+    refused_at: Mapped[datetime | None]
+    refusal: Mapped[str] = mapped_column(String(500), default="", server_default="")
 
 
 class PrepaidGrant(Base):

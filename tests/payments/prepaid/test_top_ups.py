@@ -46,7 +46,7 @@ def test_below_the_threshold_the_whole_gap_is_asked_for(session, there, asked):
     want(session, customer)
     if there:
         give(session, customer, there)
-    assert (top_ups.due(session), top_ups.count_due(session)) == (bool(asked), len(asked))
+    assert (top_ups.due(session, now=LATER), top_ups.count_due(session, now=LATER)) == (bool(asked), len(asked))
     assert ask(session) == asked
     assert ask(session) == []
 
@@ -171,3 +171,27 @@ def test_by_several_at_once_it_is_asked_for_once(sessions):
     at_once(*(partial(work) for _ in range(4)))
     with sessions() as session:
         assert session.scalars(select(PrepaidPurchase.automatic)).all() == [True]
+
+
+def test_one_who_cannot_be_invoiced_keeps_no_other_waiting_and_is_tried_again_in_an_hour(session):
+    odd, fine = a_customer(session, "C1"), a_customer(session, "C2")
+    odd.payment_terms = "30 days from delivery"
+    for one in (odd, fine):
+        want(session, one)
+    assert ask(session) == [100_00]
+    assert newest(session).customer_id == fine.id
+    assert "30 days from delivery" in top_ups.refusal_of(session, SYSTEM, odd.id)
+    assert not top_ups.due(session, now=LATER + timedelta(minutes=59))
+    odd.payment_terms = "Net 30"
+    assert ask(session, now=LATER + timedelta(hours=1)) == [100_00]
+    assert top_ups.refusal_of(session, SYSTEM, odd.id) == ""
+
+
+def test_a_top_up_that_is_set_anew_is_tried_at_once(session):
+    odd = a_customer(session)
+    odd.payment_terms = "as agreed"
+    want(session, odd)
+    assert ask(session) == []
+    want(session, odd, up_to=50_00)
+    odd.payment_terms = ""
+    assert ask(session) == [50_00]
