@@ -44,6 +44,11 @@ MOVES: Final[dict[InvoiceState, frozenset[InvoiceState]]] = {
 NOT_FAILED: Final[Mapping[str, Any]] = {"payment_failed_at": None, "payment_failure": "", "failed_late_after": None}
 
 
+def begun_anew(now: datetime) -> dict[str, Any]:
+    """Facts of an invoice that is in time again: no earlier failure counts, not even one that is told of later."""
+    return {**NOT_FAILED, "failures_from": now}
+
+
 class InvoiceStatus(enum.StrEnum):
     """The published status: the state and the facts in one word."""
 
@@ -257,7 +262,7 @@ def settle(
     if target is not invoice.state:
         facts |= {"paid_at": now if target is PAID else None, "cancelled_at": now if target is CANCELLED else None}
     if paid > 0:
-        facts |= NOT_FAILED
+        facts |= begun_anew(now)
     settlement = Change(invoice, facts, None if target is invoice.state else target, data)
     change(session, actor, [settlement], event=event, action=Permission.PAYMENT_WRITE, now=now)
 
@@ -375,4 +380,5 @@ def _trace(one: Change) -> audit.Trace:
 
 
 # A copy of what the business's own audit trail has.
-_UNTRACED = {"issuer"}
+# The instant of the trace says as much as ``failures_from``.
+_UNTRACED = {"issuer", "failures_from"}

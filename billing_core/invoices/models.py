@@ -224,6 +224,8 @@ class Invoice(Base):
     # due date: the day before that, in the business's time zone.
     marked_late_after: Mapped[date | None]
     failed_late_after: Mapped[date | None]
+    # Since when failed charges count: before, it was paid, or its due date was moved ahead.
+    failures_from: Mapped[datetime | None]
     # The last day on which it is in time. Whoever asks what is overdue, and for how long, asks this.
     late_after: Mapped[date] = mapped_column(Computed(_LATE_AFTER, persisted=True))
     # Where it can be paid online now, with Stripe's id: copies of its active payment link.

@@ -70,7 +70,7 @@ class PaymentLink(Base):
     ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
 
     The latest instants in the gateway's events, in whatever order these arrive: ``last_failed_at`` (of any attempt),
-    ``last_invoice_failed_at`` (of its own invoice), ``last_pending_at`` (of a payment on its way), ``last_paid_at``.
+    ``last_pending_at`` (of a payment on its way), ``last_paid_at``.
     """
 
     __tablename__ = "payment_links"
@@ -107,7 +107,6 @@ class PaymentLink(Base):
     last_clicked_at: Mapped[datetime | None]
     last_pending_at: Mapped[datetime | None]
     last_failed_at: Mapped[datetime | None]
-    last_invoice_failed_at: Mapped[datetime | None]
     last_failure: Mapped[str] = mapped_column(String(500), default="")
     last_paid_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

@@ -145,7 +145,7 @@ def update_details(
         raise _stale(session, invoice, current, proposed)
     fields = list(facts)
     if facts.get("due_on", date.min) >= today:
-        facts |= {"marked_overdue_at": None, "marked_late_after": None, **lifecycle.NOT_FAILED}
+        facts |= {"marked_overdue_at": None, "marked_late_after": None, **lifecycle.begun_anew(now)}
     changed = Change(invoice, facts, data={"fields": fields})
     lifecycle.change(session, actor, [changed], event=EventKind.EDITED, now=now)
     return invoice

@@ -60,11 +60,15 @@ Kind regards
 """),
     ),
     MailKind.REMINDER_BEFORE: Wording(
-        subject=gettext_noop("Invoice {{ number }} is due on {{ due_on }}"),
+        subject=gettext_noop("Invoice {{ number }} is {% if overdue %}overdue{% else %}due on {{ due_on }}{% endif %}"),
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
+{% if overdue %}
+Our invoice {{ number }} of {{ issued_on }} is overdue: we ask for its payment now.
+{% else %}
 This is a short note that our invoice {{ number }} of {{ issued_on }} is due on {{ due_on }}.
+{% endif %}
 
 Amount due: {{ amount_due }}
 

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.dates import Day, Period, day_of
-from billing_core.invoices import issuers
+from billing_core.invoices import issuers, lifecycle
 from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.issuers import Issuer
+from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.available import nearest
@@ -92,6 +93,7 @@ def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: Day) -> dict[
         "issued_on": words.long_day(invoice.issued_on),
         "due_on": words.long_day(invoice.due_on),
         "days": abs((day_of(today, invoice.business_id) - invoice.due_on).days),
+        "overdue": lifecycle.status(invoice, today) is InvoiceStatus.OVERDUE,
         "total": words.money(invoice.total_minor, invoice.currency),
         "amount_due": words.money(due_minor, invoice.currency),
         "early_payment": "\n".join(

@@ -29,6 +29,7 @@ _OF_INVOICES: Final = _ALWAYS | {
     "issued_on": "the invoice's date",
     "due_on": "the due date",
     "days": "whole days between the due date and today",
+    "overdue": "yes where it is overdue, be it before its due date (for if)",
     "total": "the invoice's total",
     "amount_due": "what is still to be paid",
     "early_payment": "what is to be paid until when with a discount for early payment; empty where there is none",

@@ -118,6 +118,7 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
         "from_day": words.long_day(_SAMPLE_DAY),
         "to_day": words.long_day(_SAMPLE_DAY + timedelta(days=30)),
         "days": days,
+        "overdue": kind is MailKind.REMINDER_LATE,
         "total": words.money(total.minor, total.currency),
         "amount_due": words.money(part.minor, part.currency),
         "balance": words.money(part.minor, part.currency),

@@ -1,6 +1,6 @@
 """The migrations build exactly the tables that the code declares, on both databases."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -25,6 +25,7 @@ from billing_core.invoices import queries, service
 from billing_core.invoices.models import Invoice, NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.metering.models import BucketChange
+from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.outgoing_webhooks import queries as webhook_queries
 from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
@@ -218,7 +219,7 @@ def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_
         shared = a_draft(session, customer_id, *two_rates, **former, discount_percent=Decimal(5)).id
         whole = a_draft(session, customer_id, a_line()).id
         versions = dict.fromkeys((draft, discounted, emptied, shared, whole), 1)
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0045")
 
     migrate.upgrade(empty_database.engine)
@@ -248,20 +249,27 @@ def test_what_was_sent_keeps_its_sums_and_drafts_are_summed_up_by_their_rounded_
 
 
 def test_invoices_of_a_former_version_stay_overdue_where_they_were_marked_or_their_own_charge_failed(empty_database):
-    """Marked, and failed, at 23:30 UTC of 1 March: that is 2 March in Berlin, the first late day."""
+    """Marked, and failed, at 23:30 UTC of 1 March: that is 2 March in Berlin, the first late day. One failed three
+    days earlier, too.
+    """
     at = {"at": "2026-03-01 23:30:00.000000+00:00", "id": 0}
     migrate.upgrade(empty_database.engine)
     with empty_database.begin() as session:
         session.execute(update(Business).values(time_zone="Europe/Berlin"))
         customer_id = a_customer(session)
-        marked, tried, failed = (an_invoice(session, customer_id) for _ in range(3))
+        marked, tried, failed, again = (an_invoice(session, customer_id) for _ in range(4))
         due_on = marked.due_on
         facts = {"mode": Mode.SANDBOX, "state": LinkState.EXPIRED, "amount_minor": 1, "currency": "USD"}
         made = {"expires_at": NOW, "created_at": NOW, "created_by": "a test", "charge": {}}
-        for invoice, way in ((tried, CollectionWay.PAYMENT_LINK), (failed, CollectionWay.HOSTED_INVOICE)):
+        hosted = CollectionWay.HOSTED_INVOICE
+        for invoice, way in ((tried, CollectionWay.PAYMENT_LINK), (failed, hosted), (again, hosted)):
             session.add(PaymentLink(invoice_id=invoice.id, way=way, **facts, **made))
-        ids = marked.id, tried.id, failed.id
-    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        ids = marked.id, tried.id, failed.id, again.id
+        first = datetime(2026, 2, 26, 23, 30, tzinfo=UTC)
+        told = {"event_id": "evt_1", "type": "invoice.payment_failed", "livemode": False, "payload": "{}"}
+        instants = {"created_at": first, "received_at": first, "not_before": first}
+        session.add(WebhookEvent(invoice_id=again.id, state=WebhookState.HANDLED, **told, **instants))
+    with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0048")
         connection.execute(text("UPDATE invoices SET marked_overdue_at = :at WHERE id = :id"), at | {"id": ids[0]})
         connection.execute(text("UPDATE invoices SET payment_failed_at = :at WHERE id <> :id"), at | {"id": ids[0]})
@@ -271,7 +279,7 @@ def test_invoices_of_a_former_version_stay_overdue_where_they_were_marked_or_the
 
     with empty_database() as session:
         found = [session.get_one(Invoice, id_).late_after for id_ in ids]
-    assert found == [date(2026, 3, 1), due_on, date(2026, 3, 1)]
+    assert found == [date(2026, 3, 1), due_on, date(2026, 3, 1), date(2026, 2, 26)]
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

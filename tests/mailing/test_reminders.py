@@ -13,6 +13,7 @@ from billing_core.invoices import after_sending
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.service import Details
+from billing_core.languages.formats import writing
 from billing_core.mailing import reminder_planning, reminder_schedules, reminders, service
 from billing_core.mailing.models import Reminder, ReminderOutcome
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -20,7 +21,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, an_invoice
-from tests.online_payments.linked import a_link
+from tests.online_payments.linked import HOSTED, a_link, linked, paying, tell
 
 DUE = date(2026, 4, 1)  # 30 days after TODAY
 STEPS = (-3, 0, 7, 14)
@@ -274,3 +275,39 @@ def test_nobody_is_reminded_while_a_payment_is_on_its_way(session, invoice, told
     # What is not told of after three weeks does not come any more.
     if not reminded:
         assert (run(session, 20), len(run(session, 21))) == ([], 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_charge_that_fails_again_and_again_is_reminded_of_by_the_days_since_the_first_time(sessions):
+    """It fails on March 5, 8 and 11, so that March 4 is the last day in time: a reminder then and one on the 11th."""
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED)
+        switched_on(session, steps=(0, 7), today=date(2026, 3, 4))
+    payment, sent = paying(link, invoice), []
+    for day in range(4, 16):
+        now = datetime(2026, 3, day, 12, tzinfo=UTC)
+        if day in (5, 8, 11):
+            tell(sessions, payment.invoice_failed(at=int(now.timestamp())), now=now)
+        with sessions.begin() as session:
+            if reminders.run(session, SYSTEM, now=now, today=now.date()):
+                sent.append(day)
+    assert sent == [5, 11]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "words"),
+    [
+        ("en", "Invoice INV-2026-001 is overdue", "is overdue: we ask for its payment now."),
+        ("de", "Rechnung INV-2026-001 ist überfällig", "ist überfällig. Wir bitten Sie, sie jetzt zu bezahlen."),
+        ("fr", "La facture INV-2026-001 est en retard de paiement", "est en retard de paiement : nous vous prions"),
+        ("es", "La factura INV-2026-001 está vencida", "está vencida: le rogamos que la pague ahora."),
+    ],
+)
+def test_what_is_overdue_before_its_due_date_is_said_to_be_overdue(session, language, subject, words):
+    """Due on April 1, and marked as overdue on March 2."""
+    invoice = an_invoice(session, a_customer(session), language=language)
+    after_sending.mark_overdue(session, GRACE, invoice.id, now=NOW)
+    (plan,) = reminders.rehearse_now(session, GRACE, [invoice.id], now=NOW, today=TODAY + timedelta(days=1))
+    assert plan.letter.subject == subject
+    assert words in plan.letter.text
+    assert writing(language).long_day(DUE) not in plan.letter.text

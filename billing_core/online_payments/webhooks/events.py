@@ -18,6 +18,9 @@ from billing_core.online_payments.stripe.amounts import from_stripe
 
 Object = Mapping[str, Any]
 
+# The gateway's own invoice was not paid.
+INVOICE_FAILED: Final = "invoice.payment_failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Refs:
@@ -317,7 +320,7 @@ _READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
     "checkout.session.async_payment_failed": _session_failed,
     "checkout.session.expired": _session_expired,
     "invoice.paid": _invoice_paid,
-    "invoice.payment_failed": _invoice_failed,
+    INVOICE_FAILED: _invoice_failed,
     "setup_intent.succeeded": _card_entered,
     "charge.succeeded": _charge,
     "charge.refunded": _charge_refunded,

@@ -125,32 +125,29 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
         return Outcome("The link that this was tried by is not known any more", invoice_id=match.invoice.id)
     if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
         link.last_failed_at, link.last_failure = failed.at, failed.reason
-    if failed.by_invoice:
-        link.last_invoice_failed_at = max(link.last_invoice_failed_at or failed.at, failed.at)
     if failed.used_up and link.state is LinkState.ACTIVE:
         because = f"{failed.reason}, and a link takes one payment: create another"
         lifecycle.end_link(session, SYSTEM, match.invoice, state=LinkState.DEACTIVATED, because=because, now=match.now)
-    _judge(session, match)
+    _judge(session, match, failed)
     return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=match.invoice.id)
 
 
-def _judge(session: Session, match: Match) -> None:
+def _judge(session: Session, match: Match, told: Failed | None = None) -> None:
     """Note on the open invoice that the latest outcome of its link is a failure, or no longer is. Where the gateway's
-    own invoice failed, and not only an attempt at it, the invoice is late from that day on.
+    own invoice failed, and not only an attempt at it, the invoice is late from the first such day on.
     """
     session.flush()
     invoice, link = match.invoice, match.link
     if link is None or invoice.state is not InvoiceState.OPEN:
         return
     failed_at, paid_at = link.last_failed_at, link.last_paid_at
-    if failed_at is not None and (paid_at is None or failed_at > paid_at):
+    in_time = [at for at in (paid_at, invoice.failures_from) if at is not None]
+    if failed_at is not None and all(failed_at > at for at in in_time):
         _note_failure(session, match, failed_at, link.last_failure)
     elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
         change = Change(invoice, lifecycle.NOT_FAILED)
         lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=match.now)
-    else:
-        return
-    _make_late(session, match)
+    _make_late(session, match, told, link.last_failure)
 
 
 def _note_failure(session: Session, match: Match, failed_at: datetime, reason: str) -> None:
@@ -162,16 +159,15 @@ def _note_failure(session: Session, match: Match, failed_at: datetime, reason: s
         lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
 
 
-def _make_late(session: Session, match: Match) -> None:
-    invoice, link = match.invoice, match.link
-    failed_at = link.last_invoice_failed_at if link is not None else None
-    if link is None or failed_at is None or (link.last_paid_at is not None and failed_at <= link.last_paid_at):
-        return
-    in_time_until = match.day(failed_at) - timedelta(days=1)
-    if invoice.failed_late_after is None or invoice.failed_late_after < in_time_until:
+def _make_late(session: Session, match: Match, told: Failed | None, reason: str) -> None:
+    """A charge that is tried again does not make the invoice late anew: the first failure counts."""
+    invoice = match.invoice
+    failed_at = matching.first_failure(session, match, told)
+    late_after = None if failed_at is None else match.day(failed_at) - timedelta(days=1)
+    if late_after != invoice.failed_late_after:
         was_late = invoice.late_after < match.today
-        change = Change(invoice, {"failed_late_after": in_time_until}, data={"reason": link.last_failure})
-        event = None if was_late else EventKind.MARKED_OVERDUE
+        change = Change(invoice, {"failed_late_after": late_after}, data={"reason": reason})
+        event = None if was_late or late_after is None else EventKind.MARKED_OVERDUE
         lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
 
 

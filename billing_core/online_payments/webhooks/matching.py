@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -16,8 +16,9 @@ from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.money import Money
-from billing_core.online_payments.models import ChargeAttempt, PaymentCase, PaymentMethodOnFile
-from billing_core.online_payments.webhooks.events import Refs
+from billing_core.online_payments.models import ChargeAttempt, PaymentCase, PaymentMethodOnFile, WebhookEvent
+from billing_core.online_payments.webhooks import events
+from billing_core.online_payments.webhooks.events import Failed, Refs
 from billing_core.payments.models import Allocation, Payment
 
 
@@ -112,6 +113,22 @@ def _found(session: Session, refs: Refs, mode: Mode) -> _Found | None:
         invoice_id = session.scalar(select(Invoice.id).where(Invoice.public_id == refs.invoice_id))
         return _Found(invoice_id) if invoice_id is not None else None
     return None
+
+
+def first_failure(session: Session, match: Match, told: Failed | None) -> datetime | None:
+    """When the gateway's own invoice failed first since ours was last in time, of all that was ``told`` in whatever
+    order: an event is marked only after it is applied, so that the one of now comes from the caller.
+    """
+    invoice = match.invoice
+    paid_at = session.scalar(select(func.max(PaymentLink.last_paid_at)).where(PaymentLink.invoice_id == invoice.id))
+    in_time = [at for at in (paid_at, invoice.failures_from) if at is not None]
+    before = select(func.min(WebhookEvent.created_at)).where(
+        WebhookEvent.invoice_id == invoice.id,
+        WebhookEvent.type == events.INVOICE_FAILED,
+        *(WebhookEvent.created_at > at for at in in_time),
+    )
+    now = told.at if told is not None and told.by_invoice and all(told.at > at for at in in_time) else None
+    return min((at for at in (session.scalar(before), now) if at is not None), default=None)
 
 
 def payment_named(session: Session, *, key: str, charge_id: str = "") -> Payment | None:

@@ -22,18 +22,31 @@ _MARKED = (
     "SELECT i.id, b.time_zone, i.marked_overdue_at AS at FROM invoices i JOIN businesses b ON b.id = i.business_id "
     "WHERE i.marked_overdue_at IS NOT NULL"
 )
+# Since its due date was last moved ahead, or money came in: the timeline does not tell which edit moved it.
+_FROM = (
+    "UPDATE invoices SET failures_from = (SELECT MAX(e.at) FROM invoice_events e WHERE e.invoice_id = invoices.id "
+    "AND e.kind IN ('edited', 'payment', 'credit_applied')) WHERE state = 'open' AND EXISTS (SELECT 1 "
+    "FROM payment_links l WHERE l.invoice_id = invoices.id AND l.way = 'hosted_invoice')"
+)
+# The first failure that counts of those that were told; the last one is what the invoice itself knows.
+_FIRST = (
+    "SELECT MIN(w.created_at) FROM webhook_events w WHERE w.invoice_id = i.id AND w.type = 'invoice.payment_failed' "
+    "AND (i.failures_from IS NULL OR w.created_at > i.failures_from) AND NOT EXISTS (SELECT 1 FROM payment_links p "
+    "WHERE p.invoice_id = i.id AND p.last_paid_at >= w.created_at)"
+)
 _FAILED = (
-    "SELECT i.id, b.time_zone, i.payment_failed_at AS at FROM invoices i JOIN businesses b ON b.id = i.business_id "
+    f"SELECT i.id, b.time_zone, COALESCE(({_FIRST}), i.payment_failed_at) AS at "
+    "FROM invoices i JOIN businesses b ON b.id = i.business_id "
     "WHERE i.payment_failed_at IS NOT NULL AND EXISTS (SELECT 1 FROM payment_links l WHERE l.invoice_id = i.id "
     "AND l.way = 'hosted_invoice' AND l.last_failed_at = i.payment_failed_at)"
 )
 
 
 def upgrade() -> None:
-    op.add_column("payment_links", sa.Column("last_invoice_failed_at", sa.DateTime(timezone=True), nullable=True))
-    op.execute("UPDATE payment_links SET last_invoice_failed_at = last_failed_at WHERE way = 'hosted_invoice'")
     op.add_column("invoices", sa.Column("marked_late_after", sa.Date(), nullable=True))
     op.add_column("invoices", sa.Column("failed_late_after", sa.Date(), nullable=True))
+    op.add_column("invoices", sa.Column("failures_from", sa.DateTime(timezone=True), nullable=True))
+    op.execute(_FROM)
     _date("marked_late_after", _MARKED)
     _date("failed_late_after", _FAILED)
     # SQLite adds no column that it would have to store in every row, and PostgreSQL has no index on any other.
@@ -72,6 +85,5 @@ def downgrade() -> None:
         op.drop_index(index, "invoices")
     op.create_index("ix_invoices_state", "invoices", ["state", "due_on", "id"])
     op.create_index("ix_invoices_due", "invoices", ["state", "currency", "due_on", "customer_id", "due_minor"])
-    for column in ("late_after", "failed_late_after", "marked_late_after"):
+    for column in ("late_after", "failures_from", "failed_late_after", "marked_late_after"):
         op.drop_column("invoices", column)
-    op.drop_column("payment_links", "last_invoice_failed_at")
