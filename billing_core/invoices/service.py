@@ -127,7 +127,8 @@ def update_details(
     today: date,
     shown: Details | None = None,
 ) -> Invoice:
-    """Change details of a draft or an open invoice; with a later due date it is no longer overdue.
+    """Change details of a draft or an open invoice; with a later due date it is no longer overdue. A due date by the
+    terms follows other terms.
 
     ``shown``: what the form showed; None skips the check. Conflict where somebody has saved another detail meanwhile;
     other events, such as the customer's first view, do not conflict.
@@ -137,7 +138,10 @@ def update_details(
     if invoice.state not in (DRAFT, OPEN):
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: it does not change any more")
     current = queries.content(session, invoice)
-    proposed = checked(replace(current, **_given(details)))
+    given = _given(details)
+    if details.due_on is None and details.payment_terms and understood(details.payment_terms) and _is_by_terms(current):
+        given["due_on"] = None
+    proposed = checked(replace(current, **given))
     _, facts = audit.changed(writing.header_of(current), writing.header_of(proposed))
     if not facts:
         return invoice
@@ -157,8 +161,8 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
     lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in content.lines)
-    # Where the terms do not say when it is due, somebody has chosen so many days.
-    chosen = None if understood(content.payment_terms) else today + (original.due_on - original.issued_on)
+    # Where the terms do not say when it is due, or say another day, somebody has chosen so many days.
+    chosen = None if _is_by_terms(content) else today + (original.due_on - original.issued_on)
     copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))
     data = {"copied_from": original.id, "number": original.number}
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
@@ -277,6 +281,12 @@ def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequen
         numbers = numbering.draw_many(session, business, SeriesKind.INVOICE, day, len(members))
         drawn |= {invoice.id: number for invoice, number in zip(members, numbers, strict=True)}
     return drawn
+
+
+def _is_by_terms(content: Content) -> bool:
+    """Whether the due date is the one that the payment terms say."""
+    agreed = understood(content.payment_terms)
+    return agreed is not None and agreed.due_on(content.issued_on) == content.due_on
 
 
 def _given(details: Details) -> dict[str, Any]:

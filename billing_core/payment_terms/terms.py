@@ -9,6 +9,8 @@ from typing import Final
 from billing_core.dates import add_months, first_of_month, last_of_month
 
 LONGEST_DAYS: Final = 730
+# Of the text that says them, in characters.
+LONGEST_TEXT: Final = 200
 
 
 class Basis(enum.StrEnum):

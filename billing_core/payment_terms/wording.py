@@ -5,17 +5,18 @@ from decimal import Decimal
 from billing_core.languages.available import nearest
 from billing_core.languages.formats import Writing, writing
 from billing_core.payment_terms.reading import read
-from billing_core.payment_terms.terms import Basis, EarlyPayment, Terms
+from billing_core.payment_terms.terms import LONGEST_TEXT, Basis, EarlyPayment, Terms
 
 
 def in_language(text: str, language: str) -> str:
     """The text as it is printed for customers of this language: the same terms in its words. What is said in that
-    language already, and what is not understood, stays as it was written.
+    language already, what is not understood, and what is too long in it stays as it was written.
     """
     reading = read(text)
     if reading is None or nearest(language) in reading.languages:
         return text
-    return written(reading.terms, writing(language))
+    translated = written(reading.terms, writing(language))
+    return translated if len(translated) <= LONGEST_TEXT else text
 
 
 def written(terms: Terms, words: Writing) -> str:

@@ -28,6 +28,7 @@ from billing_core.metering import bucket_changes, periods
 from billing_core.metering.models import LateItem, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
+from billing_core.payment_terms.reading import understood
 from billing_core.plans import queries as plans
 from billing_core.plans.queries import is_billed_elsewhere
 from billing_core.usage import late
@@ -271,7 +272,7 @@ def _billable(
         elif period.end >= day_in(account.zone, now):
             one = replace(one, refusal=f"The period {period} is not over in {account.zone}: it can be billed after it")
         else:
-            one = replace(one, refusal=_unpriced(one.charges))
+            one = replace(one, refusal=_unpriced(one.charges) or _without_due_date(account))
         found.append((one, free_here))
     return found
 
@@ -322,6 +323,15 @@ def _unpriced(charges: Sequence[Charge]) -> str:
             days, why = charge.segment.days, "it was on no plan" if charge.segment.version is None else "no price"
             return f"{charge.quantity.normalize():f} of {charge.meter} from {days} cannot be priced: {why}"
     return ""
+
+
+def _without_due_date(account: Account) -> str:
+    """Why a draft for the customer would have no due date; empty where it has one. One of many keeps no other back."""
+    terms = account.customer.payment_terms or account.business.payment_terms
+    if understood(terms):
+        return ""
+    whose = "customer" if account.customer.payment_terms else "business"
+    return f"The payment terms “{terms}” are not understood: change those of the {whose}, so that a due date follows"
 
 
 def _trace(one: Billable, period: Period, invoice_id: int | None) -> Trace:

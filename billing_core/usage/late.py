@@ -21,7 +21,7 @@ from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
-from billing_core.errors import Conflict, Invalid
+from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice
 from billing_core.metering.models import LateItem, LateKind, LateUsage, Meter, UsagePeriod
@@ -163,17 +163,27 @@ def settle(
     tax_rate: Decimal = Decimal(0),
 ) -> list[int]:
     """Put these open items onto documents of their own: a draft for each customer, whose ids are returned, and credit
-    notes. Those without a price, or whose invoice cannot be credited yet, stay open. ``tax_rate``, in percent, is for
-    what came for a period without an invoice: the others are taxed as theirs was.
+    notes. Those without a price, or whose invoice cannot be credited yet, stay open; so do those of a customer who
+    cannot be invoiced, which is refused where there is no other. ``tax_rate``, in percent, is for what came for a
+    period without an invoice: the others are taxed as theirs was.
     """
     actor.require(Permission.INVOICE_WRITE)
     invoice_ids: list[int] = []
-    for customer_id, ids in _chosen(session, actor, item_ids).items():
+    refused: list[BillingError] = []
+    chosen = _chosen(session, actor, item_ids)
+    for customer_id, ids in chosen.items():
         accounts = {customer_id: _account(session, customer_id)}
-        found = settling.groups(session, ids)
-        made = _onto_own(session, actor, found, accounts, today=today, tax_rate=tax_rate, now=now)
+        try:
+            with session.begin_nested():
+                found = settling.groups(session, ids)
+                made = _onto_own(session, actor, found, accounts, today=today, tax_rate=tax_rate, now=now)
+        except BillingError as refusal:
+            refused.append(refusal)
+            continue
         invoice_ids += made.values()
         _audit(session, actor, customer_id, {"settled": len(ids), "invoices": list(made.values())}, now)
+    if refused and len(refused) == len(chosen):
+        raise refused[0]
     return invoice_ids
 
 

@@ -195,6 +195,8 @@ def test_any_text_is_read_or_not_understood(text):
         ("Net 30", "en-GB", "Net 30"),
         ("14 Tage 2 % Skonto, 30 Tage netto", "de", "14 Tage 2 % Skonto, 30 Tage netto"),
         ("Per contract 12", "de", "Per contract 12"),
+        # In French this is longer than a document has room for.
+        ("9/1 8/2 7/3 6/4 5/5 4/6 3/7 n/30", "fr", "9/1 8/2 7/3 6/4 5/5 4/6 3/7 n/30"),
     ],
 )
 def test_terms_are_printed_in_the_customers_language_and_own_text_as_written(text, language, printed):

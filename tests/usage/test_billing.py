@@ -305,6 +305,16 @@ def test_who_can_be_billed_is_billed_beside_those_who_cannot(session):
     ]
 
 
+def test_who_has_terms_that_nobody_understands_is_told_so_and_keeps_no_other_back(session):
+    good = some_calls(session)
+    odd = a_customer(session, "ODD", name="Odd", priced=False)
+    session.get_one(Customer, odd).payment_terms = "as agreed"
+    outcomes = billing.bill_many(session, SYSTEM, [odd, good], OCTOBER, now=GENERATED, today=TODAY)
+    assert {one.customer_id: one.created for one in outcomes} == {good: True, odd: False}
+    (refusal,) = [one.refusal for one in outcomes if one.refusal]
+    assert "“as agreed” are not understood: change those of the customer" in refusal
+
+
 def test_rehearsing_makes_nothing_and_says_what_billing_makes(session):
     customer_id = some_calls(session)
     (rehearsed,) = billing.rehearse(session, SYSTEM, [customer_id], OCTOBER, now=GENERATED)

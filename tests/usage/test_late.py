@@ -1,6 +1,6 @@
 """Late and withdrawn usage, by hand: each item's worth in the order of arrival, and what becomes of it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity import SYSTEM, Role, actor_with
@@ -285,6 +286,20 @@ def test_items_are_put_onto_a_document_of_their_own(session, acme, billed):
         late.settle(session, SYSTEM, [first.id, second.id], now=LATER, today=TODAY)
     audited = session.scalars(select(AuditEntry.after).where(AuditEntry.action == "usage.late")).one()
     assert audited == {"settled": 1, "invoices": [invoice_id]}
+    assert wrong_in(session) == []
+
+
+def test_items_of_who_cannot_be_invoiced_stay_open(session, acme, billed):
+    tell(session, "d")
+    (item,) = late.items(session, SYSTEM)
+    customer = session.get_one(Customer, acme)
+    customer.payment_terms = "as agreed"
+    with pytest.raises(Invalid, match="not understood"):
+        late.settle(session, SYSTEM, [item.id], now=LATER, today=TODAY)
+    assert [state for *_, state in shown(session)] == [ItemState.OPEN]
+    customer.payment_terms = "Net 10"
+    (invoice_id,) = late.settle(session, SYSTEM, [item.id], now=LATER, today=TODAY)
+    assert queries.one(session, SYSTEM, invoice_id).due_on == TODAY + timedelta(days=10)
     assert wrong_in(session) == []
 
 

@@ -22,6 +22,7 @@ from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
 from billing_core.money import currency_code, decimal_places
 from billing_core.payment_terms.reading import understood
+from billing_core.payment_terms.terms import LONGEST_TEXT
 from billing_core.payment_terms.wording import in_language
 
 LINE_TYPES: Final = tuple(one.value for one in LineType)
@@ -32,7 +33,7 @@ LONGEST: Final = {
     "customer_address": 1_000,
     "customer_tax_id": 64,
     "zero_tax_reason": 200,
-    "payment_terms": 200,
+    "payment_terms": LONGEST_TEXT,
     "notes": 5_000,
     "reference": 120,
 }
@@ -193,9 +194,10 @@ def _days(reasons: Reasons, content: Content, payment_terms: str) -> tuple[date,
         agreed = understood(payment_terms)
         if agreed is None:
             reasons["due_on"] = (
-                f"is needed: the payment terms “{payment_terms}” are not understood, so that no day follows from them"
+                f"is needed: the payment terms “{payment_terms}” are not understood, so that no day follows from them; "
+                "choose one, or change the payment terms of the customer or of the business"
                 if payment_terms
-                else "is needed where there are no payment terms"
+                else "is needed where there are no payment terms: choose one, or give the customer or the business some"
             )
         if agreed is None or "issued_on" in reasons:
             return issued_on, issued_on
