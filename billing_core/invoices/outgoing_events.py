@@ -55,11 +55,15 @@ def changed(
 
 
 def overdue(session: Session, actor: Actor, *, today: Day, now: datetime) -> int:
-    """Send the event of open invoices whose due date has just passed, each once however often this runs."""
+    """Send the event of open invoices whose due date has just passed, each once however often this runs.
+
+    What was late before its due date was told of when it became so.
+    """
     late = select(Invoice.id, Invoice.customer_id, Invoice.late_after).where(
         Invoice.state == InvoiceState.OPEN,
         passed(Invoice.late_after, Invoice.business_id, today),
         Invoice.late_after >= usual_day(today) - _LATE,
+        Invoice.late_after == Invoice.due_on,
     )
     announcements = [
         Announcement(

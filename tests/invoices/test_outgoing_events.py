@@ -80,3 +80,12 @@ def test_a_due_date_that_has_passed_lately_is_published_once(session, days, late
     assert outgoing_events.overdue(session, SYSTEM, **told) == late
     outgoing_events.overdue(session, SYSTEM, **told)
     assert published(session)[before:] == ["invoice.overdue"] * late
+
+
+def test_what_is_marked_as_overdue_is_published_then_and_not_again(session):
+    invoice = an_invoice(session, a_customer(session))
+    before = len(published(session))
+    after_sending.mark_overdue(session, GRACE, invoice.id, now=NOW)
+    for today in (TODAY, TODAY + DAY, DUE + DAY):
+        assert outgoing_events.overdue(session, SYSTEM, today=today, now=LATER) == 0
+    assert published(session)[before:] == ["invoice.overdue"]
