@@ -52,6 +52,6 @@ st.caption(
     f"Unbilled orders are of all months up to {formats.day(figures.closed_months(today).end)}."
 )
 cards.draw(report_cards, known, key="overview")
-attention.draw(actor, matters, known, starting=starting)
+attention.draw(read, actor, matters, known, starting=starting)
 owed.draw(actor, scopes, own_currency=company.currency)
 billed.draw(actor, scope, today=today, own_currency=company.currency)

@@ -72,7 +72,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         )
         places["time_zone"] = st.empty()
         payment_terms = _line(drawn, "payment_terms", "Payment terms", places, placeholder=terms_reading.EXAMPLES)
-        terms_reading.show(payment_terms, drawn.today)
+        terms_reading.show(payment_terms, drawn.today, of_many=True)
 
         zero_tax_reason = _line(
             drawn,

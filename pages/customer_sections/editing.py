@@ -30,7 +30,8 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
         placeholder=f"As the business, {business.payment_terms}",
         help=f"{terms_reading.EXAMPLES}. Empty: as the business.",
     )
-    terms_reading.show(payment_terms or business.payment_terms, day_in(business.time_zone, utc_now()))
+    today = day_in(business.time_zone, utc_now())
+    terms_reading.show(payment_terms or business.payment_terms, today, of_many=True)
     with st.form(form, border=True):
         left, right = st.columns(2)
         with left:

@@ -22,10 +22,11 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from billing_core.subscriptions.overview import attention as subscribers
-from pages.overview_sections import failed_charges
+from pages.overview_sections import failed_charges, odd_terms
 from pages.ui import formats
 from pages.ui.figures.cards import Known
 from pages.ui.figures.drilldown import panel
+from pages.ui.reads import Reader
 from pages.ui.text import md
 
 OLD_DRAFT = timedelta(days=30)
@@ -48,18 +49,22 @@ class Matter:
     below: Callable[[Actor], None] | None = None
 
 
-def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool) -> None:
+def draw(read: Reader, actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool) -> None:
     st.subheader("Needs attention", anchor=False)
     counts = [(matter, known[matter.shown, matter.scope].get(None, 0)) for matter in listed]
     waiting = [(matter, count) for matter, count in counts if count]
-    if starting and not waiting:
+    odd = odd_terms.found(read, actor)
+    if starting and not waiting and not odd:
         st.caption("What cannot be billed will be listed here, each with the step that resolves it.")
         return
     st.caption("All time, regardless of the period chosen above.")
-    if not waiting:
+    if odd:
+        odd_terms.draw(actor, odd)
+    elif not waiting:
         st.success(
             "Nothing needs attention: every order of the closed months is billed in full.", icon=":material/task_alt:"
         )
+    if not waiting:
         return
     # Where no row has a button of its own, its place would be a hole.
     widths = [17, 8, 10] if any(actor.may(matter.permission) for matter, _ in waiting) else [27, 8]

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+import streamlit as st
 
 from billing_core import figures
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
@@ -162,3 +164,16 @@ def a_failed_mail(session) -> None:
             created_by="Grace",
         )
     )
+
+
+def test_terms_that_nobody_understands_are_listed_with_the_way_to_change_them(page_as, sessions, acme):
+    with sessions.begin() as session:
+        session.get_one(Customer, acme).payment_terms = "as agreed"
+    page = page_as("admin").visit()
+    assert not page.exception
+    assert any("Payment terms that are not understood" in one.value for one in page.markdown)
+    with sessions.begin() as session:
+        session.get_one(Customer, acme).payment_terms = "Net 30"
+    st.cache_data.clear()
+    page.run()
+    assert not any("Payment terms that are not understood" in one.value for one in page.markdown)

@@ -14,16 +14,14 @@ from pages.ui.text import md
 EXAMPLES = "Such as Net 30, 2% 10 days, net 30, or 30 Tage netto"
 
 
-def show(text: str, issued_on: date, due_on: date | None = None) -> None:
-    """What the terms mean for an invoice of that day; ``due_on``: its due date, which may be another."""
-    if not text.strip():
-        return
+def show(text: str, issued_on: date, due_on: date | None = None, *, of_many: bool = False) -> None:
+    """What the terms mean for an invoice of that day; ``due_on``: its due date, which may be another. ``of_many``: they
+    are for all invoices to come, also those that nobody is there to choose a due date for.
+    """
     agreed = understood(text)
     if agreed is None:
-        st.caption(
-            ":orange[:material/help: These terms are not understood. They are printed as they are, and the due date "
-            "must be chosen on each invoice.]"
-        )
+        if text.strip() or of_many:
+            _warn(text, of_many=of_many)
         return
     meant = agreed.due_on(issued_on)
     dates = [f"due {md(formats.day(meant))}"]
@@ -34,3 +32,13 @@ def show(text: str, issued_on: date, due_on: date | None = None) -> None:
     st.caption(f"Understood as “{reading}”. An invoice of {md(formats.day(issued_on))}: {', '.join(dates)}.")
     if due_on is not None and due_on != meant:
         st.caption(f":orange[:material/help: The due date was chosen: {md(formats.day(due_on))}.]")
+
+
+def _warn(text: str, *, of_many: bool) -> None:
+    what = (
+        "These terms are not understood. They are printed as they are, and the due date must be chosen."
+        if text.strip()
+        else "Without terms the due date must be chosen."
+    )
+    more = f" Until there are others, nothing is billed by itself. {EXAMPLES}." if of_many else ""
+    st.caption(f":orange[:material/help: {what}{more}]")
