@@ -206,12 +206,13 @@ def test_a_numbered_draft_stays_with_the_business_that_numbered_it(session):
 
 
 def test_a_copy_says_the_same_today_and_without_a_number(session):
+    """It is due as many days after its date as somebody has chosen for the original: seven."""
     original = an_invoice(session, a_customer(session), notes="As agreed", due_on=date(2026, 3, 9))
 
     copy = service.duplicate(session, GRACE, original.id, now=LATER, today=date(2026, 6, 1))
 
     assert (copy.number, copy.state, copy.notes) == (None, InvoiceState.DRAFT, "As agreed")
-    assert (copy.issued_on, copy.due_on) == (date(2026, 6, 1), date(2026, 7, 1))
+    assert (copy.issued_on, copy.due_on) == (date(2026, 6, 1), date(2026, 6, 8))
     assert copy.total_minor == original.total_minor
     assert queries.events(session, copy.id)[0].data == {"copied_from": original.id, "number": "INV-2026-001"}
 
