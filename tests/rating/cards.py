@@ -63,7 +63,7 @@ groups = st.recursive(
 
 @st.composite
 def tier_lists(draw):
-    ends = sorted(draw(st.sets(decimals(40, 3).filter(bool), max_size=3)))
+    ends = sorted(draw(st.sets(decimals(40, 3).filter(bool) | decimals(4_000, 0).filter(bool), max_size=3)))
     return [(end, draw(prices)) for end in [*ends, None]]
 
 

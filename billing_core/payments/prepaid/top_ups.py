@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -20,8 +19,6 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.payments.prepaid import granting
 from billing_core.payments.prepaid.models import PrepaidGrant, PrepaidMovement, PrepaidPurchase, PrepaidTopUp
-
-log = structlog.get_logger()
 
 # What was refused, by terms that nobody understands for instance, is not mended within seconds.
 _AGAIN_AFTER: Final = timedelta(hours=1)
@@ -114,7 +111,6 @@ def ask(session: Session, actor: Actor, *, now: datetime, limit: int) -> list[in
             with session.begin_nested():
                 purchase = _sell(session, actor, customer, top_up, now)
         except BillingError as refusal:
-            log.warning("prepaid_top_up_refused", customer_id=top_up.customer_id, reason=str(refusal))
             _note(top_up, now, str(refusal))
             continue
         _note(top_up, None, "")
