@@ -36,6 +36,7 @@ def sessions(tmp_path: Path):
     opened.engine.dispose()
 
 
+@pytest.mark.later
 def test_an_open_page_sees_the_run_go_on_after_its_process_died(sessions, page: Page, tmp_path: Path):
     _, token = signed_in_user(sessions, Role.MANAGER, now=utc_now())
     first = Product(tmp_path)

@@ -187,6 +187,7 @@ HAPPENED = [*METERS, "again", "less"]
 
 @pytest.mark.drawn
 @pytest.mark.slow
+@pytest.mark.later
 def test_every_line_of_any_bill(session, tmp_path):
     file = tmp_path / "events.ndjson"
     own = Price("USD", Scheme.PER_UNIT, (Tier(None, D(CALLS[1])),), included=D(CALLS[0]))
