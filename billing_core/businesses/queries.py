@@ -54,6 +54,11 @@ def every(session: Session, *, active_only: bool = False) -> list[Business]:
     return list(session.scalars(statement.where(Business.active) if active_only else statement))
 
 
+def names(session: Session) -> dict[int, str]:
+    """The name of each, by its id."""
+    return {business.id: business.name for business in every(session)}
+
+
 def one(session: Session, business_id: int) -> Business:
     """A business by its id; NotFound where there is none."""
     business = session.get(Business, business_id)

@@ -60,9 +60,10 @@ def issue(
     now: datetime,
     amount_minor: int | None = None,
     parts: Sequence[Share] | None = None,
+    early_payment: bool = False,
 ) -> CreditNote:
     """Credit ``amount_minor`` (tax included; None: all) of what is due on an open invoice: these ``parts`` of it, or,
-    with None, the same share of all.
+    with None, the same share of all. ``early_payment``: it is what paying early takes off.
 
     Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
     """
@@ -86,6 +87,7 @@ def issue(
         issued_on=issued_on,
         kind=EntryKind.CREDIT_NOTE,
         against=[Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id)],
+        early_payment=early_payment,
         now=now,
     )
     data = {"amount_minor": amount, "credit_note": note.number, "reason": note.reason}
@@ -106,6 +108,7 @@ def write(
     now: datetime,
     refund_minor: int = 0,
     parts: Sequence[Share] | None = None,
+    early_payment: bool = False,
 ) -> CreditNote:
     """The document and its postings; ``against`` are the credit sides that balance revenue and tax. ``parts``: what it
     credits, which add up to the amount and are left of the invoice; None: the same share of all that is left.
@@ -154,6 +157,7 @@ def write(
         tax_minor=sum(part.tax_minor for part in parts),
         total_minor=amount_minor,
         refund_minor=refund_minor,
+        early_payment=early_payment,
         entry_id=entry_id,
         created_at=now,
         created_by_id=actor.user_id,

@@ -318,8 +318,8 @@ class InvoiceEvent(Base):
 
 class CreditNote(Base):
     """A document that credits part or all of an invoice. It has its own number and never changes. ``refund_minor`` of
-    it was paid back rather than taken off what was due. ``zero_tax_reason`` is why it credits at 0 %; NULL: it was
-    issued before tax of 0 % was stated, and does not.
+    it was paid back rather than taken off what was due. ``early_payment``: it credits what paying early took off.
+    ``zero_tax_reason`` is why it credits at 0 %; NULL: it was issued before tax of 0 % was stated, and does not.
     """
 
     __tablename__ = "credit_notes"
@@ -347,6 +347,7 @@ class CreditNote(Base):
     tax_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     refund_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    early_payment: Mapped[bool] = mapped_column(default=False, server_default=false())
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]

@@ -101,21 +101,21 @@ def page(
 def page_ids(actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int, offset: int = 0) -> Select[int]:
     """The statement for the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
-    statement = select(Invoice.id).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
+    statement = select(Invoice.id).where(*matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
     return statement.limit(limit).offset(offset)
 
 
 def listing(actor: Actor, filters: InvoiceFilter, *, today: Day) -> Select[*tuple[Any, ...]]:
     """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for streamed exports."""
     actor.require(Permission.INVOICE_READ)
-    return select(*ROW).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
+    return select(*ROW).where(*matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
 
 
 def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, at_most: int = COUNTED) -> int:
     """How many match; ``at_most`` stands for that many or more."""
     actor.require(Permission.INVOICE_READ)
-    matching = select(Invoice.id).where(*_matching(actor, filters, today)).limit(at_most).subquery()
-    return session.scalar(select(func.count()).select_from(matching)) or 0
+    counted = select(Invoice.id).where(*matching(actor, filters, today)).limit(at_most).subquery()
+    return session.scalar(select(func.count()).select_from(counted)) or 0
 
 
 def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> list[CurrencyTotal]:
@@ -123,7 +123,7 @@ def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(Invoice.currency, func.count(), func.sum(Invoice.total_minor), func.sum(Invoice.due_minor))
-        .where(*_matching(actor, filters, today))
+        .where(*matching(actor, filters, today))
         .group_by(Invoice.currency)
         .order_by(Invoice.currency)
     )
@@ -145,7 +145,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
             func.sum(Invoice.total_minor),
             func.sum(Invoice.due_minor),
         )
-        .where(*_matching(actor, replace(filters, status=()), today))
+        .where(*matching(actor, replace(filters, status=()), today))
         # By name: as an expression it would have its own parameters, and differ from the selected column.
         .group_by("published", Invoice.currency)
         .order_by(Invoice.currency)
@@ -243,7 +243,9 @@ def _is_id(number: int) -> bool:
     return 0 < number <= _LARGEST_ID
 
 
-def _matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnElement[bool] | TextClause]:
+def matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnElement[bool] | TextClause]:
+    """The conditions of a list: the filter's, and what this actor may see."""
+    actor.require(Permission.INVOICE_READ)
     conditions: list[ColumnElement[bool] | TextClause | None] = [
         text(f"({LISTED})"),
         visible_to(actor, Invoice.customer_id),

@@ -356,6 +356,7 @@ def _credit_discount(
         reason=words.gettext("Early-payment discount of {percent}").format(percent=words.percent(taken.percent)),
         issued_on=issued_on,
         today=issued_on,
+        early_payment=True,
         now=now,
     )
 

@@ -21,8 +21,8 @@ from billing_core.database.migrations import checks
 from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
-from billing_core.invoices import queries, service
-from billing_core.invoices.models import Invoice, NumberSeries
+from billing_core.invoices import credit_notes, queries, service
+from billing_core.invoices.models import CreditNote, Invoice, NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.metering.models import BucketChange
 from billing_core.online_payments.models import WebhookEvent, WebhookState
@@ -30,6 +30,9 @@ from billing_core.outgoing_webhooks import queries as webhook_queries
 from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.reports.company import MARCH, billed
@@ -280,6 +283,24 @@ def test_invoices_of_a_former_version_stay_overdue_where_they_were_marked_or_the
     with empty_database() as session:
         found = [session.get_one(Invoice, id_).late_after for id_ in ids]
     assert found == [date(2026, 3, 1), due_on, date(2026, 3, 1), date(2026, 2, 26)]
+
+
+def test_credit_notes_of_a_former_version_know_whether_they_are_for_early_payment(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        invoice = an_invoice(session, a_customer(session), payment_terms="2 % 14 days, net 30")
+        other = an_invoice(session, invoice.customer_id)
+        reduced = Received("USD", 23324, PaymentMethod.CASH, TODAY)
+        received.record_for(session, SYSTEM, invoice.id, received=reduced, today=TODAY, now=NOW)
+        credit_notes.issue(session, SYSTEM, other.id, reason="Late", issued_on=TODAY, today=TODAY, now=NOW)
+    with for_changes(empty_database.engine).begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0051")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        found = session.execute(select(CreditNote.total_minor, CreditNote.early_payment).order_by(CreditNote.id))
+        assert [tuple(row) for row in found] == [(476, True), (23800, False)]
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

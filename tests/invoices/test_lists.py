@@ -20,6 +20,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, a_line, an_invoice
 
 BY_ID = InvoiceFilter(order_by="id")
+SETTLED = ["Credited", "Of it for early payment", "Written off", "Not due"]
 LATE = date(2026, 4, 11)  # ten days after the due date
 
 
@@ -65,9 +66,14 @@ def test_the_csv_has_every_figure_in_its_column(session, company):
         "sent_at": "2026-03-02T09:00:00Z",
         "viewed_at": "2026-03-02T10:00:00Z",
         "created_at": "2026-03-02T09:00:00Z",
+        "amount_credited": "0.00",
+        "early_payment_discount": "0.00",
+        "amount_written_off": "0.00",
+        "amount_not_due": "0.00",
     }
     assert (rows[1]["invoice_id"], rows[1]["status"], rows[1]["amount"]) == (draft.public_id, "draft", "7.000")
     assert (rows[1]["invoice_number"], rows[1]["days_late"], rows[1]["sent_at"]) == ("", "", "")
+    assert (rows[1]["amount_due"], rows[1]["amount_not_due"]) == ("0.000", "7.000")
     assert len(rows) == 2
 
 
@@ -82,17 +88,18 @@ def test_the_workbook_has_sums_and_rows(session, company):
         [],
         ["As of", day],
         [],
-        ["Currency", "Invoices", "Total", "Amount due"],
-        ["KWD", 1, 7, 0],
-        ["USD", 1, 238, 138],
+        [*("Currency", "Invoices", "Total", "Amount due", "Net", "Tax", "Paid", "Refunded"), *SETTLED],
+        ["KWD", 1, 7, 0, 7, 0, 0, 0, 0, 0, 0, 7],
+        ["USD", 1, 238, 138, 200, 38, 100, 38, 0, 0, 0, 0],
     ]
     titles, sent, draft = ([cell.value for cell in row] for row in book["Invoices"].iter_rows())
     assert titles[:8] == ["Number", "Status", "Business", "Customer", "E-mail", "Issued", "Due", "Days late"]
-    assert titles[8:] == ["Currency", "Net", "Tax", "Total", "Paid", "Refunded", "Amount due", "Reference"]
+    assert titles[8:16] == ["Currency", "Net", "Tax", "Total", "Paid", "Refunded", "Amount due", "Reference"]
+    assert titles[16:] == SETTLED
     assert sent == [
         *("INV-2026-001", "overdue", "My business", "Acme Corp", "ap@acme.example"),
         *(datetime(2026, 3, 2), datetime(2026, 4, 1), 10, "USD"),  # noqa: DTZ001
-        *(200, 38, 238, 100, 38, 138, "PO-77"),
+        *(200, 38, 238, 100, 38, 138, "PO-77", 0, 0, 0, 0),
     ]
     assert (draft[1], draft[7], draft[8:11]) == ("draft", None, ["KWD", 7, 0])
 

@@ -1,6 +1,6 @@
 """The list of invoices as CSV, streamed with the page's filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from billing_core.businesses import queries as businesses
 from billing_core.dates import Day
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import queries
+from billing_core.invoices.lists import settled
+from billing_core.invoices.lists.settled import Settled
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from billing_core.money import decimal_places
-from billing_core.reports.exports import rows as exports_rows
 from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
@@ -39,36 +39,35 @@ CSV_COLUMNS = (
     "sent_at",
     "viewed_at",
     "created_at",
+    "amount_credited",
+    "early_payment_discount",
+    "amount_written_off",
+    "amount_not_due",
 )
 
 
 def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, for_excel: bool = False) -> Download:
     """Every matching invoice in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
-    rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
+    names = businesses.names(session)
+    found = settled.each(session, actor, filters, today=today)
+    rows = (_row(row, amounts, names[row.business_id], today) for row, amounts in found)
     return csv_list("invoices.csv", CSV_COLUMNS, rows, for_excel=for_excel)
 
 
-def each(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> Iterator[tuple[InvoiceRow, str]]:
-    """The matching invoices, each with the name of our business; only one batch is in memory."""
-    names = {business.id: business.name for business in businesses.every(session)}
-    for columns in exports_rows.each(session, queries.listing(actor, filters, today=today)):
-        row = InvoiceRow(*columns)
-        yield row, names[row.business_id]
+def in_major_units(amounts: Settled, currency: str) -> list[str]:
+    """Net, tax, total, paid, refunded and due; then credited, taken off for early payment, written off and not due."""
+    places = decimal_places(currency)
+    return [scaled(minor, places) for minor in amounts]
 
 
-def amounts(row: InvoiceRow) -> tuple[str, ...]:
-    """Net, tax, total, paid, refunded and due, in major units."""
-    places = decimal_places(row.currency)
-    minors = (row.subtotal_minor, row.tax_minor, row.total_minor, row.paid_minor, row.refunded_minor, row.due_minor)
-    return tuple(scaled(minor, places) for minor in minors)
-
-
-def _row(row: InvoiceRow, business: str, today: Day) -> Sequence[Any]:
+def _row(row: InvoiceRow, amounts: Settled, business: str, today: Day) -> Sequence[Any]:
+    written = in_major_units(amounts, row.currency)
     return (
         *(row.public_id, row.number, row.status(today).value, business),
         *(row.customer_id, row.customer_name, row.customer_email),
         *(row.issued_on.isoformat(), row.due_on.isoformat(), row.days_late(today), row.currency),
-        *amounts(row),
+        *written[:6],
         *(row.reference, instant(row.sent_at), instant(row.viewed_at), instant(row.created_at)),
+        *written[6:],
     )

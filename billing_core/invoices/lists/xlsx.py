@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
+from billing_core.businesses import queries as businesses
 from billing_core.dates import Day, usual_day
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import queries
-from billing_core.invoices.lists.csv import amounts, each
+from billing_core.invoices.lists import settled
+from billing_core.invoices.lists.csv import in_major_units
+from billing_core.invoices.lists.settled import Settled
 from billing_core.invoices.queries import InvoiceFilter
-from billing_core.invoices.rows import CurrencyTotal, InvoiceRow
+from billing_core.invoices.rows import InvoiceRow
 from billing_core.money import Money
 from billing_core.reports.exports import xlsx_tables
 from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format
@@ -35,15 +38,34 @@ _SHEET: Columns = (
     ("Refunded", 14, Kind.AMOUNT),
     ("Amount due", 14, Kind.AMOUNT),
     ("Reference", 18, Kind.TEXT),
+    ("Credited", 14, Kind.AMOUNT),
+    ("Of it for early payment", 14, Kind.AMOUNT),
+    ("Written off", 14, Kind.AMOUNT),
+    ("Not due", 14, Kind.AMOUNT),
+)
+# Total − paid − credited − written off − not due = due, whatever the currency.
+_SUMMED: Final = (
+    ("Total", "total_minor"),
+    ("Amount due", "due_minor"),
+    ("Net", "subtotal_minor"),
+    ("Tax", "tax_minor"),
+    ("Paid", "paid_minor"),
+    ("Refunded", "refunded_minor"),
+    ("Credited", "credited_minor"),
+    ("Of it for early payment", "early_payment_minor"),
+    ("Written off", "written_off_minor"),
+    ("Not due", "not_due_minor"),
 )
 
 
 def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, now: datetime) -> Download:
     """Every matching invoice in the requested order; the first sheet has the sums."""
     actor.require(Permission.EXPORT)
-    sums = queries.totals(session, actor, filters, today=today)
-    rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
-    count = sum(one.invoices for one in sums)
+    sums = settled.sums(session, actor, filters, today=today)
+    names = businesses.names(session)
+    found = settled.each(session, actor, filters, today=today)
+    rows = (_row(row, amounts, names[row.business_id], today) for row, amounts in found)
+    count = sum(invoices for _, invoices, _ in sums)
     tables = list(xlsx_tables.sheets("Invoices", _SHEET, count, rows))
 
     def summary(sheet: Worksheet, styles: Styles) -> None:
@@ -53,26 +75,29 @@ def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: D
     return Download("invoices.xlsx", MEDIA_TYPES[Format.XLSX], chunks)
 
 
-def _row(row: InvoiceRow, business: str, today: Day) -> Sequence[Content]:
+def _row(row: InvoiceRow, amounts: Settled, business: str, today: Day) -> Sequence[Content]:
     late = row.days_late(today)
+    written = in_major_units(amounts, row.currency)
     return (
         *(text(row.number), text(row.status(today).value), text(business)),
         *(text(row.customer_name), text(row.customer_email), day(row.issued_on), day(row.due_on)),
         *(None if late is None else str(late), text(row.currency)),
-        *amounts(row),
+        *written[:6],
         text(row.reference),
+        *written[6:],
     )
 
 
-def _summary(sheet: Worksheet, styles: Styles, sums: Sequence[CurrencyTotal], today: Day) -> None:
-    for column, width in enumerate((16, 12, 18, 18)):
-        sheet.set_column(column, column, width)
+def _summary(sheet: Worksheet, styles: Styles, sums: Sequence[tuple[str, int, Settled]], today: Day) -> None:
+    titles = ("Currency", "Invoices", *(title for title, _ in _SUMMED))
+    for column in range(len(titles)):
+        sheet.set_column(column, column, 16 if column else 12)
     sheet.write_string(0, 0, "Invoices", styles.title)
     sheet.write_string(2, 0, "As of", styles.muted)
     styles.cell(sheet, 2, 1, usual_day(today))
-    for column, title in enumerate(("Currency", "Invoices", "Total", "Amount due")):
+    for column, title in enumerate(titles):
         sheet.write_string(4, column, title, styles.heading)
-    for row, one in enumerate(sums, 5):
-        money = (Money(one.total_minor, one.currency), Money(one.due_minor, one.currency))
-        for column, value in enumerate((one.currency, one.invoices, *money)):
+    for row, (currency, invoices, amounts) in enumerate(sums, 5):
+        money = (Money(getattr(amounts, name), currency) for _, name in _SUMMED)
+        for column, value in enumerate((currency, invoices, *money)):
             styles.cell(sheet, row, column, value)

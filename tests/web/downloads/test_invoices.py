@@ -106,7 +106,11 @@ def test_the_workbook_has_a_sum_for_each_currency_and_a_row_for_each_invoice(com
     answer = get("/downloads/invoices.xlsx?order_by=id", manager)
     book = load_workbook(io.BytesIO(answer.content))
     sums = [[cell.value for cell in row] for row in book["Summary"].iter_rows(min_row=5)]
-    assert sums == [["Currency", "Invoices", "Total", "Amount due"], ["JPY", 1, 5000, 0], ["USD", 1, 238, 128]]
+    assert [row[:4] for row in sums] == [
+        ["Currency", "Invoices", "Total", "Amount due"],
+        ["JPY", 1, 5000, 0],
+        ["USD", 1, 238, 128],
+    ]
     rows = [[cell.value for cell in row] for row in book["Invoices"].iter_rows()]
     assert rows[0][:4] == ["Number", "Status", "Business", "Customer"]
     assert [row[3] for row in rows[1:]] == ["=Acme, Inc", "熊 / Kuma"]
