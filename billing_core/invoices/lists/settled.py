@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Day
@@ -34,7 +34,8 @@ class Settled(NamedTuple):
 
 
 _EARLY_PAYMENT = (
-    select(func.coalesce(func.sum(CreditNote.total_minor), 0))
+    # PostgreSQL adds up as decimals.
+    select(cast(func.coalesce(func.sum(CreditNote.total_minor), 0), BigInteger))
     .where(CreditNote.invoice_id == Invoice.id, CreditNote.early_payment)
     .correlate(Invoice)
     .scalar_subquery()
