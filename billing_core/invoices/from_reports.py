@@ -1,10 +1,11 @@
-"""Invoices made from reports, linked both ways: a line per service, a line per order, or one line for all."""
+"""Invoices made from reports, linked both ways: a line per price of a service, a line per order, or one for all."""
 
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, aliased
@@ -16,12 +17,13 @@ from billing_core.dates import Day, day_of
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import report_wording, service
+from billing_core.invoices.content import report_lines
 from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank_for
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
-from billing_core.money import Money
-from billing_core.rating.models import CostType
 from billing_core.reports import overlaps
+from billing_core.reports import prices as prices_of
 from billing_core.reports import queries as reports
+from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.models import BillingReport, ReportOrder, ReportServiceTotal
 from billing_core.reports.overlaps import Overlaps
 from billing_core.reports.queries import Report
@@ -204,7 +206,7 @@ def _lines(
     for report, language in ((report, languages[report.customer_id]) for report in reports):
         if by is Grouping.TOTAL:
             words = report_wording.total_words(report.order_count, report.period, language)
-            lines[report.id].append(_line(report, report.total_minor, words))
+            lines[report.id].append(report_lines.of_amount(report, report.total_minor, words))
         elif by is Grouping.ORDER and report.order_count > MOST_LINES:
             reason = f"has {report.order_count:,} orders, and an invoice at most {MOST_LINES:,} lines"
             raise Invalid(f"Report {report.id} {reason}: make a line of each service", fields={"by": reason})
@@ -212,42 +214,25 @@ def _lines(
     for start in range(0, len(reports), 500):
         batch = [report.id for report in reports[start : start + 500]]
         if by is Grouping.SERVICE:
-            for total in session.execute(_service_totals(batch)):
-                report = known[total.report_id]
-                words = report_wording.service_words(
-                    total.service_name,
-                    total.cost_type,
-                    total.quantity,
-                    total.order_count,
-                    report.period,
-                    languages[report.customer_id],
-                )
-                lines[report.id].append(_line(report, total.amount_minor, words, total.service_id))
+            prices = prices_of.of_services(session, [known[report_id] for report_id in batch])
+            for report_id, *facts in session.execute(_service_totals(batch)):
+                report, total = known[report_id], ServiceTotal(*facts)
+                charged = prices[report_id, total.service_id]
+                language = languages[report.customer_id]
+                lines[report_id] += report_lines.of_service(report, total, charged, language)
         elif by is Grouping.ORDER:
             for order in session.execute(_orders(batch)):
                 report = known[order.report_id]
                 words = report_wording.order_words(order.order_number, order.order_date, languages[report.customer_id])
-                lines[report.id].append(_line(report, order.total_minor, words))
+                lines[report.id].append(report_lines.of_amount(report, order.total_minor, words))
     return lines
 
 
-def _line(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
-    """A line of the whole amount: quantity × price of a tiered service would not give the report's exact amount."""
-    price = Money(amount_minor, report.currency).amount
-    return DraftLine(description, Decimal(1), price, service_id=service_id, report_id=report.id)
-
-
-def _service_totals(report_ids: Sequence[int]) -> Select[int, int, str, CostType, Decimal, int, int]:
+def _service_totals(report_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    """The id of the report, and the columns of ``ServiceTotal``."""
+    columns = (getattr(ReportServiceTotal, name) for name in ServiceTotal.__dataclass_fields__)
     return (
-        select(
-            ReportServiceTotal.report_id,
-            ReportServiceTotal.service_id,
-            ReportServiceTotal.service_name,
-            ReportServiceTotal.cost_type,
-            ReportServiceTotal.quantity,
-            ReportServiceTotal.order_count,
-            ReportServiceTotal.amount_minor,
-        )
+        select(ReportServiceTotal.report_id, *columns)
         .where(ReportServiceTotal.report_id.in_(report_ids), ReportServiceTotal.amount_minor > 0)
         .order_by(ReportServiceTotal.report_id, ReportServiceTotal.amount_minor.desc(), ReportServiceTotal.service_id)
     )

@@ -18,7 +18,6 @@ from billing_core.languages import available
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.money import (
     LINE_QUANTITY_PLACES,
-    PERCENT_PLACES,
     PRICE_PLACES,
     USAGE_PRICE_PLACES,
     Money,
@@ -84,7 +83,7 @@ class Writing:
     def percent(self, percent: Decimal) -> str:
         """``19 %``, with the space where the language has one."""
         before, after = self._around_percent
-        return f"{before}{self._number(percent, 0, PERCENT_PLACES)}{after}"
+        return f"{before}{self._number(percent, 0, PRICE_PLACES)}{after}"
 
     def day(self, day: date) -> str:
         """``02.03.2026``."""

@@ -111,9 +111,14 @@ def terms(rate: Rate, service_name: str, cost_type: CostType) -> Terms:
         maximum=rate.maximum_minor,
         skus=tuple(rate.skus or ()),
         tier_mode=rate.tier_mode if rate.tiers else None,
-        tiers=tuple(_tier(row) for row in rate.tiers or ()),
+        tiers=tiers_of(rate.tiers),
         condition=rate.conditions,
     )
+
+
+def tiers_of(rows: Sequence[Mapping[str, Any]] | None) -> tuple[Tier, ...]:
+    """The tiers as a rate stores them."""
+    return tuple(_tier(row) for row in rows or ())
 
 
 def _with_their_bases(rates: Sequence[Terms], service_ids: Collection[int]) -> list[Terms]:

@@ -1,11 +1,13 @@
 """A charge in words: what was counted, at which price, and which bound decided."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from billing_core.money import Money, decimal_places
+from billing_core.money import QUANTITY_PLACES, Money, decimal_places, scaled
 from billing_core.rating.models import CostType, TierMode
+from billing_core.rating.slices import graduated
+from billing_core.rating.terms import tiers_of
 
 _UNITS = {
     CostType.PER_ORDER: ("order", "orders"),
@@ -33,10 +35,10 @@ def explain(
 ) -> str:
     """Such as “3 cases × 2.50 = 7.50; minimum 10.00 applied”. Prices and amounts in major units of the currency."""
     amount = Money(amount_minor, currency)
-    if tier_mode is TierMode.GRADUATED and tiers:
-        slices = list(_slices(quantity, tiers))
-        terms = [_term(cost_type, part, price, currency) for part, price in slices]
-        exact = sum((_exact(cost_type, part, price) for part, price in slices), Decimal(0))
+    if tier_mode is TierMode.GRADUATED and tiers and tier is not None:
+        slices = graduated(tiers_of(tiers), [(tier, 1, scaled(quantity, QUANTITY_PLACES))])
+        terms = [_term(cost_type, one.units, one.unit_price, currency) for one in slices]
+        exact = sum((_exact(cost_type, one.units, one.unit_price) for one in slices), Decimal(0))
     else:
         terms = [_term(cost_type, quantity, unit_price, currency)]
         exact = _exact(cost_type, quantity, unit_price)
@@ -51,16 +53,6 @@ def explain(
     if matched:
         words += f"; because {matched}"
     return words
-
-
-def _slices(quantity: Decimal, tiers: Sequence[dict[str, Any]]) -> Iterator[tuple[Decimal, Decimal]]:
-    """(quantity, price) for each tier that the quantity reaches into."""
-    below = Decimal(0)
-    for tier in tiers:
-        upper = quantity if tier["up_to"] is None else min(quantity, Decimal(tier["up_to"]))
-        if upper > below:
-            yield upper - below, Decimal(tier["unit_price"])
-            below = upper
 
 
 def _exact(cost_type: CostType, quantity: Decimal, price: Decimal) -> Decimal:

@@ -38,8 +38,8 @@ def test_a_line_for_each_service_with_what_was_counted(session):
 
     lines = queries.lines(session, draft.id)
     assert [(line.description, line.quantity, line.unit_price, line.report_id) for line in lines] == [
-        ("Picking, Mar 1 – 31, 2026: 1,234 items, 2 orders", 1, Decimal(617), report.id),
-        ("Handling, Mar 1 – 31, 2026: 2 orders", 1, Decimal(4), report.id),
+        ("Picking, Mar 1 – 31, 2026: 1,234 items, 2 orders", 1234, Decimal("0.5"), report.id),
+        ("Handling, Mar 1 – 31, 2026: 2 orders", 2, Decimal(2), report.id),
     ]
     assert draft.subtotal_minor == report.total_minor == 62100
     assert draft.tax_minor == 11799
