@@ -10,6 +10,7 @@ from billing_core.identity import models as identity
 from billing_core.imports import models as imports
 from billing_core.invoices import models as invoices
 from billing_core.invoices import payment_links
+from billing_core.invoices.content import tax_rows as invoice_taxes
 from billing_core.ledger import models as ledger
 from billing_core.mailing import models as mailing
 from billing_core.metering import alerts as usage_alerts
@@ -38,6 +39,7 @@ __all__ = [
     "idempotent",
     "identity",
     "imports",
+    "invoice_taxes",
     "invoices",
     "ledger",
     "mailing",

@@ -131,7 +131,8 @@ class Invoice(Base):
     invoice's own discount is ``discount_minor`` as an amount, ``discount_percent`` as a share. ``lines_rounded``: its
     sums are those of its rounded lines; not so of what was sent before that rule, whose sums were rounded from exact
     ones and stay, and which do not state tax of 0 %. ``zero_tax_reason`` is why there is some. The names of customer
-    and issuer are copies: editable in a draft, frozen with the number.
+    and issuer are copies: editable in a draft, frozen with the number. ``customer_country`` is the customer's when it
+    was sent, for the tax return.
     """
 
     __tablename__ = "invoices"
@@ -188,6 +189,7 @@ class Invoice(Base):
     customer_email: Mapped[str] = mapped_column(String(254), default="")
     customer_address: Mapped[str] = mapped_column(String(1000), default="")
     customer_tax_id: Mapped[str] = mapped_column(String(64), default="")
+    customer_country: Mapped[str] = mapped_column(String(2), default="", server_default="")
     zero_tax_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     language: Mapped[str] = mapped_column(String(8), default="en")
     # The issuer as it was when the invoice was sent: name, address, email, tax_id, bank_details. NULL in a draft.
@@ -328,6 +330,7 @@ class CreditNote(Base):
         UniqueConstraint("business_id", "series", "sequence"),
         CheckConstraint("total_minor = subtotal_minor + tax_minor AND total_minor > 0", name="total"),
         Index("ix_credit_notes_invoice_id", "invoice_id"),
+        Index("ix_credit_notes_issued_on", "issued_on", "id"),
         Index("ix_credit_notes_customer", "customer_id", "issued_on", "id"),
     )
 

@@ -33,6 +33,7 @@ ONE_EDIT: Final = timedelta(minutes=10)
 
 # Built once: building a statement takes as long as running it.
 _CREATED = select(Invoice).where(Invoice.id == bindparam("key"))
+_COUNTRIES = select(Customer.id, Customer.country).where(Customer.id.in_(bindparam("ids", expanding=True)))
 _CUSTOMERS = select(Customer.id).where(Customer.id.in_(bindparam("ids", expanding=True)))
 _BUSINESSES = select(Business.id)
 _SENDING = select(Business).where(Business.id.in_(bindparam("ids", expanding=True)))
@@ -181,7 +182,9 @@ def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -
 
 
 def send(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Send a draft: it gets a number if it has none, the issuer's details are frozen into it, and it is posted."""
+    """Send a draft: it gets a number if it has none, the issuer's details and the customer's country are frozen into
+    it, and it is posted.
+    """
     return send_many(session, actor, [invoice_id], now=now)[0]
 
 
@@ -197,6 +200,7 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
     businesses = known(session, Business, business_ids)
     if unread := sorted(business_ids - businesses.keys()):
         businesses |= {one.id: one for one in session.scalars(_SENDING, {"ids": unread})}
+    countries = _countries(session, {invoice.customer_id for invoice in invoices})
     frozen = {business.id: issuers.freeze(business) for business in businesses.values()}
     # Last of all: drawing a number blocks other drawers until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
@@ -209,6 +213,7 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
             "series": place.series,
             "sequence": place.sequence,
             "issuer": frozen[invoice.business_id],
+            "customer_country": countries[invoice.customer_id],
             "sent_at": now,
             "paid_at": None if invoice.total_minor else now,
         }
@@ -268,6 +273,16 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
             raise Invalid("There is no such customer", fields={"customer_id": "is not one of our customers"})
         if content.business_id not in businesses:
             raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
+
+
+def _countries(session: Session, customer_ids: set[int]) -> dict[int, str]:
+    """The country in which each customer is now."""
+    countries = {one.id: one.country for one in known(session, Customer, customer_ids).values()}
+    unread = sorted(customer_ids - countries.keys())
+    for start in range(0, len(unread), 500):
+        rows = session.connection().execute(_COUNTRIES, {"ids": unread[start : start + 500]})
+        countries |= dict(rows.all())
+    return countries
 
 
 def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequence[Invoice]) -> dict[int, Drawn]:

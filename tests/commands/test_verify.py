@@ -376,6 +376,12 @@ DAMAGES = {
         ("UPDATE invoices SET discount_minor = 1 WHERE id = 2", "invoice id 2, INV-2026-002"),
         ("UPDATE invoices SET discount_percent = 10000 WHERE id = 2", "invoice id 2, INV-2026-002"),
     ],
+    "What each invoice keeps by tax rate adds up to it, and to its lines at that rate": [
+        ("UPDATE invoice_taxes SET net_minor = net_minor + 1 WHERE invoice_id = 1", "invoice id 1, INV-2026-001"),
+        ("UPDATE invoice_taxes SET tax_minor = tax_minor + 1 WHERE invoice_id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoice_taxes SET tax_rate = 10000 WHERE invoice_id = 3", "invoice id 3, INV-2026-003"),
+        ("DELETE FROM invoice_taxes WHERE invoice_id = 4", "invoice id 4, INV-2026-004"),
+    ],
     "Each credit note takes back the revenue and the tax that were posted": [
         ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),
         ("UPDATE credit_notes SET tax_minor = 1, total_minor = 501 WHERE id = 1", "credit note CN-2026-001"),

@@ -22,6 +22,7 @@ from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, queries, service
+from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.metering.models import BucketChange
@@ -301,6 +302,40 @@ def test_credit_notes_of_a_former_version_know_whether_they_are_for_early_paymen
     with empty_database() as session:
         found = session.execute(select(CreditNote.total_minor, CreditNote.early_payment).order_by(CreditNote.id))
         assert [tuple(row) for row in found] == [(476, True), (23800, False)]
+
+
+def test_invoices_of_a_former_version_get_their_tax_rows_as_they_are_printed(empty_database):
+    """50.00 at 7 % and 100.00 at 19 %; a discount of 3.00 takes 1.00 and 2.00 off. Three times 0.333 are 1.00 by their
+    exact sum: 0.67 of it at 50 %, whose tax of 0.333 is 0.33.
+    """
+    two_rates = (a_line("Book", "1", "50", "7"), a_line("Work", "1", "100", "19"))
+    third = {"quantity": "0.333", "unit_price": "1"}
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        customer_id = a_customer(session, country="DE")
+        made = {
+            an_invoice(session, customer_id, a_line()).id: [(19, 200_00, 38_00)],
+            an_invoice(session, customer_id, *two_rates).id: [(7, 50_00, 3_50), (19, 100_00, 19_00)],
+            a_draft(session, customer_id, *two_rates, discount_minor=3_00).id: [(7, 49_00, 3_43), (19, 98_00, 18_62)],
+        }
+        thirds = (a_line(**third, tax_rate="0"), a_line(**third, tax_rate="50"), a_line(**third, tax_rate="50"))
+        exact = an_invoice(session, customer_id, *thirds, lines_rounded=False).id
+    with for_changes(empty_database.engine).begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0052")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        rows = session.execute(
+            select(InvoiceTax.invoice_id, InvoiceTax.tax_rate, InvoiceTax.net_minor, InvoiceTax.tax_minor)
+        )
+        found = sorted((invoice_id, int(rate), net, tax) for invoice_id, rate, net, tax in rows)
+        assert found == sorted(
+            [(invoice_id, *row) for invoice_id, of_one in made.items() for row in of_one]
+            + [(exact, 0, 33, 0), (exact, 50, 67, 33)]
+        )
+        countries = session.execute(select(Invoice.state, Invoice.customer_country).distinct())
+        assert {(state.value, country) for state, country in countries} == {("open", "DE"), ("draft", "")}
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

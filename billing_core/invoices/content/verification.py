@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, s
 from sqlalchemy.orm import Session
 
 from billing_core import proof
+from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.content.totals import WHOLE
 from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.money import rounded_quotient
@@ -15,6 +16,7 @@ from billing_core.proof import Check
 def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _sums(session)
+    yield _tax_rows(session)
 
 
 def _sums(session: Session) -> Check:
@@ -61,6 +63,56 @@ def _sums(session: Session) -> Check:
         "Each invoice's subtotal is the sum of its lines less its discount, and its tax that of each rate",
         proof.count(session, Invoice, rounded),
         proof.named(session, wrong.order_by(Invoice.id), "invoice id {0}, {1}"),
+    )
+
+
+def _tax_rows(session: Session) -> Check:
+    """Of every invoice its sums; of one without a discount of its own also what its lines come to at each rate, unless
+    it was sent before lines were rounded.
+    """
+    kept = select(
+        InvoiceTax.invoice_id, func.sum(InvoiceTax.net_minor).label("net"), func.sum(InvoiceTax.tax_minor).label("tax")
+    )
+    kept_of = kept.group_by(InvoiceTax.invoice_id).subquery("kept")
+    invoices = Invoice.__table__.c
+    differing = (
+        select(Invoice.id, func.coalesce(Invoice.number, "a draft"))
+        .outerjoin(kept_of, kept_of.c.invoice_id == Invoice.id)
+        .where(
+            or_(
+                func.coalesce(kept_of.c.net, 0) != invoices.subtotal_minor,
+                func.coalesce(kept_of.c.tax, 0) != invoices.tax_minor,
+            )
+        )
+    )
+    listed = (
+        select(
+            InvoiceLineItem.invoice_id, InvoiceLineItem.tax_rate, func.sum(InvoiceLineItem.amount_minor).label("net")
+        )
+        .group_by(InvoiceLineItem.invoice_id, InvoiceLineItem.tax_rate)
+        .subquery("listed")
+    )
+    at_rate = and_(InvoiceTax.invoice_id == listed.c.invoice_id, InvoiceTax.tax_rate == listed.c.tax_rate)
+    misplaced = (
+        select(Invoice.id, func.coalesce(Invoice.number, "a draft"))
+        .join(listed, listed.c.invoice_id == Invoice.id)
+        .outerjoin(InvoiceTax, at_rate)
+        .where(
+            invoices.lines_rounded,
+            Invoice.discount_percent.is_(None),
+            Invoice.discount_minor.is_(None),
+            func.coalesce(InvoiceTax.net_minor, 0) != listed.c.net,
+        )
+    )
+    return Check(
+        "What each invoice keeps by tax rate adds up to it, and to its lines at that rate",
+        proof.count(session, InvoiceTax),
+        tuple(
+            dict.fromkeys(
+                proof.named(session, differing.order_by(Invoice.id), "invoice id {0}, {1}")
+                + proof.named(session, misplaced.order_by(Invoice.id), "invoice id {0}, {1}")
+            )
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Table, delete, insert
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor
+from billing_core.invoices.content import tax_rows
 from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceLineItem
@@ -39,7 +40,7 @@ def insert_drafts(
     now: datetime,
     drawn: Drawn | None = None,
 ) -> list[int]:
-    """Insert checked contents as drafts, with their lines and the reports they bill; ids in the same order."""
+    """Insert checked contents as drafts, with lines, tax rows and the reports they bill; ids in the same order."""
     connection = session.connection()
     computed = [content.totals() for content in contents]
     rows = [
@@ -61,6 +62,7 @@ def insert_drafts(
         for row in _line_rows(invoice_id, content.lines, totals, first=0, now=now)
     ]
     connection.execute(_INSERT_LINES, lines)
+    tax_rows.insert_many(session, list(zip(ids, computed, strict=True)))
     _link_reports(
         session, [(invoice_id, reports_of(content)) for invoice_id, content in zip(ids, contents, strict=True)]
     )
@@ -68,15 +70,17 @@ def insert_drafts(
 
 
 def replace_lines(session: Session, invoice_id: int, before: Content, after: Content, *, now: datetime) -> None:
-    """Rewrite the lines from the first one that differs; those before it keep their ids."""
+    """Rewrite the lines from the first one that differs, and the tax rows; lines before it keep their ids."""
     first = next(
         (at for at, (old, new) in enumerate(zip_longest(before.lines, after.lines)) if old != new), len(after.lines)
     )
     connection = session.connection()
+    totals = after.totals()
+    tax_rows.replace(session, invoice_id, before.totals(), totals)
     if first < len(before.lines):
         connection.execute(delete(_LINES).where(_LINES.c.invoice_id == invoice_id, _LINES.c.position > first))
     if first < len(after.lines):
-        rows = _line_rows(invoice_id, after.lines, after.totals(), first=first, now=now)
+        rows = _line_rows(invoice_id, after.lines, totals, first=first, now=now)
         connection.execute(_INSERT_LINES, rows)
     if reports_of(before) != reports_of(after):
         unlink_reports(session, invoice_id)
