@@ -22,6 +22,11 @@ PRICE_PLACES = 6
 USAGE_PRICE_PLACES = 12
 PERCENT_PLACES = 4
 
+# The largest amount, in minor units of any currency: ten trillion dollars, and 38 billion dollars in Vietnamese dong.
+LARGEST_MINOR = 10**15
+# The largest price of a unit, in major units: its millionths fit into 64 bits.
+LARGEST_PRICE = Decimal(9 * 10**12)
+
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _MINOR_UNIT_DIGITS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
@@ -38,6 +43,11 @@ def currencies() -> frozenset[str]:
 def decimal_places(currency: str) -> int:
     """The number of decimal places of this currency."""
     return _MINOR_UNIT_DIGITS.get(currency, 2)
+
+
+def largest_amount(currency: str) -> Decimal:
+    """The largest amount in major units."""
+    return Money(LARGEST_MINOR, currency).amount
 
 
 def currency_code(text: str) -> str:

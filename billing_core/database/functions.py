@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     SQLColumnExpression,
+    String,
     false,
     func,
     literal,
@@ -128,6 +129,30 @@ def _word_on_sqlite(element: word_of, compiler: SQLCompiler, **options: Any) -> 
 @compiles(word_of, "postgresql")
 def _word_on_postgresql(element: word_of, compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST(CAST('x' || {compiler.process(element.clauses, **options)} AS bit(32)) AS bigint)"
+
+
+class rounded_product(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """``(base + factor × price) / divisor``, half rounded up, whatever the size of the product; what is more than
+    ``most`` is ``most``. None of them is negative. Slower than the database's own integers, which hold 64 bits.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, factor: ColumnElement[int], price: int, *, divisor: int, most: int, base: int = 0) -> None:
+        super().__init__(factor, *(literal(str(number), String) for number in (price, base, divisor, most)))
+
+
+@compiles(rounded_product, "sqlite")
+def _rounded_product_on_sqlite(element: rounded_product, compiler: SQLCompiler, **options: Any) -> str:
+    return f"rounded_product({compiler.process(element.clauses, **options)})"
+
+
+@compiles(rounded_product, "postgresql")
+def _rounded_product_on_postgresql(element: rounded_product, compiler: SQLCompiler, **options: Any) -> str:
+    numbers = (f"CAST({compiler.process(one, **options)} AS numeric)" for one in element.clauses)
+    factor, price, base, divisor, most = numbers
+    return f"CAST(LEAST(div({base} + {factor} * {price} + div({divisor}, 2), {divisor}), {most}) AS bigint)"
 
 
 class _each(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is

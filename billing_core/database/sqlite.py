@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, make_url
 
 from billing_core.database.pool import Pool, Prepared
+from billing_core.money import nearest
 
 BUSY_TIMEOUT_MS = 30_000
 # How a transaction begins: reads and cannot write, takes the write lock once it writes, or takes it at once.
@@ -63,6 +64,7 @@ def _forget(connection: Any, _record: Any) -> None:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
+    connection.create_function("rounded_product", 5, _rounded_product, deterministic=True)
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
@@ -84,3 +86,9 @@ def _hexadecimal(digits: str) -> int | None:
         return int(digits, 16)
     except (TypeError, ValueError):
         return None
+
+
+def _rounded_product(factor: int, *numbers: str) -> int:
+    """For SQLite, whose integers hold 64 bits (see ``functions.rounded_product``)."""
+    price, base, divisor, most = map(int, numbers)
+    return min(nearest(base + factor * price, divisor), most)

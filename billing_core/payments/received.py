@@ -28,7 +28,7 @@ from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
-from billing_core.money import Money, currency_code
+from billing_core.money import LARGEST_MINOR, Money, currency_code
 from billing_core.payments import credit, queries
 from billing_core.payments.models import (
     LONGEST_REFERENCE,
@@ -41,7 +41,6 @@ from billing_core.payments.models import (
 from billing_core.text import control_character, reason_of
 
 LONGEST = {"reference": LONGEST_REFERENCE, "note": 500}
-LARGEST_MINOR = 10**15
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,22 @@
 """From a quantity to an amount in SQL: tiers, the one rounding, minimum and maximum. Integers throughout.
 
-A quantity in thousandths times a price in millionths is exact; it becomes minor units once, rounded half up.
+A quantity in thousandths times a price in millionths is exact; it becomes minor units once, rounded half up. Where it
+may not fit into 64 bits the rate is ``wide``: then it is computed as exactly another way, which takes longer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, String, case, cast, literal, null
 
-from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places, rounded_quotient
+from billing_core.database.functions import rounded_product
+from billing_core.money import LARGEST_MINOR, PRICE_PLACES, QUANTITY_PLACES, decimal_places, rounded_quotient
 from billing_core.rating.models import TierMode
 from billing_core.rating.terms import Terms
 
 LARGEST = 2**63 - 1
+# What stands for every amount that is larger than it may be.
+TOO_MUCH = LARGEST_MINOR + 1
 
 
 def divisor(rate: Terms) -> int:
@@ -22,7 +26,9 @@ def divisor(rate: Terms) -> int:
 
 
 def amount(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
-    """Minor units for a quantity above 0, within the rate's minimum and maximum."""
+    """Minor units for a quantity above 0, within the rate's minimum and maximum; of a wide rate ``TOO_MUCH`` stands for
+    all that is more than can be billed.
+    """
     rounded = _rounded(rate, quantity)
     bounds: list[tuple[Any, Any]] = []
     if rate.minimum is not None:
@@ -47,8 +53,7 @@ def bound(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[str | None
 
 def unit_price(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
     """The price in millionths; with tiers, the price of the tier that the quantity reaches."""
-    prices = [literal(tier.price, BigInteger) for tier in rate.tiers]
-    return _by_tier(rate, quantity, prices) if prices else literal(rate.price, BigInteger)
+    return _by_tier(rate, quantity, [literal(price, BigInteger) for price, _, _ in _steps(rate)])
 
 
 def tier(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int | None]:
@@ -58,24 +63,42 @@ def tier(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int | None]
 
 
 def _rounded(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
-    return rounded_quotient(_exact(rate, quantity), divisor(rate))
+    if not rate.wide:
+        return rounded_quotient(_exact(rate, quantity), divisor(rate))
+    amounts = [
+        rounded_product(quantity - start, price, base=below, divisor=divisor(rate), most=TOO_MUCH)
+        for price, start, below in _steps(rate)
+    ]
+    return _by_tier(rate, quantity, amounts)
 
 
 def _exact(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
     if rate.tier_mode is not TierMode.GRADUATED:
         return quantity * unit_price(rate, quantity)
-    sums: list[ColumnElement[int]] = []
-    below, start = 0, 0
-    for step in rate.tiers:
-        # Past the largest integer no quantity that `limits` lets through can reach the tier.
-        sums.append(literal(min(below, LARGEST), BigInteger) + (quantity - start) * literal(step.price, BigInteger))
-        if step.up_to is not None:
-            below, start = below + (step.up_to - start) * step.price, step.up_to
+    # Past the largest integer no quantity can reach the tier, or the rate would be wide.
+    sums = [
+        literal(min(below, LARGEST), BigInteger) + (quantity - start) * literal(price, BigInteger)
+        for price, start, below in _steps(rate)
+    ]
     return _by_tier(rate, quantity, sums)
 
 
+def _steps(rate: Terms) -> Iterator[tuple[int, int, int]]:
+    """The price in each tier, or the only one; the quantity from which it holds; what all before that costs together,
+    in thousandths of millionths.
+    """
+    if not rate.tiers:
+        yield rate.price, 0, 0
+    below, start = 0, 0
+    for step in rate.tiers:
+        yield step.price, start, below
+        if rate.tier_mode is TierMode.GRADUATED and step.up_to is not None:
+            below, start = below + (step.up_to - start) * step.price, step.up_to
+
+
 def _by_tier(rate: Terms, quantity: ColumnElement[int], values: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    *steps, last = zip(rate.tiers, values, strict=True)
+    *steps, last = values
     if not steps:
-        return last[1]
-    return case(*((quantity <= step.up_to, value) for step, value in steps), else_=last[1])
+        return last
+    ends = [step.up_to for step in rate.tiers[:-1]]
+    return case(*((quantity <= end, value) for end, value in zip(ends, steps, strict=True)), else_=last)

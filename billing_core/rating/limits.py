@@ -1,21 +1,22 @@
-"""Amounts are 64-bit integers; SQLite would silently turn a larger one into a binary float.
+"""How large amounts can get: which need more than 64 bits on the way, and which are more than can be billed.
 
-So every product and sum is checked to fit before rating: by a bound from one cheap read, and order by order only where
-that bound is too coarse.
+SQLite would silently turn a larger integer into a binary float, PostgreSQL fails. So before rating every product is
+bounded by one cheap read. Where that bound does not fit into 64 bits the rate is ``wide``, and computed with as many
+digits as it takes; where it is more than the largest amount, the orders are looked at one by one.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, func, select
+from sqlalchemy import CTE, ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
 from billing_core.errors import Invalid
-from billing_core.money import QUANTITY_PLACES, decimal_places, nearest
+from billing_core.money import LARGEST_MINOR, QUANTITY_PLACES, Money, decimal_places, nearest
 from billing_core.orders.models import Order, OrderLine, Product
-from billing_core.rating.amounts import LARGEST, divisor
+from billing_core.rating.amounts import LARGEST, amount, divisor
 from billing_core.rating.facts import ONE, Rows, as_integer
 from billing_core.rating.models import CostType
 from billing_core.rating.terms import Terms
@@ -52,38 +53,66 @@ class Extremes:
             case _:
                 return ONE
 
-    def product(self, rate: Terms) -> int:
-        """The largest product of an order's quantity and the price."""
-        return self.quantity(rate.cost_type) * rate.highest_price
-
-    def may_exceed(self, rate: Terms) -> bool:
-        """Whether an order's amount could be too large, judging by these extremes."""
-        return self.product(rate) > LARGEST - divisor(rate)
-
     def sums_may_exceed(self) -> bool:
         """Whether an order's quantities could add up to too much, in items or, which is never less, in cases."""
         return self.quantity(CostType.PER_CASE) > LARGEST
 
 
-def refuse_what_would_overflow(
-    session: Session,
-    customer_id: int,
-    period: Period,
-    rates: Sequence[Terms],
-    quantities: CTE,
-    bases: CTE | None,
-) -> None:
-    """Invalid, naming the order and service, where an amount would not fit into 64 bits."""
+class Bounds:
+    """The largest that each rate can come to in any order, judging by the extremes."""
+
+    def __init__(self, rates: Sequence[Terms], extremes: Extremes) -> None:
+        self._products = {
+            rate.column: extremes.quantity(rate.cost_type) * rate.highest_price for rate in rates if not rate.is_percent
+        }
+        self.services = sum(self.amount(rate) for rate in rates if not rate.is_percent)
+        largest = min(self.services, LARGEST_MINOR) * thousandths(rates[0].currency)
+        self._products |= {rate.column: largest * rate.highest_price for rate in rates if rate.is_percent}
+
+    def is_wide(self, rate: Terms) -> bool:
+        """Whether the product of quantity and price may not fit into 64 bits."""
+        return self._products[rate.column] > LARGEST - divisor(rate)
+
+    def amount(self, rate: Terms) -> int:
+        """The largest charge, in minor units."""
+        rounded = nearest(self._products[rate.column], divisor(rate))
+        within = rounded if rate.maximum is None else min(rounded, rate.maximum)
+        return max(within, rate.minimum or 0)
+
+
+def thousandths(currency: str) -> int:
+    """How many thousandths of a major unit make a minor unit."""
+    return int(10 ** (QUANTITY_PLACES - decimal_places(currency)))
+
+
+def bounds(session: Session, customer_id: int, period: Period, rates: Sequence[Terms]) -> Bounds:
+    """Of the customer's orders in the period. Invalid, naming the order, where its quantities cannot be added up."""
     billable: list[Any] = [Order.customer_id == customer_id, period.contains(Order.order_date), Order.billable]
-    plain = [rate for rate in rates if not rate.is_percent]
     extremes = _extremes(session, customer_id, billable)
-    if extremes.sums_may_exceed() or any(map(extremes.may_exceed, plain)):
+    found = Bounds(rates, extremes)
+    if extremes.sums_may_exceed() or any(map(found.is_wide, rates)):
         extremes = replace(extremes, lines=_most_lines(session, billable))
+        found = Bounds(rates, extremes)
     _refuse_sums(session, extremes, billable)
-    for rate in filter(extremes.may_exceed, plain):
-        _refuse_amount(session, rate, quantities, quantities.c[rate.column])
-    if bases is not None:
-        _refuse_percentages(session, rates, extremes, bases)
+    return found
+
+
+def refuse_what_is_too_large(
+    session: Session, rates: Sequence[Terms], largest: Bounds, quantities: CTE, bases: CTE | None
+) -> None:
+    """Invalid, naming the order and service, where an amount is more than can be billed. ``quantities`` and ``bases``
+    have a row for each order, with a column for each rate."""
+    for rate in rates:
+        if not rate.is_percent and largest.amount(rate) > LARGEST_MINOR:
+            _refuse_amount(session, rate, quantities, quantities.c[rate.column])
+    if bases is None:
+        return
+    if largest.services > LARGEST_MINOR:
+        excess = bases.c.base > LARGEST_MINOR * thousandths(rates[0].currency)
+        _refuse(session, _orders(bases, excess, bases.c.base), f"its services come to {_more(rates[0].currency)}")
+    for rate in rates:
+        if rate.is_percent and largest.amount(rate) > LARGEST_MINOR:
+            _refuse_amount(session, rate, bases, bases.c.base)
 
 
 def _extremes(session: Session, customer_id: int, billable: Iterable[Any]) -> Extremes:
@@ -114,44 +143,28 @@ def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) 
     """An order's sum of quantities must fit even before any price."""
     if extremes.sums_may_exceed():
         lines = select(Order.number).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
-        _refuse(session, lines.order_by(_LINE.desc()), "quantity")
+        _refuse(session, lines.order_by(_LINE.desc()), "the quantity is too large to be billed exactly")
     if extremes.packages * ONE > LARGEST:
         orders = select(Order.number).where(*billable, Order.packages.is_not(None))
-        _refuse(session, orders.order_by(Order.packages.desc()), "number of packages")
+        _refuse(session, orders.order_by(Order.packages.desc()), "the number of packages is too large")
 
 
-def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[Any]) -> None:
+def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[int]) -> None:
     """Check order by order; pass where no order is really that large."""
-    too_large = (LARGEST - divisor(rate)) // rate.highest_price
-    statement = (
-        select(Order.number)
-        .join(rows, rows.c.order_id == Order.id)
-        .where(quantity > too_large, rows.c[rate.column] > 0)
-        .order_by(quantity.desc())
-    )
-    _refuse(session, statement, f"amount of {rate.service_name}")
+    excess = and_(rows.c[rate.column] > 0, quantity > 0, amount(rate, quantity) > LARGEST_MINOR)
+    _refuse(session, _orders(rows, excess, quantity), f"{rate.service_name} comes to {_more(rate.currency)}")
 
 
-def _refuse_percentages(session: Session, rates: Sequence[Terms], extremes: Extremes, bases: CTE) -> None:
-    plain = [rate for rate in rates if not rate.is_percent]
-    thousandths = 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))
-    # Whatever the orders are: their products have been found to fit.
-    if sum(_charge_up_to(LARGEST, rate) for rate in plain) * thousandths > LARGEST:
-        raise Invalid("The minimum charges of this customer's rates are too large to be added up exactly")
-    largest = sum(_charge_up_to(extremes.product(rate), rate) for rate in plain) * thousandths
-    for rate in rates:
-        if rate.is_percent and largest * rate.highest_price > LARGEST - divisor(rate):
-            _refuse_amount(session, rate, bases, bases.c.base)
+def _orders(rows: CTE, which: ColumnElement[bool], size: ColumnElement[int]) -> Rows:
+    """The numbers of these orders, the largest first."""
+    return select(Order.number).join(rows, rows.c.order_id == Order.id).where(which).order_by(size.desc())
 
 
-def _charge_up_to(product: int, rate: Terms) -> int:
-    """The largest charge, in minor units, where quantity times price is no more than this product."""
-    rounded = nearest(product, divisor(rate))
-    within = rounded if rate.maximum is None else min(rounded, rate.maximum)
-    return max(within, rate.minimum or 0)
+def _more(currency: str) -> str:
+    return f"more than {Money(LARGEST_MINOR, currency)}, the most that can be billed"
 
 
-def _refuse(session: Session, numbers: Rows, what: str) -> None:
+def _refuse(session: Session, numbers: Rows, reason: str) -> None:
     number = session.scalars(numbers.limit(1)).first()
     if number is not None:
-        raise Invalid(f"Order {number}: the {what} is too large to be billed exactly")
+        raise Invalid(f"Order {number}: {reason}")

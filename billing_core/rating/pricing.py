@@ -6,13 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from billing_core.errors import Invalid
-from billing_core.money import PRICE_PLACES, Money, decimal_places
+from billing_core.money import LARGEST_PRICE, PRICE_PLACES, Money, decimal_places, largest_amount
 from billing_core.orders.models import sku_key
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import TierMode
 from billing_core.text import control_character
 
-MAX_PRICE = Decimal(10) ** 9
 MAX_SKUS = 1_000
 LONGEST_SKU = 100
 
@@ -44,7 +43,7 @@ def columns(pricing: Pricing, currency: str) -> dict[str, Any]:
     if minimum is not None and maximum is not None and maximum < minimum:
         raise _invalid("maximum", "is below the minimum")
     return {
-        "unit_price": _price(pricing.unit_price),
+        "unit_price": _price(pricing.unit_price, currency),
         "currency": currency,
         "minimum_minor": minimum,
         "maximum_minor": maximum,
@@ -55,9 +54,8 @@ def columns(pricing: Pricing, currency: str) -> dict[str, Any]:
     }
 
 
-def _price(price: Decimal) -> Decimal:
-    if not price.is_finite() or not 0 <= price <= MAX_PRICE:
-        raise _invalid("unit_price", f"must be from 0 to {MAX_PRICE:,}")
+def _price(price: Decimal, currency: str) -> Decimal:
+    _refuse_outside(price, min(LARGEST_PRICE, largest_amount(currency)), "unit_price")
     if price != round(price, PRICE_PLACES):
         raise _invalid("unit_price", f"has more than {PRICE_PLACES} decimals")
     return price
@@ -66,12 +64,16 @@ def _price(price: Decimal) -> Decimal:
 def _bound(amount: Decimal | None, currency: str, field: str) -> int | None:
     if amount is None:
         return None
-    if not amount.is_finite() or not 0 <= amount <= MAX_PRICE:
-        raise _invalid(field, f"must be from 0 to {MAX_PRICE:,}")
+    _refuse_outside(amount, largest_amount(currency), field)
     money = Money.rounded(amount, currency)
     if money.amount != amount:
         raise _invalid(field, f"has more decimals than {currency} has ({decimal_places(currency)})")
     return money.minor
+
+
+def _refuse_outside(number: Decimal, largest: Decimal, field: str) -> None:
+    if not number.is_finite() or not 0 <= number <= largest:
+        raise _invalid(field, f"must be from 0 to {largest:,.0f}")
 
 
 def _skus(skus: Sequence[str]) -> list[str] | None:

@@ -5,6 +5,7 @@ are read once: facts → the quantity of every rate, kept for the statement → 
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy import (
     CTE,
@@ -23,8 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from billing_core.database.functions import rounded_product
 from billing_core.dates import Period
-from billing_core.money import QUANTITY_PLACES, decimal_places
+from billing_core.money import LARGEST_MINOR
 from billing_core.orders.models import Order, OrderLine
 from billing_core.rating import amounts, limits
 from billing_core.rating.facts import OrderFacts, Rows, Statement, as_integer
@@ -74,15 +76,17 @@ def charges(
 
     Columns: order_id, service_id, rate_id, quantity (thousandths), unit_price (millionths), tier, bound, matched,
     amount_minor. A percentage covers all of the order's other services, even where only some are requested.
-    Invalid names the order and service whose amount would be too large to be exact.
+    Invalid names the order and service whose amount is more than can be billed.
     """
     rates = card(session, customer_id, period, service_ids or ())
     if not rates:
         return None
+    largest = limits.bounds(session, customer_id, period, rates)
+    rates = [replace(rate, wide=largest.is_wide(rate)) for rate in rates]
     facts = OrderFacts(customer_id, period, rates, order_id=order_id)
     quantities = _quantities(facts, rates, period)
-    bases = _bases(quantities, rates)
-    limits.refuse_what_would_overflow(session, customer_id, period, rates, quantities, bases)
+    bases = _bases(quantities, rates, largest)
+    limits.refuse_what_is_too_large(session, rates, largest, quantities, bases)
     chosen_rates = [rate for rate in rates if not service_ids or rate.service_id in service_ids]
     if not chosen_rates:
         return None
@@ -121,7 +125,7 @@ def _quantity(rate: Terms, facts: OrderFacts, period: Period) -> ColumnElement[i
     return case((and_(*tests), quantity), else_=0) if tests else quantity
 
 
-def _bases(quantities: CTE, rates: Sequence[Terms]) -> CTE | None:
+def _bases(quantities: CTE, rates: Sequence[Terms], largest: limits.Bounds) -> CTE | None:
     """One row an order: the sum of its charges that are not percentages, in thousandths of a major unit."""
     if not any(rate.is_percent for rate in rates):
         return None
@@ -130,9 +134,13 @@ def _bases(quantities: CTE, rates: Sequence[Terms]) -> CTE | None:
         if not rate.is_percent:
             quantity = quantities.c[rate.column]
             total = total + case((quantity > 0, amounts.amount(rate, quantity)), else_=0)
-    base = (total * 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))).label("base")
+    factor = limits.thousandths(rates[0].currency)
+    if largest.services > LARGEST_MINOR:
+        base: ColumnElement[int] = rounded_product(total, factor, divisor=1, most=amounts.TOO_MUCH * factor)
+    else:
+        base = total * factor
     applied = [quantities.c[rate.column] for rate in rates if rate.is_percent]
-    return select(quantities.c.order_id, *applied, base).cte("bases").prefix_with("MATERIALIZED")
+    return select(quantities.c.order_id, *applied, base.label("base")).cte("bases").prefix_with("MATERIALIZED")
 
 
 def _arm(rate: Terms, quantities: CTE, bases: CTE | None) -> Rows:

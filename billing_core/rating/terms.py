@@ -30,7 +30,7 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """One rate. ``price`` in millionths of a major unit (of a percent), ``minimum`` and ``maximum`` minor units.
-    ``place``: on its card, counted from 0.
+    ``place``: on its card, counted from 0. ``wide``: its products may not fit into 64 bits (see ``limits``).
     """
 
     rate_id: int
@@ -48,6 +48,7 @@ class Terms:
     tiers: tuple[Tier, ...]
     condition: dict[str, Any] | None
     place: int = 0
+    wide: bool = False
 
     @property
     def column(self) -> str:

@@ -12,14 +12,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from billing_core.errors import Invalid
-from billing_core.money import PRICE_PLACES, QUANTITY_PLACES
+from billing_core.money import LARGEST_MINOR, LARGEST_PRICE, PRICE_PLACES, QUANTITY_PLACES
 from billing_core.rating.conditions import plain_number
 from billing_core.rating.models import TierMode
 
 MAX_TIERS = 50
 MAX_JSON = 20_000
-# What a scaled integer column can hold, with room for its multiplication.
-MAX_VALUE = Decimal(10) ** 12
+# The tiers of a percentage are amounts: of a currency without a smaller unit, no more than this many.
+LARGEST_END = Decimal(LARGEST_MINOR)
 
 _PLACE = re.compile(r"tiers\[(?P<index>\d+)\](?:\.(?P<name>.+))?")
 
@@ -89,19 +89,19 @@ def _row(raw: Any, path: str) -> dict[str, Any]:
         raise _invalid(f"{path}.unit_price", "is missing")
     up_to = raw.get("up_to")
     return {
-        "up_to": None if up_to is None else _decimal(up_to, QUANTITY_PLACES, f"{path}.up_to"),
-        "unit_price": _decimal(raw["unit_price"], PRICE_PLACES, f"{path}.unit_price"),
+        "up_to": None if up_to is None else _decimal(up_to, QUANTITY_PLACES, LARGEST_END, f"{path}.up_to"),
+        "unit_price": _decimal(raw["unit_price"], PRICE_PLACES, LARGEST_PRICE, f"{path}.unit_price"),
     }
 
 
-def _decimal(raw: Any, places: int, path: str) -> str:
+def _decimal(raw: Any, places: int, largest: Decimal, path: str) -> str:
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise _invalid(path, "must be a number")
     try:
         number = Decimal(str(raw).strip())
     except InvalidOperation as error:
         raise _invalid(path, "is not a number") from error
-    if not number.is_finite() or number >= MAX_VALUE:
+    if not number.is_finite() or number > largest:
         raise _invalid(path, "is too large")
     if number < 0:
         raise _invalid(path, "must not be negative")

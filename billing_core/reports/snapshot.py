@@ -9,8 +9,9 @@ from sqlalchemy import CompoundSelect, Integer, Select, bindparam, exists, func,
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
-from billing_core.errors import Conflict
+from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor
+from billing_core.money import LARGEST_MINOR, Money
 from billing_core.rating import statements
 from billing_core.rating.models import Service
 from billing_core.reports.models import (
@@ -71,7 +72,7 @@ def write(session: Session, actor: Actor, terms: Wanted, *, version: int, now: d
     _orders(session, report_id, statements.orders(terms.customer_id, terms.period))
     questions = statements.questions(session, terms.customer_id, terms.period, limited_to)
     _fill(session, ReportQuestion, report_id, questions, _QUESTION)
-    _totals(session, report_id)
+    _totals(session, report_id, terms.currency)
     return report_id
 
 
@@ -161,9 +162,13 @@ _BILLED = select(
     func.coalesce(func.sum(ReportServiceTotal.amount_minor), 0),
     func.coalesce(func.sum(ReportServiceTotal.order_count), 0),
 ).where(ReportServiceTotal.report_id == _REPORT)
-_OF_ORDERS = select(func.coalesce(func.sum(ReportOrder.total_minor), 0), func.count()).where(
-    ReportOrder.report_id == _REPORT
-)
+# In two parts: however many large orders there are, neither is more than 64 bits hold.
+_PART = 10**9
+_OF_ORDERS = select(
+    func.coalesce(func.sum(ReportOrder.total_minor // _PART), 0),
+    func.coalesce(func.sum(ReportOrder.total_minor % _PART), 0),
+    func.count(),
+).where(ReportOrder.report_id == _REPORT)
 _QUESTIONS = select(func.coalesce(func.sum(ReportQuestionTotal.question_count), 0)).where(
     ReportQuestionTotal.report_id == _REPORT
 )
@@ -180,14 +185,20 @@ _SUM_UP = (
 )
 
 
-def _totals(session: Session, report_id: int) -> None:
-    """Sum the charges by service and into the header, count the questions by kind."""
+def _totals(session: Session, report_id: int, currency: str) -> None:
+    """Sum the charges by service and into the header, count the questions by kind. Invalid where they come to more than
+    an amount may.
+    """
     report = {"report": report_id}
     connection = session.connection()
+    parts, rest, order_count = connection.execute(_OF_ORDERS, report).one()
+    of_orders = parts * _PART + rest
+    if of_orders > LARGEST_MINOR:
+        most = Money(LARGEST_MINOR, currency)
+        raise Invalid(f"These orders come to {Money(int(of_orders), currency)}, and a report to at most {most}")
     connection.execute(_BY_SERVICE, report)
     connection.execute(_BY_KIND, report)
     billed, charge_count = connection.execute(_BILLED, report).one()
-    of_orders, order_count = connection.execute(_OF_ORDERS, report).one()
     if of_orders != billed:
         # On PostgreSQL each statement sees what others have committed by then, such as a cancelled order.
         raise Conflict("Orders changed while the report was being made. Generate it again.")

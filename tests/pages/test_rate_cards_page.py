@@ -118,7 +118,7 @@ def test_a_change_starts_on_a_day_and_keeps_the_condition(page_as, sessions, car
     [
         ("much", "“much” is not a number such as 12.50"),
         ("", "Enter the price, or 0 if it costs nothing"),
-        ("-1", "unit_price: must be from 0 to 1,000,000,000"),
+        ("-1", "unit_price: must be from 0 to 9,000,000,000,000"),
         ("1.25", "Nothing would change: the rate has these terms already"),
     ],
 )

@@ -11,8 +11,8 @@ from billing_core.rating.pricing import MAX_SKUS, Pricing, columns
 D = Decimal
 
 
-@pytest.mark.parametrize("price", ["0", "0.000001", "0.0000010", "1", "999999999.999999", "1000000000"])
-def test_a_price_of_at_most_a_billion_with_six_decimals(price):
+@pytest.mark.parametrize("price", ["0", "0.000001", "0.0000010", "1", "999999999.999999", "9000000000000"])
+def test_a_price_has_at_most_six_decimals(price):
     assert columns(Pricing(D(price)), "USD") == {
         "unit_price": D(price),
         "currency": "USD",
@@ -28,16 +28,28 @@ def test_a_price_of_at_most_a_billion_with_six_decimals(price):
 @pytest.mark.parametrize(
     ("price", "reason"),
     [
-        ("-0.000001", "must be from 0 to 1,000,000,000"),
-        ("1000000000.000001", "must be from 0 to 1,000,000,000"),
-        ("Infinity", "must be from 0 to 1,000,000,000"),
-        ("NaN", "must be from 0 to 1,000,000,000"),
+        ("-0.000001", "must be from 0 to 9,000,000,000,000"),
+        ("9000000000000.000001", "must be from 0 to 9,000,000,000,000"),
+        ("Infinity", "must be from 0 to 9,000,000,000,000"),
+        ("NaN", "must be from 0 to 9,000,000,000,000"),
         ("0.0000001", "has more than 6 decimals"),
         ("1.0000005", "has more than 6 decimals"),
     ],
 )
 def test_a_price_beyond_that_is_refused(price, reason):
     assert refusal(Pricing(D(price))) == {"unit_price": reason}
+
+
+@pytest.mark.parametrize(
+    ("currency", "largest"),
+    # What one of them may cost is an amount, too: 10^15 thousandths of a dinar.
+    [("JPY", "9,000,000,000,000"), ("VND", "9,000,000,000,000"), ("KWD", "1,000,000,000,000")],
+)
+def test_the_largest_price_of_a_currency(currency, largest):
+    price = D(largest.replace(",", ""))
+    assert columns(Pricing(price), currency)["unit_price"] == price
+    reason = f"must be from 0 to {largest}"
+    assert refusal(Pricing(price + D("0.000001")), currency) == {"unit_price": reason}
 
 
 # Cents, yen, and thousandths of a dinar.
@@ -47,13 +59,13 @@ def test_a_price_beyond_that_is_refused(price, reason):
         ("USD", "0", 0),
         ("USD", "0.01", 1),
         ("USD", "12.5", 1250),
-        ("USD", "1000000000", 100_000_000_000),
+        ("USD", "10000000000000", 10**15),
         ("JPY", "1", 1),
         ("JPY", "1250", 1250),
-        ("JPY", "1000000000", 1_000_000_000),
+        ("JPY", "1000000000000000", 10**15),
         ("KWD", "0.001", 1),
         ("KWD", "1.25", 1250),
-        ("KWD", "1000000000", 1_000_000_000_000),
+        ("KWD", "1000000000000", 10**15),
     ],
 )
 def test_bounds_are_kept_in_the_currencys_minor_units(currency, amount, minor):
@@ -70,9 +82,11 @@ def test_bounds_are_kept_in_the_currencys_minor_units(currency, amount, minor):
         ("USD", "0.005", "has more decimals than USD has (2)"),
         ("JPY", "0.5", "has more decimals than JPY has (0)"),
         ("KWD", "0.0005", "has more decimals than KWD has (3)"),
-        ("USD", "-0.01", "must be from 0 to 1,000,000,000"),
-        ("USD", "1000000000.01", "must be from 0 to 1,000,000,000"),
-        ("USD", "NaN", "must be from 0 to 1,000,000,000"),
+        ("USD", "-0.01", "must be from 0 to 10,000,000,000,000"),
+        ("USD", "10000000000000.01", "must be from 0 to 10,000,000,000,000"),
+        ("JPY", "1000000000000001", "must be from 0 to 1,000,000,000,000,000"),
+        ("KWD", "1000000000000.001", "must be from 0 to 1,000,000,000,000"),
+        ("USD", "NaN", "must be from 0 to 10,000,000,000,000"),
     ],
 )
 def test_other_bounds_are_refused(bound, currency, amount, reason):

@@ -66,6 +66,27 @@ def test_an_empty_period_gives_a_report_of_nothing(session):
     assert contents.service_totals(session, report) == []
 
 
+def test_a_report_comes_to_at_most_the_largest_amount(session):
+    """Two orders of 500,000,000 items at 1,000,000 each come to 10^15 dong. With 1 more for each it is too much."""
+    acme = a_customer(session, currency="VND")
+    handling, picking = session.scalars(select(Rate).where(Rate.customer_id == acme).order_by(Rate.service_id))
+    handling.unit_price, picking.unit_price = Decimal(0), Decimal(10**6)
+    for number in ("SO-1", "SO-2"):
+        an_order(session, acme, number, items=5 * 10**8)
+
+    report = billed(session, acme)
+    assert report.total_minor == 10**15
+    assert [order.total_minor for order in contents.orders(session, report)] == [5 * 10**14] * 2
+    assert [(t.amount_minor, t.quantity) for t in contents.service_totals(session, report)] == [(10**15, 10**9), (0, 2)]
+
+    handling.unit_price = Decimal(1)
+    with pytest.raises(Invalid) as refused:
+        billed(session, acme)
+    assert str(refused.value) == (
+        "These orders come to 1,000,000,000,000,002 VND, and a report to at most 1,000,000,000,000,000 VND"
+    )
+
+
 def test_a_customer_without_rates_gets_questions_not_zeros_in_silence(session):
     acme = a_customer(session, priced=False)
     order_id = an_order(session, acme, "SO-1")
