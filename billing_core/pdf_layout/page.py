@@ -1,9 +1,10 @@
 """A4 pages: text placed line by line, in any script, and the footer of each page."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from fpdf import FPDF
 
@@ -22,9 +23,21 @@ ACCENT: Final = (15, 91, 181)
 WARNING: Final = (146, 64, 14)
 FAINT: Final = (236, 239, 242)
 _EMPTY_LINES = re.compile(r"\n\s*\n")
+# From one line to the next, in millimetres for each point of the text's size.
+LEADING: Final = 0.48
 # Points to millimetres, and the distance of a line's baseline from its upper edge.
 _POINT = 25.4 / 72
 _BASELINE = 0.8
+
+
+class Place(NamedTuple):
+    """Where something ends or begins, in reading order; ``top`` in millimetres from the page's upper edge."""
+
+    page: int
+    top: float
+
+    def below(self, distance: float) -> "Place":
+        return Place(self.page, self.top + distance)
 
 
 class Paper(FPDF):
@@ -50,6 +63,24 @@ class Paper(FPDF):
         """The position of the lower margin."""
         return float(self.h - self.b_margin)
 
+    @property
+    def continued_top(self) -> float:
+        """Where text goes on that did not end on the page before."""
+        return float(self.t_margin)
+
+    def start_page(self) -> None:
+        self.add_page()
+
+    def here(self) -> Place:
+        return Place(self.page, float(self.get_y()))
+
+    def go_to(self, place: Place) -> None:
+        """Go on there; all pages up to the last one are open until the file is made."""
+        if place.page != self.page:
+            self.page = place.page
+            self.current_font_is_set_on_page = False
+        self.set_y(place.top)
+
     def content(self) -> bytes:
         """The finished file."""
         return bytes(self.output(output_producer_class=Producer))
@@ -59,8 +90,7 @@ class Paper(FPDF):
     ) -> None:
         """Write ``words`` with ``{page}`` and ``{pages}`` on every page, once all of them exist."""
         for page in range(1, self.pages_count + 1):
-            self.page = page
-            self.current_font_is_set_on_page = False
+            self.go_to(Place(page, y))
             text = words.format(page=page, pages=self.pages_count)
             self.put(x, y, text, size=size, color=color, align=align)
 
@@ -102,23 +132,61 @@ class Paper(FPDF):
             broken += self._broken(paragraph.strip(), width, size, bold)
         return broken
 
-    def put_paragraph(self, x: float, y: float, width: float, text: str, *, size: float = 9) -> float:
-        """Text wrapped to ``width``; returns where it ends."""
-        for line in self.lines(text, width, size=size):
-            self.put(x, y, line, size=size)
-            y += size * 0.5
-        return y
+    def lines_in(
+        self, text: str, width: float, height: float, *, sizes: Sequence[float], bold: bool = False
+    ) -> tuple[float, list[str]]:
+        """The text wrapped to ``width`` in the first of the sizes in which it is no higher, else in the last one."""
+        for size in sizes:
+            lines = self.lines(text, width, size=size, bold=bold)
+            if len(lines) * size * LEADING <= height:
+                break
+        return size, lines
 
-    def fitting(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
-        """The text on one line, cut with an ellipsis where it does not fit."""
-        line = " ".join(pdf_layout_text.legible(text).split())
-        if self.width_of(line, size=size, bold=bold) <= width:
-            return line
-        kept = self._longest_start(line, width - self.width_of("…", size=size, bold=bold), size, bold)
-        return line[:kept].rstrip() + "…"
+    def stack(
+        self,
+        lines: Iterable[str],
+        place: Place,
+        *,
+        x: float,
+        size: float,
+        height: float | None = None,
+        bold: bool = False,
+        color: Color = INK,
+        align: Align = "L",
+    ) -> Place:
+        """Lines below each other, on the next page where they do not end on this one; returns where they end.
+
+        ``height`` from one line to the next, by default that of ``lines_in``.
+        """
+        step = height or size * LEADING
+        for line in lines:
+            place = self.room_at(place, step)
+            self.put(x, place.top, line, size=size, bold=bold, color=color, align=align)
+            place = place.below(step)
+        return place
+
+    def room_at(self, place: Place, height: float) -> Place:
+        """Go to that place, or to the next page where so much does not fit there.
+
+        That page is there already where a column beside this one went on to it.
+        """
+        self.go_to(place)
+        if place.top + height > self.bottom:
+            if place.page < self.pages_count:
+                self.go_to(Place(place.page + 1, self.continued_top))
+            else:
+                self.start_page()
+        return self.here()
+
+    def room_for(self, height: float) -> bool:
+        """Start a new page unless ``height`` fits on this one; returns whether it did."""
+        full = self.get_y() + height > self.bottom
+        if full:
+            self.start_page()
+        return full
 
     def shrunk(self, text: str, width: float, *, size: float, bold: bool = False) -> float:
-        """The size in which a text fits. A number that is too long is set smaller: cut, it would be another."""
+        """The size in which a text fits on one line. A number that is too long is set smaller, not broken."""
         return size * min(1.0, width / max(width, self.width_of(text, size=size, bold=bold)))
 
     def rule(

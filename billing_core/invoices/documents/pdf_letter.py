@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from billing_core.invoices.documents.document import Recipient
-from billing_core.invoices.documents.pdf_sheets import KEPT_TOGETHER, TEXT, Sheets
+from billing_core.invoices.documents.pdf_sheets import KEPT_TOGETHER, LINE_HEIGHT, TEXT, Sheets
 from billing_core.invoices.documents.presentation import Sum
 from billing_core.pdf_layout import picture
-from billing_core.pdf_layout.page import ACCENT, INK, MUTED, TINT
+from billing_core.pdf_layout.page import ACCENT, INK, LEADING, MUTED, TINT, Place
 
 # The address is placed for the window of a DIN or C6/5 envelope.
 _WINDOW = 46.5
-_FIRST_LINE_OF_WINDOW = 52
-_LONGEST_ADDRESS = 8
+_FIRST_LINE_OF_WINDOW = 52.0
+_END_OF_WINDOW = 90.0
+_WINDOW_WIDTH = 82.0
+# What the window shows of the sender's address.
+_RETURN_HEIGHT = 5.8
 _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
 
 GREEN: Final = ((22, 101, 52), (220, 245, 228))
@@ -24,75 +27,83 @@ class Letter(Sheets):
     """A document to a customer."""
 
     def letterhead(self, customer: Recipient, facts: Sequence[tuple[str, str]], title: str) -> None:
-        """Who writes to whom, the facts beside the address, and the title below."""
-        issuer_end = self._sender()
-        address_end = self._window(customer)
-        facts_end = self._facts(facts, top=max(_FIRST_LINE_OF_WINDOW, issuer_end + 6))
-        self.set_y(max(address_end, facts_end, 80) + 8)
+        """Who writes to whom, the facts beside the address, and the title below. Long texts move down what follows."""
+        name_end, contact_end = self._sender()
+        address_end = self._window(customer, name_end)
+        facts_end = self._facts(facts, max(contact_end.below(6), Place(1, _FIRST_LINE_OF_WINDOW)))
+        self.go_to(max(address_end, facts_end, Place(1, 80)).below(8))
         self._title(title)
 
-    def _sender(self) -> float:
-        issuer, top = self.issuer, 15.0
+    def _sender(self) -> tuple[Place, Place]:
+        """The logo or name at the left and the rest at the right; returns where each of them ends."""
+        issuer, top = self.issuer, Place(1, 15.0)
         has_logo = issuer.logo is not None and picture.place(
-            self, issuer.logo, self.l_margin, top, _LOGO_WIDTH, _LOGO_HEIGHT
+            self, issuer.logo, self.l_margin, top.top, _LOGO_WIDTH, _LOGO_HEIGHT
         )
         block = self.w / 2 + 10
-        if not has_logo:
-            for line in self.lines(issuer.name, block - self.l_margin - 8, size=15, bold=True)[:2]:
-                self.put(self.l_margin, top, line, size=15, bold=True)
-                top += 7
-        top = 15.0
         width = self.right - block
         if has_logo:
-            for line in self.lines(issuer.name, width, size=9, bold=True)[:2]:
-                self.put(self.right, top, line, size=9, bold=True, align="R")
-                top += 4.2
-        contact = [line for line in self.lines(issuer.address, width, size=8) if line][:6]
-        if issuer.tax_id:
-            contact.append(self.writing.gettext("Tax ID") + f" {issuer.tax_id}")
-        contact += [line for line in (issuer.email, issuer.phone) if line]
-        for line in contact:
-            self.put(self.right, top, self.fitting(line, width, size=8), size=8, color=MUTED, align="R")
-            top += 3.8
-        return top
+            left_end = top.below(_LOGO_HEIGHT)
+            name = self.lines(issuer.name, width, size=9, bold=True)
+            right_end = self.stack(name, top, x=self.right, size=9, height=4.2, bold=True, align="R")
+        else:
+            size, name = self.lines_in(
+                issuer.name, block - self.l_margin - 8, _WINDOW - top.top - 2, sizes=(15, 12, 10, 8), bold=True
+            )
+            left_end = self.stack(name, top, x=self.l_margin, size=size, bold=True)
+            right_end = top
+        tax_id = self.writing.gettext("Tax ID") + f" {issuer.tax_id}" if issuer.tax_id else ""
+        contact = "\n".join(part for part in (issuer.address, tax_id, issuer.email, issuer.phone) if part.strip())
+        lines = [line for line in self.lines(contact, width, size=8) if line]
+        right_end = self.stack(lines, right_end, x=self.right, size=8, height=3.8, color=MUTED, align="R")
+        return left_end, right_end
 
-    def _window(self, customer: Recipient) -> float:
-        width = 82.0
+    def _window(self, customer: Recipient, above: Place) -> Place:
+        """The address, below a small line that says where the letter goes back to; ``above`` that nothing is free.
+
+        What is longer than the window takes a smaller size, and then grows downwards.
+        """
+        end = self._return_address(above)
+        first = max(end.below(1), Place(1, _FIRST_LINE_OF_WINDOW))
+        for size in (10.0, 9.0, 8.5, 8.0):
+            name = self.lines(customer.known_as, _WINDOW_WIDTH, size=size, bold=True)
+            address = [line for line in self.lines(customer.address, _WINDOW_WIDTH, size=size) if line]
+            if first.top + (len(name) + len(address)) * size * LEADING <= _END_OF_WINDOW:
+                break
+        end = self.stack(name, first, x=self.l_margin, size=size, bold=True)
+        return self.stack(address, end, x=self.l_margin, size=size)
+
+    def _return_address(self, above: Place) -> Place:
         sender = " · ".join([self.issuer.name, *(line for line in self.issuer.address.splitlines() if line.strip())])
-        self.put(self.l_margin, _WINDOW, self.fitting(sender, width, size=6.5), size=6.5, color=MUTED)
-        top = float(_FIRST_LINE_OF_WINDOW)
-        for line in self.lines(customer.known_as, width, size=10, bold=True)[:3]:
-            self.put(self.l_margin, top, line, size=10, bold=True)
-            top += 4.8
-        for line in [line for line in self.lines(customer.address, width, size=10) if line][:_LONGEST_ADDRESS]:
-            self.put(self.l_margin, top, line, size=10)
-            top += 4.8
-        return top
+        size, lines = self.lines_in(sender, _WINDOW_WIDTH, _RETURN_HEIGHT, sizes=(6.5, 6, 5.5, 5))
+        # What needs more lines than the window shows grows upwards first.
+        top = min(_WINDOW, _FIRST_LINE_OF_WINDOW - 1 - len(lines) * size * LEADING)
+        place = Place(1, max(top, above.top + 1))
+        return self.stack(lines, place, x=self.l_margin, size=size, color=MUTED)
 
-    def _facts(self, facts: Sequence[tuple[str, str]], *, top: float) -> float:
+    def _facts(self, facts: Sequence[tuple[str, str]], place: Place) -> Place:
         left = self.w / 2 + 20
         for label, value in facts:
-            label_end = left + self.width_of(label, size=8.5) + 4
-            self.put(left, top + 0.2, label, size=8.5, color=MUTED)
-            for line in self.lines(value, self.right - label_end, size=TEXT)[:3]:
-                self.put(self.right, top, line, size=TEXT, align="R")
-                top += 4.4
-            top += 1
-        return top
+            room = self.right - left - self.width_of(label, size=8.5) - 4
+            lines = self.lines(value, room, size=TEXT)
+            place = self.room_at(place, LINE_HEIGHT)
+            self.put(left, place.top + 0.2, label, size=8.5, color=MUTED)
+            place = self.stack(lines, place, x=self.right, size=TEXT, height=LINE_HEIGHT, align="R").below(1)
+        return place
 
     def _title(self, title: str) -> None:
         mark_width = self.width_of(self._mark.text, size=9, bold=True) + 8 if self._mark else 0
-        top = self.get_y()
-        lines = self.lines(title, self.epw - mark_width - 4, size=20, bold=True)[:3]
-        for number, line in enumerate(lines):
-            self.put(self.l_margin, top + 8.6 * number, line, size=20, bold=True)
+        self.room_for(20)
+        start = self.here()
         if self._mark:
             ink, ground = self._mark.colors
             left = self.right - mark_width
             self.set_fill_color(*ground)
-            self.rect(left, top + 0.6, mark_width, 6.4, style="F", round_corners=True, corner_radius=3.2)
-            self.put(left + 4, top + 2.2, self._mark.text, size=9, bold=True, color=ink)
-        self.set_y(top + 8.6 * len(lines) + 1)
+            self.rect(left, start.top + 0.6, mark_width, 6.4, style="F", round_corners=True, corner_radius=3.2)
+            self.put(left + 4, start.top + 2.2, self._mark.text, size=9, bold=True, color=ink)
+        lines = self.lines(title, self.epw - mark_width - 4, size=20, bold=True)
+        end = self.stack(lines, start, x=self.l_margin, size=20, height=8.6, bold=True)
+        self.go_to(end.below(1))
         self.rule(ACCENT, 0.6)
         self.set_y(self.get_y() + 5)
 
@@ -134,7 +145,7 @@ class Letter(Sheets):
         self.rect(self.l_margin, top, self.epw, 13, style="F", round_corners=True, corner_radius=1.5)
         for place, (label, value) in enumerate(facts):
             middle = self.l_margin + width * (place + 0.5)
-            self.put(middle, top + 2.4, self.fitting(label, width - 3, size=7.5), size=7.5, color=MUTED, align="C")
+            self.put(middle, top + 2.4, label, size=self.shrunk(label, width - 3, size=7.5), color=MUTED, align="C")
             size = self.shrunk(value, width - 3, size=TEXT, bold=True)
             self.put(middle, top + 7, value, size=size, bold=True, align="C")
         self.set_y(top + 17)
@@ -155,8 +166,7 @@ class Letter(Sheets):
 
     def linked(self, text: str, url: str, *, x: float, width: float, size: float = 8.5, bold: bool = False) -> None:
         """A line of text that leads to ``url``."""
-        top = self.get_y()
-        line = self.fitting(text, width, size=size, bold=bold)
-        self.put(x, top, line, size=size, bold=bold, color=ACCENT)
-        self.link(x, top, self.width_of(line, size=size, bold=bold), size * 0.4, url)
+        top, size = self.get_y(), self.shrunk(text, width, size=size, bold=bold)
+        self.put(x, top, text, size=size, bold=bold, color=ACCENT)
+        self.link(x, top, self.width_of(text, size=size, bold=bold), size * 0.4, url)
         self.set_y(top + size * 0.48)

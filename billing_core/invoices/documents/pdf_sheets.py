@@ -11,8 +11,13 @@ from billing_core.pdf_layout import text as pdf_layout_text
 from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper
 
 _MARGIN = 20
+# Millimetres from the upper edge of each page after the first, with a name of one line, and how much the next ones add.
 _NEXT_PAGES_TOP = 24
+_RUNNING_LINE = 3.6
+# The height of the foot, and of its lines that have room in that; more make it higher.
 _FOOT = 24
+_FOOT_LINES = 9.6
+_MOST_FOOT_LINES = 8
 _ROW_PADDING = 1.7
 _HEADER_HEIGHT = 7
 # Blocks up to this height are kept on one page.
@@ -48,7 +53,9 @@ class Sheets(Paper):
         self.b_margin = _FOOT
         self.writing = writing
         self.issuer = issuer
-        self._running = running
+        self._running = self.lines(running, self.epw, size=8)
+        self._foot_size, self._foot = self._set_foot(issuer.footer)
+        self.b_margin += max(0.0, len(self._foot) * self._foot_step - _FOOT_LINES)
         self._mark = mark
         self._columns: Sequence[Column] = ()
         self.set_author(issuer.name)
@@ -60,18 +67,16 @@ class Sheets(Paper):
             self._write_across(self._mark.text)
         if self.page == 1:
             return
-        self.put(self.l_margin, 13, self.fitting(self._running, self.epw, size=8), size=8, color=MUTED)
-        self.rule(y=18)
-        self.set_y(_NEXT_PAGES_TOP)
+        for number, line in enumerate(self._running):
+            self.put(self.l_margin, 13 + _RUNNING_LINE * number, line, size=8, color=MUTED)
+        self.rule(y=self.continued_top - 6)
+        self.set_y(self.continued_top)
         if self._columns:
             self._header()
 
-    def room_for(self, height: float) -> bool:
-        """Start a new page unless ``height`` fits on this one; returns whether it did."""
-        full = self.get_y() + height > self.bottom
-        if full:
-            self.start_page()
-        return full
+    @property
+    def continued_top(self) -> float:
+        return _NEXT_PAGES_TOP + _RUNNING_LINE * (len(self._running) - 1)
 
     def finished(self) -> bytes:
         """The file, now that the number of pages is known."""
@@ -82,12 +87,25 @@ class Sheets(Paper):
     def footer(self) -> None:
         """Called by fpdf2 when a page is full."""
         self.rule(y=self._foot_top - 2)
-        for number, line in enumerate(self.lines(self.issuer.footer, self.epw - 36, size=7)[:3]):
-            self.put(self.l_margin, self._foot_top + 3.2 * number, line, size=7, color=MUTED)
+        for number, line in enumerate(self._foot):
+            self.put(self.l_margin, self._foot_top + self._foot_step * number, line, size=self._foot_size, color=MUTED)
 
     @property
     def _foot_top(self) -> float:
-        return float(self.h - _FOOT + 7)
+        return self.bottom + 7
+
+    @property
+    def _foot_step(self) -> float:
+        return 3.2 * self._foot_size / 7
+
+    def _set_foot(self, footer: str) -> tuple[float, list[str]]:
+        """Its size and lines. Many short lines run on as one text, so that they leave room for what the page says."""
+        size, width = 7.0, self.epw - 36
+        lines = self.lines(footer, width, size=size)
+        if len(lines) > _MOST_FOOT_LINES:
+            size = 6.0
+            lines = self.lines(" · ".join(line for line in lines if line), width, size=size)
+        return size, lines
 
     def _write_across(self, text: str) -> None:
         size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
@@ -156,15 +174,15 @@ class Sheets(Paper):
         self, column: Column, left: float, top: float, text: str, *, size: float, bold: bool = False, color: Color = INK
     ) -> None:
         room = column.width - 4
+        size = self.shrunk(text, room, size=size, bold=bold)
         if column.right:
-            size = self.shrunk(text, room, size=size, bold=bold)
             self.put(left + column.width - 2, top, text, size=size, bold=bold, color=color, align="R")
         else:
-            self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
+            self.put(left + 2, top, text, size=size, bold=bold, color=color)
 
     def column_for(self, title: str, texts: Iterable[str], *, most: float = 30, right: bool = True) -> Column:
-        """A column just wide enough for its title and longest text; figures wider than ``most`` are set smaller."""
-        # Figures must never be cut; words, such as days, are cut where there is no room.
+        """A column just wide enough for its title and longest text; what is wider than ``most`` is set smaller."""
+        # The longest figure is also the widest; of words, such as days, any may be.
         longest = [max(texts, key=len, default="")] if right else set(texts)
         widest = max((self.width_of(text, size=TEXT) for text in longest), default=0.0)
         needed = max(self.width_of(title, size=8, bold=True), widest)

@@ -12,7 +12,7 @@ from billing_core.businesses.models import Business
 from billing_core.businesses.queries import default_business
 from billing_core.dates import Period, day_in, last_of_month
 from billing_core.money import Money
-from billing_core.pdf_layout.page import ACCENT, MUTED
+from billing_core.pdf_layout.page import ACCENT, MUTED, Place
 from billing_core.reports import contents
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.exports.pdf_paper import Column, ReportPaper
@@ -68,14 +68,14 @@ def document(session: Session, report: Report) -> Iterator[bytes]:
 
 def _letterhead(paper: ReportPaper, head: _Head) -> None:
     report, business = head.report, head.business
-    paper.put(paper.l_margin, paper.t_margin, business.name, size=10.5, bold=True)
-    address = [line for line in business.address.splitlines() if line.strip()]
-    if business.tax_id:
-        address.append(f"Tax id {business.tax_id}")
-    for number, line in enumerate(address[:6], 1):
-        paper.put(paper.l_margin, paper.t_margin + 4.4 * number, line, size=8, color=MUTED)
-    paper.set_y(paper.t_margin + 4.4 * (len(address[:6]) + 1) + 8)
+    start = Place(1, paper.t_margin)
+    name = paper.lines(business.name, paper.epw, size=10.5, bold=True)
+    end = paper.stack(name, start, x=paper.l_margin, size=10.5, height=4.4, bold=True)
+    tax_id = f"Tax id {business.tax_id}" if business.tax_id else ""
+    details = [line for line in paper.lines(f"{business.address}\n{tax_id}", paper.epw, size=8) if line]
+    paper.go_to(paper.stack(details, end, x=paper.l_margin, size=8, height=4.4, color=MUTED).below(8))
 
+    paper.room_for(40)
     top = paper.get_y()
     paper.put(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
     paper.put(paper.right, top - 1.5, f"Total, {report.currency}", size=8, color=MUTED, align="R")
@@ -98,13 +98,15 @@ def _facts(paper: ReportPaper, head: _Head) -> None:
         ("Report", version, 38),
         ("Made", f"{_day(made_on)}\nby {report.created_by}", 40),
     )
-    top = paper.get_y()
-    left, lowest = paper.l_margin, top
+    start = lowest = paper.here()
+    left = paper.l_margin
     for label, value, width in columns:
-        paper.put(left, top, label, size=8, color=MUTED)
-        lowest = max(lowest, paper.put_paragraph(left, top + 4.6, width - 4, value, size=9.5))
+        paper.go_to(start)
+        paper.put(left, start.top, label, size=8, color=MUTED)
+        lines = paper.lines(value, width - 4, size=9.5)
+        lowest = max(lowest, paper.stack(lines, start.below(4.6), x=left, size=9.5, height=4.75))
         left += width
-    paper.set_y(lowest + 7)
+    paper.go_to(lowest.below(7))
 
 
 def _totals(paper: ReportPaper, report: Report, totals: Sequence[ServiceTotal]) -> None:

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 
 from billing_core.pdf_layout.page import ACCENT, INK, LINE, MUTED, TINT, WARNING, Color, Paper
 
 _ROW = 6.2
+_NEXT_LINE = 4
 _PADDING = 1.2
 _FOOT = 20
+_FOOT_LINE = 3.4
+# Rows up to this height are kept on one page.
+_KEPT_TOGETHER = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,8 @@ class ReportPaper(Paper):
 
     def __init__(self, foot: str, *, made_at: datetime) -> None:
         super().__init__(made_at=made_at)
-        self.b_margin = _FOOT
-        self._foot = foot
+        self._foot = self.lines(foot, self.epw - 30, size=7.5)
+        self.b_margin = _FOOT + _FOOT_LINE * (len(self._foot) - 1)
         self._open_table: Sequence[Column] = ()
 
     def header(self) -> None:
@@ -35,17 +40,21 @@ class ReportPaper(Paper):
             self._columns(self._open_table)
 
     def footer(self) -> None:
-        foot = self.fitting(self._foot, self.epw - 30, size=7.5)
-        self.put(self.right, self.h - 13, foot, size=7.5, color=MUTED, align="R")
+        for number, line in enumerate(self._foot):
+            self.put(self.right, self._foot_top + _FOOT_LINE * number, line, size=7.5, color=MUTED, align="R")
+
+    @property
+    def _foot_top(self) -> float:
+        return self.bottom + 7
 
     def finished(self) -> bytes:
         """The file, now that the number of pages is known."""
-        self.number_pages("Page {page} of {pages}", self.l_margin, self.h - 13, size=7.5)
+        self.number_pages("Page {page} of {pages}", self.l_margin, self._foot_top, size=7.5)
         return self.content()
 
     def heading(self, text: str) -> None:
         # A heading stays with what follows it.
-        self._room_for(28)
+        self.room_for(28)
         self.put(self.l_margin, self.get_y() + 4.5, text, size=12.5, bold=True)
         self.set_y(self.get_y() + 11)
 
@@ -53,7 +62,7 @@ class ReportPaper(Paper):
         self._text(text, color=MUTED, indent=0, gap=1.5)
 
     def bullet(self, text: str) -> None:
-        self._room_for(4.8)
+        self.room_for(4.8)
         self.put(self.l_margin, self.get_y(), "•", size=8.5)
         self._text(text, indent=4)
 
@@ -66,10 +75,19 @@ class ReportPaper(Paper):
         self._columns(columns)
 
     def row(self, columns: Sequence[Column], cells: Sequence[str]) -> float:
-        """One line of cells, each cut to its column; returns the line's upper edge."""
-        self._room_for(_ROW)
+        """A row whose words are wrapped to their columns; returns its upper edge."""
+        wrapped = [
+            [text] if column.right else self.lines(text, column.width - 2 * _PADDING, size=8.5)
+            for column, text in zip(columns, cells, strict=True)
+        ]
+        first, *others = zip_longest(*wrapped, fillvalue="")
+        self.room_for(min(_ROW + _NEXT_LINE * len(others), _KEPT_TOGETHER))
         top = float(self.get_y())
-        self._cells(columns, cells, size=8.5)
+        self._cells(columns, first, size=8.5)
+        for line in others:
+            self.room_for(_NEXT_LINE)
+            self.set_y(self.get_y() - _ROW + _NEXT_LINE)
+            self._cells(columns, line, size=8.5)
         self.rule(LINE, 0.1)
         return top
 
@@ -109,23 +127,16 @@ class ReportPaper(Paper):
         left, top = self.l_margin, self.get_y()
         for column, text in zip(columns, cells, strict=True):
             room = column.width - 2 * _PADDING
+            fitting = self.shrunk(text, room, size=size, bold=bold)
             if column.right:
-                fitting_size = self.shrunk(text, room, size=size, bold=bold)
                 right = left + column.width - _PADDING
-                self.put(right, top + 1.6, text, size=fitting_size, bold=bold, color=color, align="R")
+                self.put(right, top + 1.6, text, size=fitting, bold=bold, color=color, align="R")
             else:
-                cut = self.fitting(text, room, size=size, bold=bold)
-                self.put(left + _PADDING, top + 1.6, cut, size=size, bold=bold, color=color)
+                self.put(left + _PADDING, top + 1.6, text, size=fitting, bold=bold, color=color)
             left += column.width
         self.set_y(top + _ROW)
 
     def _text(self, text: str, *, color: Color = INK, bold: bool = False, indent: float = 0, gap: float = 0) -> None:
-        for line in self.lines(text, self.epw - indent, size=8.5, bold=bold):
-            self._room_for(4.8)
-            self.put(self.l_margin + indent, self.get_y(), line, size=8.5, bold=bold, color=color)
-            self.set_y(self.get_y() + 4.8)
-        self.set_y(self.get_y() + gap)
-
-    def _room_for(self, height: float) -> None:
-        if self.get_y() + height > self.bottom:
-            self.add_page()
+        lines = self.lines(text, self.epw - indent, size=8.5, bold=bold)
+        left = self.l_margin + indent
+        self.go_to(self.stack(lines, self.here(), x=left, size=8.5, height=4.8, bold=bold, color=color).below(gap))
