@@ -23,7 +23,11 @@ from pages.ui.text import md
 
 FILES = {
     "csv": ("CSV", ":material/csv:", "One row per order and service"),
-    "long.csv": ("CSV, all columns", ":material/table:", "With references, dates, quantities and prices"),
+    "long.csv": (
+        "CSV, all columns",
+        ":material/table:",
+        "With references, dates, quantities and prices; one row per tier",
+    ),
     "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
     "json": ("JSON", ":material/data_object:", "The whole report for programs"),
     "pdf": ("PDF", ":material/picture_as_pdf:", "To print or to send"),

@@ -46,7 +46,8 @@ def services(session: Session) -> tuple[Service, Service]:
 
 
 def a_report(session: Session, customer: Customer, *amounts: tuple[int, int], **order_facts: str) -> BillingReport:
-    """One order an item of ``amounts``: (picking, shipping) in minor units; a shipping of 0 is no charge.
+    """One order an item of ``amounts``: (picking, shipping) in minor units; a shipping of 0 is no charge, and any other
+    the minimum of what would be free.
 
     Orders come on consecutive days from ``FIRST_DAY``.
     """
@@ -107,9 +108,9 @@ def a_report(session: Session, customer: Customer, *amounts: tuple[int, int], **
                 total_minor=pick + ship,
             )
         )
-        charged = [(picking, rates[0], pick, None, None, None)]
+        charged = [(picking, rates[0], Decimal("1.25"), pick, None, None, None)]
         if ship:
-            charged.append((shipping, rates[1], ship, 2, "minimum", "weight > 2"))
+            charged.append((shipping, rates[1], Decimal(0), ship, 2, "minimum", "weight > 2"))
         session.execute(
             insert(ReportCharge),
             [
@@ -119,13 +120,13 @@ def a_report(session: Session, customer: Customer, *amounts: tuple[int, int], **
                     "service_id": service.id,
                     "rate_id": rate.id,
                     "quantity": Decimal("2.5"),
-                    "unit_price": Decimal("1.25"),
+                    "unit_price": price,
                     "tier": tier,
                     "bound": bound,
                     "matched": matched,
                     "amount_minor": minor,
                 }
-                for service, rate, minor, tier, bound, matched in charged
+                for service, rate, price, minor, tier, bound, matched in charged
             ],
         )
     for service, minor in ((picking, sum(a for a, _ in amounts)), (shipping, sum(b for _, b in amounts))):

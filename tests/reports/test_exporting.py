@@ -54,7 +54,8 @@ def test_the_long_csv_explains_each_charge_and_runs_no_formula(session):
             *("currency", "amount"),
         ],
         [*order, "PICK", "Picking", "per_item", "2.5", "1.25", "", "", "", "USD", "500.00"],
-        [*order, "SHIP", 'Ship "fast"', "per_weight_unit", "2.5", "1.25", "2", "minimum", "weight > 2", "USD", "0.01"],
+        [*order, "SHIP", 'Ship "fast"', "per_weight_unit", "2.5", "0", "2", "", "weight > 2", "USD", "0.00"],
+        [*order, "SHIP", 'Ship "fast"', "per_weight_unit", "1", "0.01", "", "minimum", "weight > 2", "USD", "0.01"],
     ]
 
 

@@ -42,9 +42,12 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
         *("ACME-0", "=1+1", first_day, "completed", "John Smith", "123 Test St", 4, 2, 500.01),
     ]
     assert rows(book["Charges"])[2] == [
-        *("ACME-0", "=1+1", first_day, 'Ship "fast"', "by weight", 2.5, 1.25, 2, "minimum", "weight > 2", 0.01),
+        *("ACME-0", "=1+1", first_day, 'Ship "fast"', "by weight", 2.5, 0, 2, None, "weight > 2", 0),
     ]
-    assert len(rows(book["Charges"])) == 1 + 3
+    assert rows(book["Charges"])[3] == [
+        *("ACME-0", "=1+1", first_day, 'Ship "fast"', "by weight", 1, 0.01, None, "minimum", "weight > 2", 0.01),
+    ]
+    assert len(rows(book["Charges"])) == 1 + 4
     assert rows(book["Questions"])[1:] == [
         ["ACME-0", "Nobody said how many units of this SKU a case holds", 'Ship "fast"', "=SKU"]
     ]

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from billing_core.csv_text import cell, harmless, quoted
-from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places
+from billing_core.money import QUANTITY_PLACES, decimal_places
 from billing_core.reports import contents
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.rows import trimmed
+from billing_core.reports.exports.explained import UNIT_PRICE_PLACES, Explaining
+from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.queries import Report
 
 LONG_COLUMNS = (
@@ -53,22 +54,26 @@ def short(session: Session, report: Report) -> Iterator[bytes]:
 
 
 def long(session: Session, report: Report) -> Iterator[bytes]:
-    """One line a charge with its order, quantity, price, tier, bound and condition (``LONG_COLUMNS``)."""
+    """What explains each charge, with its order (``LONG_COLUMNS``): in every line quantity × unit_price = amount, and a
+    charge has a line for each of its tiers and for what its minimum or maximum changed.
+    """
     codes = rows.service_codes(session)
     services = {
         total.service_id: f",{cell(codes[total.service_id])},{cell(total.service_name)},{total.cost_type},"
         for total in contents.service_totals(session, report)
     }
-    unit, ends = _line_ends(report.currency)
+    explaining = Explaining(session, report)
+    places = decimal_places(report.currency)
+    unit, ends = rows.endings(places)
     lines = [",".join(LONG_COLUMNS) + "\r\n"]
     for order, charges in rows.by_order(session, report, rows.explained_charges(report)):
         _, number, reference, day, status, name, address, *_ = order
         start = ",".join((cell(number), cell(reference), day.isoformat(), status, cell(name), cell(address)))
         lines += [
-            f"{start}{services[service_id]}{trimmed(quantity, QUANTITY_PLACES)},{trimmed(price, PRICE_PLACES)},"
+            f"{start}{services[service_id]}{trimmed(quantity, QUANTITY_PLACES)},{trimmed(price, UNIT_PRICE_PLACES)},"
             f"{tier or ''},{bound or ''},{cell(matched) if matched else ''},"
-            f"{report.currency},{minor // unit}{ends[minor % unit]}"
-            for _, service_id, quantity, price, tier, bound, matched, minor in charges
+            f"{report.currency},{scaled(minor, places) if minor < 0 else f'{minor // unit}{ends[minor % unit]}'}\r\n"
+            for service_id, quantity, price, tier, bound, matched, minor in explaining.rows(charges)
         ]
         if len(lines) > _LINES_A_CHUNK:
             yield "".join(lines).encode()

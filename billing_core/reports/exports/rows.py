@@ -62,6 +62,7 @@ def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
         select(
             ReportCharge.order_id,
             ReportCharge.service_id,
+            ReportCharge.rate_id,
             stored(ReportCharge.quantity),
             stored(ReportCharge.unit_price),
             ReportCharge.tier,

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
 from billing_core.businesses.queries import default_business
-from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, Money, decimal_places
+from billing_core.money import QUANTITY_PLACES, Money, decimal_places
 from billing_core.reports import contents
 from billing_core.reports.exports import rows, xlsx_tables
+from billing_core.reports.exports.explained import UNIT_PRICE_PLACES, Explaining
 from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.exports.xlsx_rows import Content, day, text
 from billing_core.reports.exports.xlsx_tables import Columns, Kind, Sheet, Styles
@@ -66,7 +67,9 @@ def workbook(session: Session, report: Report) -> Iterator[bytes]:
 
 def _sheets(session: Session, report: Report) -> Iterator[Sheet]:
     yield from xlsx_tables.sheets("Orders", _ORDERS, report.order_count, _order_rows(session, report))
-    yield from xlsx_tables.sheets("Charges", _CHARGES, report.charge_count, _charge_rows(session, report))
+    explaining = Explaining(session, report)
+    count, charges = explaining.count(session, report), _charge_rows(session, report, explaining)
+    yield from xlsx_tables.sheets("Charges", _CHARGES, count, charges)
     if report.question_count:
         yield from xlsx_tables.sheets("Questions", _QUESTIONS, report.question_count, _question_rows(session, report))
 
@@ -116,7 +119,7 @@ def _order_rows(session: Session, report: Report) -> Iterator[Sequence[Content]]
             )
 
 
-def _charge_rows(session: Session, report: Report) -> Iterator[Sequence[Content]]:
+def _charge_rows(session: Session, report: Report, explaining: Explaining) -> Iterator[Sequence[Content]]:
     places = decimal_places(report.currency)
     services = {
         total.service_id: (text(total.service_name), text(cost_type_words(total.cost_type)))
@@ -125,10 +128,11 @@ def _charge_rows(session: Session, report: Report) -> Iterator[Sequence[Content]
     for order, charges in rows.by_order(session, report, rows.explained_charges(report)):
         _, number, reference, ordered_on, *_ = order
         of_order = text(number), text(reference), day(ordered_on)
-        for _, service_id, quantity, price, tier, bound, matched, minor in charges:
+        for service_id, quantity, price, tier, bound, matched, minor in explaining.rows(charges):
+            counted = trimmed(quantity, QUANTITY_PLACES), trimmed(price, UNIT_PRICE_PLACES)
             yield (
-                *(*of_order, *services[service_id], trimmed(quantity, QUANTITY_PLACES), trimmed(price, PRICE_PLACES)),
-                *(tier and str(tier), text(bound), text(matched), scaled(minor, places)),
+                *(*of_order, *services[service_id], *counted),
+                *(str(tier) if tier else None, text(bound), text(matched), scaled(minor, places)),
             )
 
 
