@@ -25,8 +25,8 @@ class Account(enum.StrEnum):
 
 
 class EntryKind(enum.StrEnum):
-    """What happened. PREPAID_ENDED: it expired or was withdrawn. REVERSAL: the opposite of the entry that
-    ``reverses_id`` names.
+    """What happened. CHARGEBACK: a payer's bank took money back, or returned it. PREPAID_ENDED: it expired or was
+    withdrawn. REVERSAL: the opposite of the entry that ``reverses_id`` names.
     """
 
     INVOICE = "invoice"
@@ -37,6 +37,7 @@ class EntryKind(enum.StrEnum):
     CREDIT_PAID_OUT = "credit_paid_out"
     WRITE_OFF = "write_off"
     FEE = "fee"
+    CHARGEBACK = "chargeback"
     PREPAID_GRANTED = "prepaid_granted"
     PREPAID_ENDED = "prepaid_ended"
     REVERSAL = "reversal"

@@ -69,6 +69,22 @@ def open_case(session: Session, actor: Actor, cause: Cause, *, now: datetime) ->
     return case
 
 
+def open_again(session: Session, actor: Actor, case: PaymentCase, *, now: datetime) -> None:
+    """What was settled happened once more. The caller has locked the customer."""
+    actor.require(Permission.PAYMENT_WRITE)
+    case.opened_at, case.settled_at, case.settled_by, case.settlement = now, None, "", ""
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "payment_case.open",
+        ("payment_case", case.id),
+        label=str(Money(case.amount_minor, case.currency)),
+        after={"kind": case.kind.value, "said": case.said},
+        now=now,
+    )
+
+
 def settle(session: Session, actor: Actor, case_id: int, *, settlement: str, now: datetime) -> PaymentCase:
     """Mark a case as settled; ``settlement`` says how. Conflict where it is settled already."""
     actor.require(Permission.PAYMENT_WRITE)

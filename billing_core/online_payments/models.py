@@ -128,7 +128,9 @@ class DisputeState(enum.StrEnum):
 
 
 class Dispute(Base):
-    """A payment disputed by the customer at their bank. ``told_at``: the instant of the newest event about it."""
+    """A payment disputed by the customer at their bank. ``told_at``: the instant of the newest event that closed it, or
+    opened it. ``fee_minor``: what the gateway keeps for it, as posted.
+    """
 
     __tablename__ = "disputes"
     __table_args__ = (Index("ix_disputes_payment_id", "payment_id"), Index("ix_disputes_state", "state", "id"))
@@ -138,6 +140,7 @@ class Dispute(Base):
     payment_id: Mapped[int] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     reason: Mapped[str] = mapped_column(String(100))
     state: Mapped[DisputeState]
     opened_at: Mapped[datetime]

@@ -89,6 +89,7 @@ class DisputeRow:
     customer_name: str
     currency: str
     amount_minor: int
+    fee_minor: int
     reason: str
     state: DisputeState
     opened_at: datetime
@@ -222,6 +223,7 @@ def disputes(
             Customer.name,
             Dispute.currency,
             Dispute.amount_minor,
+            Dispute.fee_minor,
             Dispute.reason,
             Dispute.state,
             Dispute.opened_at,

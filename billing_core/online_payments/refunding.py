@@ -25,6 +25,7 @@ from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
 from billing_core.online_payments.models import CaseKind, RefundRequest, RefundRequestState
 from billing_core.online_payments.webhooks import deferred, refund_recording
+from billing_core.payments import chargeback_sources
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
 from billing_core.text import reason_of
@@ -304,6 +305,7 @@ def _problem(session: Session, payment: Payment, left: Money) -> str:
     if payment.undone_at is not None:
         return "This payment was undone"
     if left.minor <= 0:
+        # A bank may have taken back what was not refunded.
         return "All of this payment was refunded already"
     if refund_recording.one_failed(session, payment.id) and _unanswered(session, payment.id) is None:
         # The same card would hardly accept another, and the gateway's total would be less than our books'.
@@ -312,7 +314,8 @@ def _problem(session: Session, payment: Payment, left: Money) -> str:
 
 
 def _left(session: Session, payment: Payment) -> Money:
-    return Money(payment.amount_minor - refund_recording.recorded(session, payment.id), payment.currency)
+    gone = refund_recording.recorded(session, payment.id) + chargeback_sources.taken_of(session, payment.id)
+    return Money(max(payment.amount_minor - gone, 0), payment.currency)
 
 
 def _unanswered(session: Session, payment_id: int) -> RefundRequest | None:

@@ -1,18 +1,20 @@
-"""The proof that online payment links ask for what is owed, that charges to cards brought their payments, and that no
-payment was refunded beyond its amount.
+"""The proof that online payment links ask for what is owed, that charges to cards brought their payments, that no
+payment was refunded beyond its amount, and what disputes cost.
 """
 
 from collections.abc import Iterator
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import String, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.ledger.models import Account, LedgerEntry, LedgerPosting
 from billing_core.online_payments.models import (
     AttemptState,
     ChargeAttempt,
+    Dispute,
     PaymentMethodOnFile,
     SandboxCharge,
     SandboxRefund,
@@ -28,6 +30,7 @@ def checks(session: Session) -> Iterator[Check]:
     yield _links(session)
     yield _attempts(session)
     yield _refunds(session)
+    yield _disputes(session)
     yield _sandbox(session)
 
 
@@ -94,6 +97,25 @@ def _refunds(session: Session) -> Check:
         "No payment went back in more than it came in",
         proof.count(session, Refund, Refund.payment_id.is_not(None)),
         proof.named(session, wrong.order_by(Payment.id), "payment id {0}, {1}"),
+    )
+
+
+def _disputes(session: Session) -> Check:
+    fees = (
+        select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0))
+        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .where(
+            LedgerEntry.document == literal("dispute:") + cast(Dispute.id, String),
+            LedgerPosting.account == Account.FEES,
+        )
+        .correlate(Dispute)
+        .scalar_subquery()
+    )
+    wrong = select(Dispute.id, Dispute.gateway_id).where(Dispute.fee_minor != fees)
+    return Check(
+        "What each dispute keeps as its fee is what was posted",
+        proof.count(session, Dispute),
+        proof.named(session, wrong.order_by(Dispute.id), "dispute {0}, {1}"),
     )
 
 

@@ -32,6 +32,7 @@ COLUMNS = (
     "undone_at",
     "undone_reason",
     "gateway_key",
+    "charged_back",
 )
 
 
@@ -51,4 +52,5 @@ def _row(payment: PaymentRow) -> Sequence[Any]:
         *(scaled(minor, places) for minor in amounts),
         *(payment.note, payment.created_by, instant(payment.created_at)),
         *(instant(payment.undone_at), payment.undone_reason, payment.gateway_key),
+        scaled(int(payment.charged_back_minor), places),
     )

@@ -43,6 +43,14 @@ class RefundSource(enum.StrEnum):
     CREDIT = "credit"
 
 
+class ChargebackSource(enum.StrEnum):
+    """Where the money was. INVOICE: it is due again. CREDIT: the customer has less. LOSS: it had gone back before."""
+
+    INVOICE = "invoice"
+    CREDIT = "credit"
+    LOSS = "loss"
+
+
 def new_public_id() -> str:
     return f"pay_{secrets.token_hex(8)}"
 
@@ -98,7 +106,8 @@ class Payment(Base):
 
 class Allocation(Base):
     """An amount allocated to one invoice. ``payment_id`` is NULL where it came from credit.
-    ``undone_entry_id``: the entry that turned it back into credit; empty where the whole payment was undone.
+    ``undone_entry_id``: the entry that turned it back into credit, or took it back to the payer's bank; empty where the
+    whole payment was undone. What a bank left of it stands as another, with the entry of the first.
     """
 
     __tablename__ = "payment_allocations"
@@ -151,6 +160,41 @@ class Refund(Base):
     # The payment refunded through its gateway; the sum of its rows is what the gateway has refunded in total.
     payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id))
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class Chargeback(Base):
+    """A part of a payment that its payer's bank took back for good. ``key``: names the dispute, which may have several
+    parts. ``write_off_entry_id``: the entry that wrote off what would be due again on the invoice.
+    ``returned_at``: the bank has given the money back since, on ``returned_on``.
+    """
+
+    __tablename__ = "chargebacks"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(source = 'invoice') = (invoice_id IS NOT NULL)", name="invoice"),
+        CheckConstraint("(returned_at IS NULL) = (returned_entry_id IS NULL)", name="returned"),
+        Index("ix_chargebacks_key", "key"),
+        Index("ix_chargebacks_payment_id", "payment_id"),
+        Index("ix_chargebacks_invoice_id", "invoice_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(300))
+    payment_id: Mapped[int] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    source: Mapped[ChargebackSource]
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    taken_on: Mapped[date]
+    reason: Mapped[str] = mapped_column(String(200))
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
+    write_off_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    returned_on: Mapped[date | None]
+    returned_at: Mapped[datetime | None]
+    returned_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))

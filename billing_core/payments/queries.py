@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers import queries as customers
@@ -16,13 +16,21 @@ from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice
 from billing_core.money import Money
-from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource
+from billing_core.payments.models import (
+    Allocation,
+    AllocationKind,
+    Chargeback,
+    Payment,
+    PaymentMethod,
+    Refund,
+    RefundSource,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """``allocated_minor`` of the payment pays invoices; the rest became the customer's credit. ``gateway_key`` and the
-    two ids are the gateway's, where the payment came in by one.
+    """``allocated_minor`` of the payment pays invoices, ``charged_back_minor`` was taken back by the payer's bank; the
+    rest became the customer's credit. ``gateway_key`` and the two ids are the gateway's, where it came in by one.
     """
 
     id: int
@@ -45,11 +53,12 @@ class PaymentRow:
     undone_reason: str
     created_at: datetime
     created_by: str
+    charged_back_minor: int
 
     @property
     def kept_minor(self) -> int:
         """What became credit when the payment came in, or was turned into it since."""
-        return 0 if self.undone_at else self.amount_minor - self.allocated_minor
+        return 0 if self.undone_at else max(self.amount_minor - self.allocated_minor - self.charged_back_minor, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,9 @@ class PaymentFilter:
 
 @dataclass(frozen=True, slots=True)
 class AllocationRow:
-    """One allocation to an invoice; ``payment_id`` is None where it came from credit."""
+    """One allocation to an invoice; ``payment_id`` is None where it came from credit. ``by_bank``: it was undone as the
+    payer's bank took money back, or returned it; what was left stands as another.
+    """
 
     id: int
     kind: AllocationKind
@@ -84,6 +95,7 @@ class AllocationRow:
     allocated_on: date
     undone_at: datetime | None
     created_by: str
+    by_bank: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,12 @@ _allocated = (
     .correlate(Payment)
     .scalar_subquery()
 )
+_charged_back = (
+    select(func.coalesce(func.sum(Chargeback.amount_minor), 0))
+    .where(Chargeback.payment_id == Payment.id, Chargeback.returned_at.is_(None))
+    .correlate(Payment)
+    .scalar_subquery()
+)
 COLUMNS: tuple[Any, ...] = (
     Payment.id,
     Payment.public_id,
@@ -131,6 +149,7 @@ COLUMNS: tuple[Any, ...] = (
     Payment.undone_reason,
     Payment.created_at,
     Payment.created_by,
+    _charged_back,
 )
 ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "received_on": Payment.received_on,
@@ -249,6 +268,12 @@ def allocations(
             Allocation.allocated_on,
             Allocation.undone_at,
             Allocation.created_by,
+            exists().where(
+                or_(
+                    Chargeback.entry_id == Allocation.undone_entry_id,
+                    Chargeback.returned_entry_id == Allocation.undone_entry_id,
+                )
+            ),
         )
         .join(Invoice, Invoice.id == Allocation.invoice_id)
         .outerjoin(Payment, Payment.id == Allocation.payment_id)

@@ -151,19 +151,18 @@ def undo(
     reason: str,
     today: date,
     now: datetime,
-    charged_back: bool = False,
 ) -> Payment:
     """Undo a payment that was recorded in error: its entry is reversed, and its invoices are due again.
 
     Conflict where its rest was spent as credit meanwhile, where an invoice of it was refunded, and for a gateway's
-    payment unless ``charged_back`` by the payer's bank: the gateway then keeps its fee.
+    payment, which did come in.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
     payment = queries.for_change(session, actor, payment_id)
     if payment.undone_at is not None:
         raise Conflict("This payment was undone already")
-    if payment.gateway_key is not None and not charged_back:
+    if payment.gateway_key is not None:
         raise Conflict("This payment came in online, so it was not recorded wrongly: refund it instead")
     of_payment = list(session.scalars(select(Allocation).where(Allocation.payment_id == payment_id)))
     standing = [allocation for allocation in of_payment if allocation.undone_at is None]

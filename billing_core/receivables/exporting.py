@@ -28,6 +28,7 @@ _WORDS = {
     EntryKind.REFUND: "Refund",
     EntryKind.CREDIT_PAID_OUT: "Credit paid out",
     EntryKind.WRITE_OFF: "Write-off",
+    EntryKind.CHARGEBACK: "Chargeback",
 }
 
 
@@ -37,6 +38,8 @@ def what(row: StatementRow) -> str:
         word = "Prepaid credit used" if row.took_prepaid else "Back to prepaid credit"
     else:
         word = _WORDS.get(row.kind, row.kind.replace("_", " ").capitalize())
+    if row.returned:
+        return "Chargeback returned"
     return f"{word} {'cancelled' if row.kind is EntryKind.INVOICE else 'undone'}" if row.undone else word
 
 

@@ -30,6 +30,7 @@ _WORDS = {
     EntryKind.REFUND: gettext_noop("Refund"),
     EntryKind.CREDIT_PAID_OUT: gettext_noop("Credit paid out"),
     EntryKind.WRITE_OFF: gettext_noop("Write-off"),
+    EntryKind.CHARGEBACK: gettext_noop("Payment taken back by your bank"),
 }
 _OTHER = gettext_noop("Correction")
 
@@ -108,6 +109,8 @@ def _what(row: StatementRow, words: Writing) -> str:
     if row.prepaid:
         used, back = words.gettext("Prepaid credit used"), words.gettext("Back to prepaid credit")
         what = used if row.took_prepaid else back
+    elif row.returned:
+        what = words.gettext("Payment returned by your bank")
     else:
         what = words.gettext(_WORDS.get(row.kind, _OTHER))
     if row.undone:

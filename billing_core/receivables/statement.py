@@ -59,6 +59,11 @@ class StatementRow:
     prepaid: bool = False
 
     @property
+    def returned(self) -> bool:
+        """Whether a bank gave back what it had taken."""
+        return self.kind is EntryKind.CHARGEBACK and self.amount_minor < 0
+
+    @property
     def took_prepaid(self) -> bool:
         """Whether prepaid credit paid something; otherwise it got it back."""
         return self.prepaid and (self.amount_minor < 0) != self.undone

@@ -12,13 +12,13 @@ from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
-from billing_core.payments.models import Allocation, Payment, Refund, RefundSource
+from billing_core.payments.models import Allocation, Chargeback, Payment, Refund, RefundSource
 from billing_core.proof import Check
 from billing_core.receivables.figures import FIGURES
 
 # The entries that make up each of an invoice's amounts; their reversals count against it.
 _KEPT_BY: Final = {
-    "paid": (EntryKind.PAYMENT, EntryKind.CREDIT_APPLIED),
+    "paid": (EntryKind.PAYMENT, EntryKind.CREDIT_APPLIED, EntryKind.CHARGEBACK),
     "credited": (EntryKind.CREDIT_NOTE,),
     "written_off": (EntryKind.WRITE_OFF,),
 }
@@ -33,6 +33,7 @@ def checks(session: Session, *, today: date) -> Iterator[Check]:
     yield _refunds(session)
     yield _customer_credit(session)
     yield _figures(session, today)
+    yield _chargebacks(session)
 
 
 def _invoices(session: Session) -> Check:
@@ -165,6 +166,22 @@ def _refunds(session: Session) -> Check:
         proof.count(session, Refund),
         proof.named(session, select(Refund.id).where(differing).order_by(Refund.id), "refund {0}")
         + proof.named(session, invoices.order_by(Invoice.id), "invoice id {0}, {1}"),
+    )
+
+
+def _chargebacks(session: Session) -> Check:
+    """What banks took back and returned against the entries, and no more of an invoice's debt is written off for it."""
+    taken, returned = _posted(Chargeback.entry_id, Account.CASH), _posted(Chargeback.returned_entry_id, Account.CASH)
+    given_up = _posted(Chargeback.write_off_entry_id, Account.BAD_DEBT)
+    differing = or_(
+        Chargeback.amount_minor != -taken,
+        and_(Chargeback.returned_at.is_not(None), Chargeback.amount_minor != returned),
+        and_(Chargeback.write_off_entry_id.is_not(None), Chargeback.amount_minor != given_up),
+    )
+    return Check(
+        "Each chargeback, and what of it came back or was written off, is what was posted",
+        proof.count(session, Chargeback),
+        proof.named(session, select(Chargeback.id).where(differing).order_by(Chargeback.id), "chargeback {0}"),
     )
 
 

@@ -88,7 +88,7 @@ def _ways(case: CaseRow) -> None:
     ):
         gateway_refund.dialog(came_in)
     if case.kind is CaseKind.DISPUTE_LOST and st.button(
-        "Reverse the payment", icon=":material/undo:", key=f"case_back_{case.id}"
+        "Book what went back", icon=":material/undo:", key=f"case_back_{case.id}", type="primary"
     ):
         take_back(case)
     if st.button("Note how it was settled", icon=":material/check:", key=f"case_note_{case.id}", type="tertiary"):
@@ -126,18 +126,28 @@ def _today(actor: Actor, case: CaseRow) -> date:
     return read.today if case.business_id is None else read.day_of(case.business_id)
 
 
-@st.dialog("Reverse the payment", icon=":material/undo:")
+_DUE, _LOST = "It is due again", "It is a loss"
+
+
+@st.dialog("Book what went back", icon=":material/undo:")
 def take_back(case: CaseRow) -> None:
     """The money is gone: our books say so too."""
     amount = formats.money(case.amount_minor, case.currency)
     st.markdown(
-        f"**{md(amount)}** went back to the payer's bank. The payment is reversed, and what it paid is due again: "
-        "collect it, or write it off."
+        f"**{md(amount)}** went back to the payer's bank. It is taken from what of the payment is kept as credit, then "
+        "from the invoices that it paid."
     )
-    if st.button("Reverse it", type="primary", icon=":material/check:", key="do_case_back"):
-        actor = signed_in()
-        with attempt("The payment is reversed, and what it paid is due again") as session:
-            disputes.take_back(session, actor, case.id, today=_today(actor, case), now=utc_now())
+    what = st.radio(
+        "What becomes of what it had paid",
+        (_DUE, _LOST),
+        key=f"case_back_as_{case.id}",
+        captions=("The customer is asked for it again.", "It is written off, and nobody is asked for it."),
+    )
+    if st.button("Book it", type="primary", icon=":material/check:", key="do_case_back"):
+        actor, lost = signed_in(), what == _LOST
+        said = "is written off" if lost else "is due again"
+        with attempt(f"{amount} is booked as taken back, and what it had paid {said}") as session:
+            disputes.take_back(session, actor, case.id, lost=lost, today=_today(actor, case), now=utc_now())
 
 
 @st.dialog("Note how it was settled", icon=":material/check:")
@@ -176,6 +186,7 @@ def disputes_table(rows: list[DisputeRow], zone: str, *, key: str) -> None:
             tables.badge("State", _dispute_state, DISPUTE_COLORS),
             tables.text("Customer", "customer_name"),
             tables.money("Amount", "amount_minor"),
+            tables.money("Fee", "fee_minor", help="What the payment service keeps for it"),
             tables.currency_of(),
             tables.words("Reason", "reason"),
             tables.instant("Opened", "opened_at", zone),

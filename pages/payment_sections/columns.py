@@ -1,6 +1,7 @@
 """How tables show payments and refunds: the same on their own page and on a customer's."""
 
-from billing_core.payments.models import RefundSource
+from billing_core.payments.chargeback_queries import ChargebackRow
+from billing_core.payments.models import ChargebackSource, RefundSource
 from billing_core.payments.queries import PaymentRow, RefundRow
 from pages.ui import formats, opened, tables
 
@@ -35,6 +36,30 @@ def refunds(*, with_customer: bool = True) -> list[tables.Column]:
         tables.text("Reason", "reason"),
         tables.text("By", "created_by"),
     ]
+
+
+def chargebacks() -> list[tables.Column]:
+    return [
+        tables.day("Taken back", "taken_on"),
+        tables.computed("From", _taken_from),
+        tables.money("Amount", "amount_minor"),
+        tables.currency_of(),
+        tables.computed("Booked as", _booked_as),
+        tables.day("Returned", "returned_on"),
+        tables.text("By", "created_by"),
+    ]
+
+
+def _taken_from(row: ChargebackRow) -> str:
+    if row.source is ChargebackSource.INVOICE:
+        return f"Invoice {row.invoice_number or row.invoice_id}"
+    return "Credit" if row.source is ChargebackSource.CREDIT else "Nothing that was left"
+
+
+def _booked_as(row: ChargebackRow) -> str:
+    if row.source is ChargebackSource.CREDIT:
+        return "Less credit"
+    return "Loss" if row.written_off or row.source is ChargebackSource.LOSS else "Due again"
 
 
 def _fee(row: PaymentRow) -> str:

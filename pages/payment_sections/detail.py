@@ -5,7 +5,8 @@ import streamlit as st
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.online_payments import queries as online_payments
-from billing_core.payments import queries, received
+from billing_core.payments import chargeback_queries, queries, received
+from billing_core.payments.chargeback_queries import ChargebackRow
 from billing_core.payments.queries import AllocationRow, PaymentRow
 from pages.payment_sections import cases, columns, gateway_refund, reversal
 from pages.payment_sections.columns import state_of
@@ -29,13 +30,14 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
     may_change = actor.may(Permission.PAYMENT_WRITE) and payment.undone_at is None
     _header(payment, may_change=may_change)
     _amounts(payment)
-    _gateway(read, payment)
+    taken = read(chargeback_queries.of_payment, payment_id=payment.id)
+    _gateway(read, payment, taken)
     allocations = read(queries.allocations, payment_id=payment.id)
     _paid(allocations, may_change=may_change)
-    _events(payment, allocations, read.company.time_zone)
-    taken: AllocationRow | None = st.session_state.pop(_TAKE_OFF, None)
-    if taken is not None:
-        reversal.dialog(taken)
+    _events(payment, allocations, taken, read.company.time_zone)
+    released: AllocationRow | None = st.session_state.pop(_TAKE_OFF, None)
+    if released is not None:
+        reversal.dialog(released)
 
 
 def _header(payment: PaymentRow, *, may_change: bool) -> None:
@@ -73,6 +75,8 @@ def _amounts(payment: PaymentRow) -> None:
     shown = {"Received": payment.amount_minor}
     if payment.undone_at is None:
         shown |= {"Paid invoices": int(payment.allocated_minor), "Kept as credit": int(payment.kept_minor)}
+    if payment.charged_back_minor:
+        shown["Taken back by the bank"] = int(payment.charged_back_minor)
     if payment.fee_minor:
         kept_by = "the payment service" if payment.gateway_key else "the bank"
         shown[f"Fee kept by {kept_by}"] = payment.fee_minor
@@ -82,7 +86,7 @@ def _amounts(payment: PaymentRow) -> None:
                 st.metric(label, formats.money(minor, payment.currency))
 
 
-def _gateway(read: Reader, payment: PaymentRow) -> None:
+def _gateway(read: Reader, payment: PaymentRow, taken: list[ChargebackRow]) -> None:
     """What the payment service calls it, and disputes about it."""
     if payment.gateway_key is None:
         return
@@ -96,6 +100,10 @@ def _gateway(read: Reader, payment: PaymentRow) -> None:
     if disputes:
         st.subheader("Disputes", anchor=False)
         cases.disputes_table(disputes, read.company.time_zone, key="payment_disputes")
+    if taken:
+        st.subheader("Taken back by the bank", anchor=False)
+        shown = columns.chargebacks()
+        tables.show(taken, shown, key="payment_chargebacks", alt="What the payer's bank took back of this payment")
 
 
 def _paid(allocations: list[AllocationRow], *, may_change: bool) -> None:
@@ -110,8 +118,8 @@ def _paid(allocations: list[AllocationRow], *, may_change: bool) -> None:
         tables.currency_of(),
         tables.badge(
             "State",
-            lambda row: "Reversed" if row.undone_at else "Paid",
-            {"Paid": "green", "Reversed": "gray"},
+            _allocation_state,
+            {"Paid": "green", "Reversed": "gray", "Replaced": "gray"},
         ),
     ]
     if may_change:
@@ -130,14 +138,25 @@ def _paid(allocations: list[AllocationRow], *, may_change: bool) -> None:
     )
 
 
-def _events(payment: PaymentRow, allocations: list[AllocationRow], zone: str) -> None:
+def _allocation_state(row: AllocationRow) -> str:
+    if row.undone_at is None:
+        return "Paid"
+    return "Replaced" if row.by_bank else "Reversed"
+
+
+def _events(payment: PaymentRow, allocations: list[AllocationRow], taken: list[ChargebackRow], zone: str) -> None:
     st.subheader("What happened", anchor=False)
     recorded = f"recorded by {payment.created_by}"
     happened = [(payment.created_at, recorded)]
     for row in allocations:
         amount = formats.money(row.amount_minor, row.currency)
-        if row.undone_at is not None and row.undone_at != payment.undone_at:
+        if row.undone_at is not None and row.undone_at != payment.undone_at and not row.by_bank:
             happened.append((row.undone_at, f"{amount} unallocated from invoice {row.invoice_number}, kept as credit"))
+    for part in taken:
+        amount = formats.money(part.amount_minor, part.currency)
+        happened.append((part.created_at, f"{amount} taken back by the payer's bank, booked by {part.created_by}"))
+        if part.returned_at is not None:
+            happened.append((part.returned_at, f"{amount} returned by the bank"))
     if payment.undone_at is not None:
         happened.append((payment.undone_at, f"undone: {payment.undone_reason}"))
     for when, what in sorted(happened):

@@ -23,7 +23,12 @@ NAMES = {
     Agreement.ONLY_THERE: ("Only there", "red"),
     Agreement.OTHER: ("No payment", "gray"),
 }
-_KINDS = {Kind.PAYMENT: "Payments", Kind.REFUND: "Refunds", Kind.OTHER: "Payouts, fees and other lines"}
+_KINDS = {
+    Kind.PAYMENT: "Payments",
+    Kind.REFUND: "Refunds",
+    Kind.DISPUTE: "Disputes",
+    Kind.OTHER: "Payouts, fees and other lines",
+}
 _WRONG = (Agreement.DIFFERENT, Agreement.ONLY_HERE, Agreement.ONLY_THERE)
 
 

@@ -34,9 +34,10 @@ def _about(*kinds: EntryKind) -> Callable[[Movement], bool]:
     return lambda movement: movement.about in kinds
 
 
+_PAID = (EntryKind.PAYMENT, EntryKind.CREDIT_APPLIED, EntryKind.CHARGEBACK)
 AMOUNTS = {
     "total": Amount("Total", lambda one: one.total_minor, lambda row: row.kind is EntryKind.INVOICE, always=True),
-    "paid": Amount("Paid", lambda one: one.paid_minor, _about(EntryKind.PAYMENT, EntryKind.CREDIT_APPLIED), -1),
+    "paid": Amount("Paid", lambda one: one.paid_minor, _about(*_PAID), -1),
     "credited": Amount("Credited", lambda one: one.credited_minor, _about(EntryKind.CREDIT_NOTE), -1),
     "written_off": Amount("Written off", lambda one: one.written_off_minor, _about(EntryKind.WRITE_OFF), -1),
     "due": Amount("Amount due", lambda one: one.due_minor, lambda _: True, always=True),
@@ -49,6 +50,7 @@ _WORDS = {
     EntryKind.CREDIT_APPLIED: "Customer credit",
     EntryKind.CREDIT_PAID_OUT: "Credit paid out",
     EntryKind.WRITE_OFF: "Written off",
+    EntryKind.CHARGEBACK: "Chargeback",
 }
 
 

@@ -1,6 +1,7 @@
 """Every check of ``verify`` holds for a company with something of everything, and fails where that is damaged."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -14,10 +15,12 @@ from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.archives import moving
 from billing_core.metering.archives.moving import ArchiveFile
 from billing_core.online_payments.gateway import AttachedMethod
-from billing_core.online_payments.models import AttemptState, ChargeAttempt, SandboxCharge, SandboxRefund
+from billing_core.online_payments.models import AttemptState, ChargeAttempt, DisputeState, SandboxCharge, SandboxRefund
 from billing_core.online_payments.off_session import methods
-from billing_core.online_payments.webhooks import refund_recording
-from billing_core.payments import received
+from billing_core.online_payments.webhooks import disputes, refund_recording
+from billing_core.online_payments.webhooks.events import Disputed
+from billing_core.payments import chargebacks, received
+from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 from billing_core.reports import coverage
@@ -74,6 +77,7 @@ def company(session) -> None:
     card_of_the_payment(session, customer.id, online.id, came)
     back = {"reason": "returned", "refunded_on": history.day, **days}
     refund_recording.note_refunded(session, SYSTEM, came.id, 2_00, **back)
+    disputed(session, came, **days)
     link = a_link(session, linked)
     charge = SandboxCharge(
         intent_id="pi_sandbox_1",
@@ -91,8 +95,19 @@ def company(session) -> None:
     session.add(SandboxRefund(refund_id="re_sandbox_1", key="rfq_1", **facts))
     session.flush()
     # The last entry still waits for its seal.
-    assert sealing.seal(session, now=history.now, limit=15) == 15
+    assert sealing.seal(session, now=history.now, limit=20) == 20
     assert sealing.waiting(session)
+
+
+def disputed(session: Session, payment: Payment, *, today: date, now: datetime) -> None:
+    """A dispute with a fee of 15.00 took 1.00, which is written off, and another took 2.00, which came back."""
+    at: dict[str, Any] = {"at": now, "reason": "x", "opened_at": now, "intent_id": "pi_1", "charge_id": "ch_1"}
+    told = Disputed("dp_1", currency="USD", amount_minor=1_00, state=DisputeState.OPEN, fee_minor=15_00, **at)
+    disputes.note(session, SYSTEM, payment, None, told, today=today, now=now)
+    for key, amount, lost in (("dispute:dp_1", 1_00, True), ("dispute:dp_2", 2_00, False)):
+        taken = TakenBack(key, amount, "lost", lost)
+        chargebacks.take_back(session, SYSTEM, payment.id, taken, today=today, now=now)
+    chargebacks.give_back(session, SYSTEM, "dispute:dp_2", today=today, now=now)
 
 
 def card_of_the_payment(session: Session, customer_id: int, invoice_id: int, payment: Payment) -> None:
@@ -231,8 +246,8 @@ DAMAGES = {
     ],
     "Each ledger entry is sealed once, or waits for its seal": [
         ("INSERT INTO ledger_unsealed (entry_id) VALUES (1)", "ledger entry 1"),
-        ("DELETE FROM ledger_unsealed", "ledger entry 16"),
-        ("DELETE FROM ledger_seals WHERE sequence = 2", "ledger entry 2", "1 of the first 15 seals are missing"),
+        ("DELETE FROM ledger_unsealed", "ledger entry 21"),
+        ("DELETE FROM ledger_seals WHERE sequence = 2", "ledger entry 2", "1 of the first 20 seals are missing"),
     ],
     "Each sealed ledger entry is as it was sealed, and the chain is whole": [
         ("UPDATE ledger_entries SET memo = 'nothing to see' WHERE id = 2", "ledger entry 2 (seal 2)"),
@@ -254,7 +269,7 @@ DAMAGES = {
     "What each invoice keeps as paid is what payments and credit gave it": [
         ("UPDATE payment_allocations SET amount_minor = 1999 WHERE id = 2", "invoice id 2, INV-2026-002"),
         ("UPDATE invoices SET paid_minor = 1999 WHERE id = 2", "invoice id 2, INV-2026-002"),
-        ("UPDATE payments SET amount_minor = 699 WHERE id = 3", "payment 3 gave more than it had"),
+        ("UPDATE payments SET amount_minor = 599 WHERE id = 3", "payment 3 gave more than it had"),
         ("UPDATE payments SET undone_at = created_at WHERE id = 3", "payment 3 gave more than it had"),
         (
             "UPDATE payment_allocations SET undone_at = NULL WHERE id = 3",
@@ -390,6 +405,13 @@ DAMAGES = {
         ("UPDATE refunds SET amount_minor = 2999 WHERE id = 1", "refund 1", "invoice id 1, INV-2026-001"),
         ("UPDATE invoices SET refunded_minor = 2999 WHERE id = 1", "invoice id 1, INV-2026-001"),
         ("UPDATE refunds SET amount_minor = 99 WHERE id = 2", "refund 2"),
+    ],
+    "Each chargeback, and what of it came back or was written off, is what was posted": [
+        ("UPDATE chargebacks SET amount_minor = 99 WHERE id = 1", "chargeback 1"),
+        ("UPDATE chargebacks SET amount_minor = 99, returned_entry_id = entry_id WHERE id = 2", "chargeback 2"),
+    ],
+    "What each dispute keeps as its fee is what was posted": [
+        ("UPDATE disputes SET fee_minor = 1501", "dispute 1, dp_1"),
     ],
     "No customer has used more credit than they had": [
         ("UPDATE ledger_postings SET amount_minor = 501 WHERE id = 22", "customer 3 with business 1 in USD"),

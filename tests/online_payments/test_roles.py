@@ -78,6 +78,7 @@ NEEDED: dict[str, tuple[Permission, ...] | None] = {
     "webhooks.attempt_outcomes.note_failure": (WRITE,),
     "webhooks.attempt_outcomes.note_success": (WRITE,),
     "webhooks.card_requests.have_kept": (WRITE,),
+    "cases.open_again": (WRITE,),
     "webhooks.disputes.note": (WRITE,),
     "webhooks.disputes.take_back": (WRITE,),
     "webhooks.fees.ask": (WRITE,),

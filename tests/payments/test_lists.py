@@ -255,8 +255,8 @@ def test_the_list_leaves_as_csv_with_amounts_to_compute_with(session):
         ["2026-03-01", f"{customer.id}", "Carla C1", "bank_transfer", "RF18", "JPY", "300", "0", "0", "0"],
     ]
     assert [line.split(",")[12:] for line in lines] == [
-        ["system", "2026-03-10T09:00:00Z", "", "", ""],
-        ["system", "2026-03-10T09:00:00Z", "2026-03-10T09:00:00Z", "bounced", ""],
+        ["system", "2026-03-10T09:00:00Z", "", "", "", "0.00"],
+        ["system", "2026-03-10T09:00:00Z", "2026-03-10T09:00:00Z", "bounced", "", "0"],
     ]
 
 

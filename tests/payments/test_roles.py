@@ -23,6 +23,9 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.invoices.service import Details
 from billing_core.money import Money
 from billing_core.payments import (
+    chargeback_queries,
+    chargeback_sources,
+    chargebacks,
     credit,
     crediting,
     exporting,
@@ -34,6 +37,7 @@ from billing_core.payments import (
     status_changes,
     write_offs,
 )
+from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Allocation, PaymentMethod
 from billing_core.payments.opening import Item
 from billing_core.payments.queries import PaymentFilter
@@ -89,6 +93,16 @@ def _pay_out(session: Session, actor: Actor, of: Subjects) -> Any:
     return credit.pay_out(session, actor, customer_id=of.customer, business_id=of.business, **facts)
 
 
+def _take_back(session: Session, actor: Actor, of: Subjects) -> Any:
+    taken = TakenBack("dispute:dp_1", 100, "lost")
+    return chargebacks.take_back(session, actor, of.payment, taken, **DAY)
+
+
+def _parts(session: Session, actor: Actor, of: Subjects) -> Any:
+    payment = queries.for_change(session, actor, of.payment)
+    return list(chargeback_sources.parts(session, actor, payment, 100))
+
+
 def _credit(session: Session, actor: Actor, of: Subjects) -> Any:
     parts = [Share("service", Decimal(0), 100, 0)]
     return crediting.credit(session, actor, session.get(Invoice, of.open), parts, reason="less", **DAY)
@@ -113,6 +127,12 @@ ALL = PaymentFilter()
 
 # None: it only locks, for a verb that has checked the permission.
 ROWS: dict[str, tuple[Permission | None, Call]] = {
+    "chargebacks.take_back": (WRITE, _take_back),
+    "chargebacks.give_back": (
+        WRITE,
+        lambda session, actor, of: chargebacks.give_back(session, actor, "dispute:other", **DAY),
+    ),
+    "chargeback_sources.parts": (None, _parts),
     "credit.balances": (READ, lambda session, actor, of: credit.balances(session, actor, of.customer)),
     "credit.apply": (WRITE, lambda session, actor, of: credit.apply(session, actor, of.open, amount_minor=1, **DAY)),
     "credit.release": (
@@ -124,6 +144,10 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
     "exporting.as_csv": (Permission.EXPORT, _as_csv),
     "queries.listing": (READ, lambda session, actor, of: session.execute(queries.listing(actor, ALL)).all()),
     "queries.page": (READ, lambda session, actor, of: queries.page(session, actor, ALL)),
+    "chargeback_queries.of_payment": (
+        READ,
+        lambda session, actor, of: chargeback_queries.of_payment(session, actor, of.payment),
+    ),
     "queries.count": (READ, lambda session, actor, of: queries.count(session, actor, ALL)),
     "queries.totals": (READ, lambda session, actor, of: queries.totals(session, actor, ALL)),
     "queries.one": (READ, lambda session, actor, of: queries.one(session, actor, of.payment)),
@@ -168,6 +192,10 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
         WRITE,
         lambda session, actor, of: write_offs.write_off(session, actor, of.open, reason="gone", **DAY),
     ),
+    "write_offs.undo_one": (
+        WRITE,
+        lambda session, actor, of: write_offs.undo_one(session, actor, of.written_off, 0, reason="back", **DAY),
+    ),
     "write_offs.undo_write_off": (
         WRITE,
         lambda session, actor, of: write_offs.undo_write_off(session, actor, of.written_off, reason="back", **DAY),
@@ -184,8 +212,9 @@ def subjects(session) -> Subjects:
     payment = pay(session, customer, 100_00, **{str(paid.id): 100_00})
     cash = MoneyBack("damaged", PaymentMethod.CASH, TODAY, 1_00)
     other = an_open_invoice(session, customer, "20")
-    pay(session, customer, 20_00, **{str(other.id): 20_00})
+    disputed = pay(session, customer, 20_00, **{str(other.id): 20_00})
     refunds.refund(session, ADMIN, other.id, wanted=cash, **DAY)
+    chargebacks.take_back(session, ADMIN, disputed.id, TakenBack("dispute:other", 1_00, "lost"), **DAY)
     write_offs.write_off(session, ADMIN, written_off.id, reason="gone", **DAY)
     allocation = session.scalars(select(Allocation.id).where(Allocation.invoice_id == paid.id)).one()
     draft = a_draft(session, customer).id

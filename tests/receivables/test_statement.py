@@ -228,6 +228,7 @@ def test_each_kind_of_row_has_its_words(kind, undone):
         EntryKind.CREDIT_APPLIED: ("Credit applied", "Credit applied undone"),
         EntryKind.CREDIT_PAID_OUT: ("Credit paid out", "Credit paid out undone"),
         EntryKind.WRITE_OFF: ("Write-off", "Write-off undone"),
+        EntryKind.CHARGEBACK: ("Chargeback", "Chargeback undone"),
         EntryKind.PREPAID_GRANTED: ("Prepaid granted", "Prepaid granted undone"),
         EntryKind.PREPAID_ENDED: ("Prepaid ended", "Prepaid ended undone"),
         EntryKind.FEE: ("Fee", "Fee undone"),

@@ -1,7 +1,8 @@
 """A gateway's own books beside our payments and refunds: what agrees, and what only one side has.
 
 One statement reads the lines stored by ``balance_transactions``, and our own tables. Lines are compared per payment:
-what came in, and separately what went back. Amounts are minor units, never added across currencies.
+what came in, and separately what was refunded and what disputes took. Amounts are minor units, never added across
+currencies.
 """
 
 import enum
@@ -31,19 +32,22 @@ from billing_core.database.functions import equals
 from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import Mode
-from billing_core.online_payments.models import GatewayLine
+from billing_core.online_payments.models import Dispute, GatewayLine
 from billing_core.online_payments.reconciliation.balance_transactions import MARGIN, instants, require
-from billing_core.payments.models import Payment, Refund
+from billing_core.payments.models import Chargeback, Payment, Refund
 
 _CAME_IN: Final = ("charge", "payment", "payment_failure_refund")
 _WENT_BACK: Final = ("refund", "payment_refund", "refund_failure")
 
 
 class Kind(enum.StrEnum):
-    """OTHER: lines of the gateway without a payment, such as its payouts to the bank and its own charges."""
+    """DISPUTE: what a payer's bank took or returned, and what the gateway keeps for it. OTHER: lines of the gateway
+    without a payment, such as its payouts to the bank and its own charges.
+    """
 
     PAYMENT = "payment"
     REFUND = "refund"
+    DISPUTE = "dispute"
     OTHER = "other"
 
 
@@ -209,13 +213,16 @@ def _there(session: Session, filters: PairFilter) -> Any:
     inside_from, inside_to = instants(zone, filters.period, timedelta())
     line = GatewayLine
     key = func.coalesce(line.intent_id, line.source)
+    disputed = select(Dispute.payment_id).where(Dispute.gateway_id == line.source).correlate(line).scalar_subquery()
     kind = case(
         (line.type.in_(_CAME_IN), Kind.PAYMENT.value),
         (line.type.in_(_WENT_BACK), Kind.REFUND.value),
+        (disputed.is_not(None), Kind.DISPUTE.value),
         else_=Kind.OTHER.value,
     )
     # Separate lookups rather than an OR: each finds its payment by an index of its own.
     payment_id = func.coalesce(
+        disputed,
         *(
             select(func.min(Payment.id)).where(column == known).correlate(line).scalar_subquery()
             for column, known in (
@@ -223,7 +230,7 @@ def _there(session: Session, filters: PairFilter) -> Any:
                 (Payment.intent_id, line.intent_id),
                 (Payment.charge_id, line.source),
             )
-        )
+        ),
     )
     inside = case((line.created_at.between(inside_from, inside_to - timedelta(microseconds=1)), 1), else_=0)
     lines = (
@@ -275,7 +282,22 @@ def _here(filters: PairFilter, there: Any) -> list[Select[*tuple[Any, ...]]]:
         .join(Refund, Refund.payment_id == Payment.id)
         .where(wide.contains(Refund.refunded_on), Payment.mode == filters.mode)
     )
-    return [payments, refunds]
+    return [payments, refunds, *_disputed(filters.mode, period, wide)]
+
+
+def _disputed(mode: Mode, period: Period, wide: Period) -> list[Select[*tuple[Any, ...]]]:
+    """What banks took, what they returned, and the fees of disputes, each on its own day."""
+    taken, returned = func.date(Chargeback.taken_on, type_=Date()), func.date(Chargeback.returned_on, type_=Date())
+    opened = func.date(Dispute.opened_at, type_=Date())
+    none = cast(null(), BigInteger)
+    of_banks = [
+        _ours(Kind.DISPUTE, day, amount, literal(0), period)
+        .join(Chargeback, Chargeback.payment_id == Payment.id)
+        .where(wide.contains(day), Payment.mode == mode)
+        for day, amount in ((taken, -Chargeback.amount_minor), (returned, Chargeback.amount_minor))
+    ]
+    fees = _ours(Kind.DISPUTE, opened, none, Dispute.fee_minor, period).join(Dispute, Dispute.payment_id == Payment.id)
+    return [*of_banks, fees.where(wide.contains(opened), Payment.mode == mode, Dispute.fee_minor != 0)]
 
 
 def _ours(kind: Kind, day: Any, amount: Any, fee: Any, period: Period) -> Select[*tuple[Any, ...]]:

@@ -101,6 +101,8 @@ class RefundFailed:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
+    """``fee_minor``: what the gateway keeps for it in all; None: the event does not say so in the charge's currency."""
+
     gateway_id: str
     at: datetime
     opened_at: datetime
@@ -110,6 +112,7 @@ class Disputed:
     amount_minor: int
     reason: str
     state: DisputeState
+    fee_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +304,16 @@ def _dispute(dispute: Object, at: datetime) -> Fact:
         **_amount(dispute["amount"], dispute["currency"]),
         reason=declines.one_line(dispute["reason"])[:100],
         state=_DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+        fee_minor=_dispute_fee(dispute),
     )
+
+
+def _dispute_fee(dispute: Object) -> int | None:
+    """A line of the gateway's books for what it took, another for what it gave back; each has its fee."""
+    currency, lines = dispute["currency"], dispute.get("balance_transactions") or []
+    if not lines or any(line["currency"] != currency for line in lines):
+        return None
+    return from_stripe(sum(line["fee"] for line in lines), currency)
 
 
 # A warning that is closed, or a dispute that was prevented, took no money.
@@ -327,6 +339,9 @@ _READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
     "refund.failed": _refund_failed,
     "refund.updated": _refund_updated,
     "charge.dispute.created": _dispute,
+    "charge.dispute.updated": _dispute,
+    "charge.dispute.funds_withdrawn": _dispute,
+    "charge.dispute.funds_reinstated": _dispute,
     "charge.dispute.closed": _dispute,
 }
 HANDLED: Final = tuple(_READERS)

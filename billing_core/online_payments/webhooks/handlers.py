@@ -223,5 +223,6 @@ def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
         raise PaymentUnknown(disputed.charge_id)
     customers.for_change(session, SYSTEM, payment.customer_id)
     invoice_id = matching.invoice_of(session, payment.id)
-    dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)
+    today = day_in(businesses.one(session, payment.business_id).time_zone, now)
+    dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, today=today, now=now)
     return Outcome(f"The dispute is {dispute.state.value}", invoice_id=invoice_id)

@@ -19,7 +19,7 @@ from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
 from billing_core.online_payments.webhooks.events import RefundFailed
-from billing_core.payments import credit, refunds
+from billing_core.payments import chargeback_sources, credit, refunds
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource
 from billing_core.payments.refunds import MoneyBack
@@ -146,15 +146,15 @@ def _done(request: RefundRequest, booked: list[Refund]) -> None:
 
 def _book(session: Session, actor: Actor, payment: Payment, amount: int, back: _Back) -> list[Refund]:
     """Record ``amount`` as refunded, from wherever this payment's money is."""
-    left = amount
+    gone = recorded(session, payment.id) + chargeback_sources.taken_of(session, payment.id)
+    # Of what a bank took back as well, nothing is left: it went twice.
+    possible = 0 if payment.undone_at else max(min(amount, payment.amount_minor - gone), 0)
     made: list[Refund] = []
-    if payment.undone_at is None:
-        for refund in _sources(session, actor, payment, left, back):
-            refund.payment_id = payment.id
-            made.append(refund)
-            left -= refund.amount_minor
+    for refund in _sources(session, actor, payment, possible, back):
+        refund.payment_id = payment.id
+        made.append(refund)
     session.flush()
-    if left:
+    if left := amount - sum(refund.amount_minor for refund in made):
         _unmatched(session, actor, payment, left, back.now)
     return made
 

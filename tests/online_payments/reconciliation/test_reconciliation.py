@@ -11,11 +11,12 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.online_payments.gateway import BalanceTransaction
-from billing_core.online_payments.models import GatewayLine
+from billing_core.online_payments.models import Dispute, DisputeState, GatewayLine
 from billing_core.online_payments.reconciliation import balance_transactions as reconciliation_balance_transactions
 from billing_core.online_payments.reconciliation import exporting, reconciliation
 from billing_core.online_payments.reconciliation.reconciliation import Agreement, Kind, PairFilter
-from billing_core.payments import credit, received
+from billing_core.payments import chargebacks, credit, received
+from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from billing_core.payments.received import Received
 from tests.payments.books import a_customer
@@ -283,7 +284,8 @@ def test_a_payment_that_the_bank_took_back_did_come_in_and_other_modes_are_left_
     with sessions.begin() as session:
         carla = a_customer(session).id
         undone = paid(session, carla, 3_000, "pi_undone")
-        received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW, charged_back=True)
+        # As a lost dispute did formerly.
+        session.get_one(Payment, undone).undone_at = NOW
         dispute = a_line(2, -3_000, intent="pi_undone", type="adjustment", source="dp_1")
         reconciliation_balance_transactions.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone"), dispute])
         paid(session, carla, 4_400, "pi_live_here", mode=Mode.LIVE)
@@ -292,6 +294,39 @@ def test_a_payment_that_the_bank_took_back_did_come_in_and_other_modes_are_left_
         assert compared(session) == [
             (Agreement.MATCHED, Kind.PAYMENT, "pi_undone", 3_000, 3_000),
             (Agreement.OTHER, Kind.OTHER, "pi_undone", None, -3_000),
+        ]
+
+
+def test_what_disputes_took_returned_and_cost_is_beside_the_gateways_lines(sessions):
+    """30.00 of pi_lost are taken for good, for a fee of 15.00; pi_open waits; of pi_won all came back, for a fee."""
+    with sessions.begin() as session:
+        carla = a_customer(session).id
+        lost, waiting, won = (paid(session, carla, 10_000, key) for key in ("pi_lost", "pi_open", "pi_won"))
+        lines = [a_line(number, 10_000, intent=key) for number, key in enumerate(("pi_lost", "pi_open", "pi_won"))]
+        days = {"today": date(2026, 3, 12), "now": NOW}
+        disputed = {"currency": "EUR", "reason": "fraudulent", "opened_at": NOW, "told_at": NOW}
+        for number, payment_id in enumerate((lost, waiting, won)):
+            facts = {"gateway_id": f"dp_{number}", "amount_minor": 3_000, "fee_minor": 1_500 * (number != 1)}
+            state = (DisputeState.LOST, DisputeState.OPEN, DisputeState.WON)[number]
+            opened = datetime(2026, 3, 11, tzinfo=UTC)
+            session.add(Dispute(payment_id=payment_id, state=state, **facts, **disputed | {"opened_at": opened}))
+            fee = facts["fee_minor"]
+            lines.append(a_line(10 + number, -3_000, type="adjustment", source=f"dp_{number}", fee=fee))
+        lines.append(a_line(20, 3_000, type="adjustment", source="dp_2"))
+        for payment_id, key in ((lost, "dispute:dp_0"), (won, "dispute:dp_2")):
+            chargebacks.take_back(session, SYSTEM, payment_id, TakenBack(key, 3_000, "lost"), **days)
+        chargebacks.give_back(session, SYSTEM, "dispute:dp_2", **days)
+        reconciliation_balance_transactions.keep(session, Mode.TEST, lines)
+    with sessions() as session:
+        rows = reconciliation.page(session, READER, PairFilter(Mode.TEST, MARCH))
+        assert sorted(
+            (row.key, row.agreement, row.here_minor, row.there_minor, row.here_fee_minor, row.there_fee_minor)
+            for row in rows
+            if row.kind is Kind.DISPUTE
+        ) == [
+            ("dp_0", Agreement.MATCHED, -3_000, -3_000, 1_500, 1_500),
+            ("dp_1", Agreement.ONLY_THERE, None, -3_000, None, 0),
+            ("dp_2", Agreement.MATCHED, 0, 0, 1_500, 1_500),
         ]
 
 

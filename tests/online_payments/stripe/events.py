@@ -177,7 +177,7 @@ class Paying:
         session = self.session(payment_intent=None, payment_status="unpaid", status="expired", invoice=None)
         return event("checkout.session.expired", session, at=self.paid_at)
 
-    def dispute(self, status: str = "needs_response", *, amount: int | None = None) -> Object:
+    def dispute(self, status: str = "needs_response", *, amount: int | None = None, **more: Any) -> Object:
         return {
             "id": f"dp_{self.number:08}",
             "object": "dispute",
@@ -189,10 +189,10 @@ class Paying:
             "payment_intent": self.intent_id,
             "reason": "fraudulent",
             "status": status,
-        }
+        } | more
 
-    def disputed(self) -> Object:
-        return event("charge.dispute.created", self.dispute(), at=self.paid_at + 7200)
+    def disputed(self, **facts: Any) -> Object:
+        return event("charge.dispute.created", self.dispute(**facts), at=self.paid_at + 7200)
 
-    def dispute_closed(self, status: str = "lost") -> Object:
-        return event("charge.dispute.closed", self.dispute(status), at=self.paid_at + 9000)
+    def dispute_closed(self, status: str = "lost", *, after: int = 9000, **facts: Any) -> Object:
+        return event("charge.dispute.closed", self.dispute(status, **facts), at=self.paid_at + after)

@@ -19,7 +19,8 @@ from billing_core.online_payments.models import CaseKind, WebhookState
 from billing_core.online_payments.webhooks import fees, inbox
 from billing_core.outbox import delivery as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
-from billing_core.payments import received
+from billing_core.payments import chargebacks, received
+from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import PaymentMethod
 from billing_core.settings import Settings
 from tests.invoices.company import GRACE
@@ -296,7 +297,8 @@ def test_the_fee_is_posted_once_and_the_gateway_keeps_it_when_the_payment_is_cha
     assert books(sessions) == {"cash": 9_680, "fees": 320, "revenue": -10_000}
     assert the_payment(sessions).fee_minor == 320
     with sessions.begin() as session:
-        received.undo(session, SYSTEM, payment_id, reason="Charged back", today=TODAY, now=LATER, charged_back=True)
+        taken = TakenBack("dispute:dp_1", 10_000, "The dispute is lost")
+        chargebacks.take_back(session, SYSTEM, payment_id, taken, today=TODAY, now=LATER)
     # 100.00 came in and went back; the 3.20 for it did not.
     assert books(sessions) == {"cash": -320, "fees": 320, "receivable": 10_000, "revenue": -10_000}
 

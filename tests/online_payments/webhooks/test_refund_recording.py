@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core.customers.models import Customer
-from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments import queries
@@ -19,7 +18,7 @@ from billing_core.online_payments.models import (
     WebhookState,
 )
 from billing_core.online_payments.queries import EventFilter
-from billing_core.online_payments.webhooks import disputes, refund_recording
+from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import credit, received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from tests.online_payments.linked import LATER, a_link, became, paying, tell
@@ -286,61 +285,6 @@ def test_a_dispute_is_shown_and_a_lost_one_is_a_case(sessions, place):
         assert row.state is DisputeState.LOST
     assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, 10_000, None)]
     assert [kind for kind in kinds(sessions, invoice) if "disput" in kind] == ["disputed", "dispute_closed"]
-
-
-@on_sqlite
-def test_what_a_lost_dispute_took_is_due_again_once_somebody_takes_the_payment_back(sessions, place):
-    invoice, link = place
-    payment = paying(link, invoice)
-    tell(sessions, payment.succeeded(), payment.disputed(), payment.dispute_closed("lost"))
-    recorded = the_payment(sessions).id
-    days = {"today": TODAY, "now": LATER}
-    with sessions.begin() as session, pytest.raises(Conflict, match="refund it instead"):
-        received.undo(session, SYSTEM, recorded, reason="Recorded wrongly", **days)
-    with sessions.begin() as session:
-        (case,) = queries.cases(session, SYSTEM)
-        disputes.take_back(session, SYSTEM, case.id, **days)
-    assert (status(sessions, invoice), open_cases(sessions)) == ("sent", [])
-    assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
-    with sessions.begin() as session, pytest.raises(Conflict, match="settled this case already"):
-        disputes.take_back(session, SYSTEM, case.id, **days)
-
-
-@pytest.mark.parametrize("lost", [4_000, 9_999])
-def test_a_dispute_lost_in_part_does_not_undo_the_whole_payment(sessions, place, lost):
-    invoice, link = place
-    payment = paying(link, invoice)
-    closed = payment.dispute_closed("lost")
-    closed["data"]["object"]["amount"] = lost
-    tell(sessions, payment.succeeded(), closed)
-    assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, lost, None)]
-    with sessions() as session:
-        (case,) = queries.cases(session, SYSTEM)
-
-    with (
-        pytest.raises(Conflict, match=r"Only a part of the payment of 100\.00 EUR went back"),
-        sessions.begin() as session,
-    ):
-        disputes.take_back(session, SYSTEM, case.id, today=TODAY, now=LATER)
-
-    assert the_payment(sessions).undone_at is None
-    assert (status(sessions, invoice), books(sessions)) == ("paid", {"cash": 10_000, "revenue": -10_000})
-    # What was lost is still to be written off, or to be asked for.
-    assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, lost, None)]
-
-
-def test_what_is_no_lost_dispute_takes_no_payment_back(sessions, place):
-    """More money than was asked for came in, and is still there."""
-    invoice, link = place
-    tell(sessions, paying(link, invoice, amount=15_000).succeeded())
-    with sessions() as session:
-        (case,) = queries.cases(session, SYSTEM)
-
-    with pytest.raises(Conflict, match="Only a lost dispute"), sessions.begin() as session:
-        disputes.take_back(session, SYSTEM, case.id, today=TODAY, now=LATER)
-
-    assert the_payment(sessions).undone_at is None
-    assert open_cases(sessions) == [(CaseKind.AMOUNT_DIFFERS, 15_000, 10_000)]
 
 
 @on_sqlite

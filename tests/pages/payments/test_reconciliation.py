@@ -210,6 +210,30 @@ def test_a_note_settles_a_case_and_changes_no_amount(page_as, sessions, case):
         assert session.get_one(Invoice, invoice).paid_minor == 0
 
 
+@pytest.mark.parametrize(("chosen", "due", "written_off"), [("It is due again", 7_000, 0), ("It is a loss", 0, 7_000)])
+def test_a_part_that_a_dispute_took_is_booked_by_its_case(page_as, sessions, service, chosen, due, written_off):
+    with sessions.begin() as session:
+        acme = a_customer(session)
+        invoice = an_invoice(session, acme).id
+        payment = online(session, acme, 23_800, "pi_whole", pays=invoice)
+        facts = {"key": "dispute:dp_1", "kind": CaseKind.DISPUTE_LOST, "said": "The dispute is lost", "opened_at": NOW}
+        case = PaymentCase(customer_id=acme, payment_id=payment, currency="USD", amount_minor=7_000, **facts)
+        session.add(case)
+        session.flush()
+        case_id = case.id
+    page = page_as("admin").visit("payments.py", payments_tab="To settle")
+    page.button(key=f"case_back_{case_id}").click().run()
+    page.radio(key=f"case_back_as_{case_id}").set_value(chosen)
+    page.button(key=f"case_back_{case_id}").click()
+    page.button(key="do_case_back").click().run()
+    assert not page.exception
+    with sessions() as session:
+        one = session.get_one(Invoice, invoice)
+        assert (one.paid_minor, one.due_minor, one.written_off_minor) == (16_800, due, written_off)
+    page = page_as("finance").visit("payments.py", payment=str(payment))
+    assert "70.00 USD taken back by the payer's bank" in shown(page)
+
+
 def test_an_invoice_that_was_paid_online_is_refunded_the_way_it_was_paid(page_as, sessions, service):
     with sessions.begin() as session:
         acme = a_customer(session)
