@@ -5,8 +5,8 @@ from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0052"
-down_revision = "0051"
+revision = "0054"
+down_revision = "0053"
 
 _ENTRIES = (
     "invoice",
