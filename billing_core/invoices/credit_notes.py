@@ -209,7 +209,8 @@ def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[
         for (at, part), exact in zip(members, nets, strict=True):
             share = shares[at]
             # Of a share that was credited piece by piece no more net, and no more tax, than is left of it.
-            net = min(max(exact, part - share.tax_minor), share.net_minor)
+            least, most = sorted((part - share.tax_minor, share.net_minor))
+            net = min(max(exact, least), most)
             parts[at] = Share(share.type, rate, net, part - net)
     return [parts[at] for at in sorted(parts)]
 

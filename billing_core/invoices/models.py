@@ -256,7 +256,7 @@ class Invoice(Base):
 
 class InvoiceLineItem(Base):
     """One line. ``unit_price`` is in major units; ``amount_minor`` is after the line's own discount, rounded
-    once; the invoice's sums are those of these.
+    once; the invoice's sums are those of these. Where it takes something off, quantity or price is negative.
     """
 
     __tablename__ = "invoice_line_items"
@@ -268,8 +268,8 @@ class InvoiceLineItem(Base):
             sqlite_where=text("usage_line_id IS NOT NULL"),
             postgresql_where=text("usage_line_id IS NOT NULL"),
         ),
-        CheckConstraint("quantity > 0", name="quantity"),
-        CheckConstraint("unit_price >= 0", name="unit_price"),
+        CheckConstraint("quantity <> 0", name="quantity"),
+        CheckConstraint("unit_price >= 0 OR quantity > 0", name="unit_price"),
         CheckConstraint("tax_rate >= 0 AND tax_rate <= 1000000", name="tax_rate"),
         CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
     )

@@ -15,9 +15,9 @@ from billing_core.ledger.service import Entry, Side
 
 
 def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | None:
-    """The customer owes the total, which is revenue and tax; None for an invoice of 0."""
-    if not invoice.total_minor:
-        return None
+    """The customer owes the total, which is revenue and tax; None where there is neither. An invoice of 0 whose lines
+    take off as much as they bill may still have both.
+    """
     computed = totals(
         lines,
         invoice.currency,
@@ -28,6 +28,8 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
     if computed.total_minor != invoice.total_minor:
         raise Conflict("The draft's sums are not those of its lines. Change the draft, and they are computed again")
     sides = _sides(invoice, computed.shares, sign=1)
+    if not any(side.amount_minor for side in sides):
+        return None
     return entry(invoice, EntryKind.INVOICE, sides, effective_on=invoice.issued_on, memo=memo)
 
 

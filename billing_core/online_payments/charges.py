@@ -1,7 +1,7 @@
 """What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due.
 
 Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own. Where they cannot
-(a discount on the whole, a part payment, a rounding difference of before, too many lines), it is one line.
+(a negative line, a discount on the whole, a part payment, a rounding difference of before, too many lines), it is one.
 """
 
 import re
@@ -67,7 +67,7 @@ def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
         return ChargeLine(_short(name), line.amount_minor)
     pieces = _whole(line.quantity, LINE_QUANTITY_PLACES)
     price = _whole(line.unit_price.scaleb(decimal_places(currency)), PRICE_PLACES)
-    if pieces and price and pieces <= LARGEST_QUANTITY and pieces * price == line.amount_minor:
+    if pieces and price and 0 < pieces <= LARGEST_QUANTITY and pieces * price == line.amount_minor:
         return ChargeLine(_short(name), price, pieces)
     quantity = f" (× {words.quantity(line.quantity)})"
     return ChargeLine(_short(name, LONGEST_NAME - len(quantity)) + quantity, line.amount_minor)

@@ -85,9 +85,11 @@ def _columns(tax_rate: str, currency: str) -> dict[str, ColumnConfig]:
             width=74,
             alignment="right",
             default="1",
-            help=f"More than 0, with up to {LINE_QUANTITY_PLACES} decimals",
+            help=f"With up to {LINE_QUANTITY_PLACES} decimals; negative for what is returned or taken off",
         ),
-        "unit_price": text(f"Price, {currency}", width=90, alignment="right", help="Of one, before tax"),
+        "unit_price": text(
+            f"Price, {currency}", width=90, alignment="right", help="Of one, before tax; negative for a voucher"
+        ),
         "discount_percent": text("Disc. %", width=66, alignment="right"),
         "discount_minor": text("Discount", width=76, alignment="right", help=f"Off this line, in {currency}"),
         "tax_rate": text("Tax %", width=60, alignment="right", default=tax_rate),

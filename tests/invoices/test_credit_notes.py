@@ -94,6 +94,8 @@ def test_a_spare_cent_is_taken_back_from_the_type_that_stands_first(session):
         ([(19, 10_00, 1_90), (7, 10_00, 70)], 1_13, [(19, 50, 10), (7, 50, 3)]),
         # 0.01 of three that are as large: the first alone.
         ([(0, 1_00, 0), (7, 93, 7), (19, 84, 16)], 1, [(0, 1, 0)]),
+        # Half of 100.00 + 22.00 less a voucher of 20.00 + 2.00: half of each, the voucher's too.
+        ([(22, 100_00, 22_00), (10, -20_00, -2_00)], 50_00, [(22, 50_00, 11_00), (10, -10_00, -1_00)]),
         # All of it, and nothing where nothing is left.
         ([(0, 0, 0), (7, 93, 7)], 1_00, [(7, 93, 7)]),
     ],
@@ -145,6 +147,28 @@ def test_credited_piece_by_piece_nothing_goes_below_what_is_left(net, rate, amou
             part = taken.get(one.type, Share(one.type, one.rate, 0, 0))
             left[at] = replace(one, net_minor=one.net_minor - part.net_minor, tax_minor=one.tax_minor - part.tax_minor)
             assert min(part.net_minor, part.tax_minor, left[at].net_minor, left[at].tax_minor) >= 0
+
+
+@given(st.integers(100, 10_000), st.integers(1, 90), st.lists(st.integers(1, 3_000), min_size=1, max_size=12))
+def test_what_was_taken_off_is_credited_with_the_rest_and_never_changes_its_sign(net, less, amounts):
+    """Of a line at 22 % and a voucher at 10 % that is smaller."""
+    off = -(net * less // 100)
+    left = [Share("service", D(22), net, net * 22 // 100), Share("other", D(10), off, off // 10)]
+    for amount in amounts:
+        whole = sum(one.net_minor + one.tax_minor for one in left)
+        if amount > whole:
+            break
+        parts = credit_notes.parts_of(left, amount, "EUR")
+        assert sum(part.net_minor + part.tax_minor for part in parts) == amount
+        credited = {part.type: part for part in parts}
+        left = [
+            replace(one, net_minor=one.net_minor - part.net_minor, tax_minor=one.tax_minor - part.tax_minor)
+            for one in left
+            for part in [credited.get(one.type, Share(one.type, one.rate, 0, 0))]
+        ]
+        work, voucher = left
+        assert min(work.net_minor, work.tax_minor) >= 0
+        assert max(voucher.net_minor, voucher.tax_minor) <= 0
 
 
 def test_more_than_is_left_is_not_spread():

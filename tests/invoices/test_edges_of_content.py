@@ -67,7 +67,9 @@ def test_a_description_may_have_two_thousand_characters():
         ({"quantity": D(10) ** 12 + D("0.000001"), "unit_price": D(0)}, "quantity"),
         ({"quantity": D("1E+13"), "unit_price": D(0)}, "quantity"),
         ({"unit_price": D(0)}, None),
-        ({"unit_price": D("-0.000001")}, "unit_price"),
+        ({"quantity": D("-0.000001")}, None),
+        ({"unit_price": D("-0.000001")}, None),
+        ({"quantity": D(-1), "unit_price": D(0)}, None),
         ({"unit_price": D(10) ** 12, "quantity": D(1)}, None),
         ({"unit_price": D("500000000000.000001")}, "unit_price"),
         ({"unit_price": D(500_000_000_000)}, None),
@@ -115,6 +117,25 @@ def test_lines_together_may_come_to_a_million_million():
     assert list(reasons(lines=(half, half, a_line(quantity="0.000001", unit_price="1")))) == ["lines"]
 
 
+def test_what_is_taken_off_counts_towards_the_most_too():
+    half, off = (a_line(quantity="1", unit_price=f"{sign}500000000000") for sign in ("", "-"))
+    assert reasons(lines=(half, off)) == {}
+    assert list(reasons(lines=(half, off, a_line(quantity="0.000001", unit_price="1")))) == ["lines"]
+
+
+def test_an_invoice_asks_for_nothing_at_least():
+    """100.00 at 22 % is 122.00: as much may be taken off at 0 %, though the lines alone then come to −22.00."""
+    work = a_line(quantity="1", unit_price="100", tax_rate="22")
+    voucher, larger = (a_line(quantity="-1", unit_price=price, tax_rate="0") for price in ("122", "122.01"))
+    assert reasons(lines=(work, voucher)) == {}
+    assert reasons(lines=(work, larger)) == {
+        "lines": "come to -0.01 USD with tax, and an invoice asks for 0 at least: take less off, or give the rest back "
+        "by a credit note"
+    }
+    assert list(reasons(lines=(work, voucher), discount_minor=1)) == ["discount_minor"]
+    assert list(reasons(lines=(work, voucher), discount_percent=D(1))) == ["discount_percent"]
+
+
 def test_the_first_fault_is_told_in_words_and_the_others_counted():
     def told(**facts):
         with pytest.raises(Invalid) as refused:
@@ -127,7 +148,7 @@ def test_the_first_fault_is_told_in_words_and_the_others_counted():
     assert told(due_on=date(2026, 3, 1)).startswith("The invoice was not saved: due date lies before the issue date")
     assert told(issued_on=date.min).startswith("The invoice was not saved: issue date must lie between")
     assert told(discount_minor=-1, language="xx").endswith("discount must not be negative, and 1 more")
-    assert told(lines=(a_line(), a_line(quantity="0"))).endswith("line 2: quantity must be more than 0")
+    assert told(lines=(a_line(), a_line(quantity="0"))).endswith("line 2: quantity must not be 0")
     assert told(language="xx", currency="QQQ", lines=()).endswith(", and 2 more")
 
 

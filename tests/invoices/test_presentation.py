@@ -102,6 +102,18 @@ def test_each_rate_has_its_tax():
     ]
 
 
+def test_a_voucher_is_a_line_and_its_tax_is_taken_back():
+    """200.00 at 19 % is 238.00; 50.00 and 3.50 are taken off."""
+    document = a_document(a_line(quantity="2", tax_rate="19"), a_line("Voucher", "-1", "50", "7"))
+    assert table(document, writing("de")).rows[1] == ["-1", "50,00", "7\xa0%", "-50,00"]
+    assert rows(document) == [
+        ("Subtotal", "150.00"),
+        ("Tax 7% on -50.00", "-3.50"),
+        ("Tax 19% on 200.00", "38.00"),
+        ("Total", "€184.50"),
+    ]
+
+
 def test_a_discount_is_taken_off_the_sum_of_the_lines():
     assert rows(a_document(a_line(), discount_percent=Decimal("12.5"))) == [
         ("Sum of lines", "100.00"),

@@ -13,9 +13,9 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending, lifecycle, queries, service
 from billing_core.invoices.lifecycle import InvoiceStatus
-from billing_core.invoices.models import EventKind, Invoice, InvoiceLineItem, InvoiceState
+from billing_core.invoices.models import EventKind, Invoice, InvoiceLineItem, InvoiceState, LineType
 from billing_core.invoices.service import Details
-from billing_core.ledger.models import LedgerEntry, LedgerPosting
+from billing_core.ledger.models import Account, LedgerEntry, LedgerPosting
 from tests.invoices.company import (
     GRACE,
     LATER,
@@ -116,6 +116,42 @@ def test_an_invoice_of_nothing_is_paid_as_soon_as_it_is_sent(session):
 
     assert (sent.state, sent.paid_at, sent.number) == (InvoiceState.PAID, NOW, "INV-2026-001")
     assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
+
+
+def test_what_is_billed_and_taken_off_in_full_is_posted_though_nothing_is_due(session):
+    """100.00 with 22.00 of tax against a voucher of 122.00 at 0 %: the tax is owed all the same."""
+    work, voucher = a_line(quantity="1", tax_rate="22"), a_line("Voucher", "-1", "122", "0", type=LineType.OTHER)
+    sent = an_invoice(session, a_customer(session), work, voucher)
+
+    assert (sent.state, sent.subtotal_minor, sent.tax_minor, sent.total_minor) == (InvoiceState.PAID, -2200, 2200, 0)
+    sides = session.execute(select(LedgerPosting.account, LedgerPosting.detail, LedgerPosting.amount_minor))
+    assert sorted(map(tuple, sides)) == [
+        (Account.REVENUE, "other", 12200),
+        (Account.REVENUE, "service", -10000),
+        (Account.TAX_PAYABLE, "22", -2200),
+    ]
+
+
+def test_a_voucher_lowers_its_own_revenue_and_tax_and_cancelling_gives_them_back(session):
+    """238.00 less a voucher of 10.00 at 10 %, with tax 11.00: 227.00."""
+    voucher = a_line("Voucher", "-1", "10", "10", type=LineType.OTHER)
+    sent = an_invoice(session, a_customer(session), a_line(), voucher)
+    assert sent.due_minor == 22700
+    after_sending.cancel(session, GRACE, sent.id, now=LATER, today=TODAY)
+
+    sides = session.execute(select(LedgerPosting.account, LedgerPosting.detail, LedgerPosting.amount_minor))
+    assert sorted(map(tuple, sides)) == [
+        (Account.RECEIVABLE, "", -22700),
+        (Account.RECEIVABLE, "", 22700),
+        (Account.REVENUE, "other", -1000),
+        (Account.REVENUE, "other", 1000),
+        (Account.REVENUE, "service", -20000),
+        (Account.REVENUE, "service", 20000),
+        (Account.TAX_PAYABLE, "10", -100),
+        (Account.TAX_PAYABLE, "10", 100),
+        (Account.TAX_PAYABLE, "19", -3800),
+        (Account.TAX_PAYABLE, "19", 3800),
+    ]
 
 
 def test_a_number_at_creation_drawn_or_chosen(session):

@@ -61,10 +61,22 @@ def test_a_line_that_is_no_whole_pieces_at_whole_cents_is_one_piece(quantity, pr
         a_document(a_line("A", "1", "100"), discount_percent=Decimal(10)),
         a_document(*[a_line(f"Line {place}") for place in range(21)]),
         a_document(a_line("A"), a_line("Free", "1", "0")),
+        a_document(a_line("A"), a_line("Returned", "-2", "10")),
+        a_document(a_line("A"), a_line("Voucher", "1", "-10")),
+        a_document(a_line("A"), a_line("Nothing", "-1", "-0")),
         a_document(*[a_line("Third", "0.333", "1")] * 3, lines_rounded=False),
         replace(a_document(a_line("A", "1", "100")), paid_minor=40_00, due_minor=60_00),
     ],
-    ids=["a discount on the whole", "too many lines", "a line of nothing", "a remainder of before", "paid in part"],
+    ids=[
+        "a discount on the whole",
+        "too many lines",
+        "a line of nothing",
+        "a return",
+        "a voucher",
+        "a return of nothing",
+        "a remainder of before",
+        "paid in part",
+    ],
 )
 def test_what_cannot_be_shown_line_by_line_is_one_line(said):
     (line,) = charged(said).lines

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, queries, service
 from billing_core.invoices.content.content import DraftLine
-from billing_core.invoices.models import CreditNote, CreditNoteLine, InvoiceState
+from billing_core.invoices.models import CreditNote, CreditNoteLine, InvoiceState, LineType
 from billing_core.metering import ingestion, meters
 from billing_core.metering.models import Aggregation
 from billing_core.money import Money
@@ -89,6 +89,19 @@ def test_of_a_paid_invoice_it_is_given_back_at_that_rate(session, acme):
     assert [(total, kind, rate) for total, kind, rate, _, _ in notes] == [(38, "service", 19), (200, "service", 19)]
     assert [(net, tax) for *_, net, tax in notes] == [(32, 6), (168, 32)]
     assert queries.one(session, SYSTEM, invoice_id).state is InvoiceState.PAID
+
+
+def test_no_more_is_credited_than_a_voucher_at_the_same_rate_has_left(session, acme):
+    """2.00 of usage and 5.00 of support less a voucher of 2.00 for services: nothing is left of what usage came to."""
+    tell(session, *"abcd")
+    support = replace(SUPPORT, unit_price=Decimal(5), type=LineType.FEE)
+    voucher = replace(SUPPORT, description="Voucher", quantity=Decimal(-1), tax_rate=Decimal(19))
+    invoice_id = sent(session, acme, tax_rate=19, more=(support, voucher))
+    assert queries.one(session, SYSTEM, invoice_id).total_minor == 500
+    take_back(session, acme, "a")
+    settle(session)
+    assert credited(session, invoice_id) == [(100, "fee", 0, 100, 0)]
+    assert wrong_in(session) == []
 
 
 def test_a_discount_on_the_whole_invoice_is_taken_off_the_credit_too(session, acme):

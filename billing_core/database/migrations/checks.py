@@ -16,6 +16,20 @@ def allow(table: str, constraint: str, column: str, members: Sequence[str]) -> N
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({allowed})")
 
 
+def replace(table: str, constraint: str, former: str, now: str) -> None:
+    """Have the CHECK of this name hold another condition. LookupError where the table does not have the former one."""
+    connection = op.get_bind()
+    if connection.dialect.name != "sqlite":
+        op.drop_constraint(constraint, table, type_="check")
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({now})")
+        return
+    declaration = _declaration(connection, table)
+    check = f"CONSTRAINT {constraint} CHECK ({former})"
+    if check not in declaration:
+        raise LookupError(f"the table {table} has no {check}: {declaration}")
+    _declare(connection, table, declaration.replace(check, f"CONSTRAINT {constraint} CHECK ({now})", 1))
+
+
 def allow_null(table: str, column: str) -> None:
     """Have this column, declared as an INTEGER, let through that it is empty."""
     _be_null(table, column, before=" NOT NULL", after="")

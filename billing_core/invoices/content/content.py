@@ -20,7 +20,7 @@ from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit
 from billing_core.invoices.models import LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
-from billing_core.money import currency_code, decimal_places
+from billing_core.money import Money, currency_code, decimal_places
 from billing_core.payment_terms.reading import understood
 from billing_core.payment_terms.terms import LONGEST_TEXT
 from billing_core.payment_terms.wording import in_language
@@ -42,7 +42,9 @@ _BLOCKS = {"customer_address", "notes"}
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """``unit_price`` in major units; ``discount_minor`` in minor units, at most one of the discounts."""
+    """``unit_price`` in major units; ``discount_minor`` in minor units, at most one of the discounts. What takes
+    something off, such as a voucher or a deposit, has a negative quantity or a negative price.
+    """
 
     description: str
     quantity: Decimal
@@ -234,7 +236,9 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
     unit_price = check.unit_price(reasons, f"{at}.unit_price", line.unit_price)
     percent, minor = check.discount(reasons, f"{at}.discount", line.discount_percent, line.discount_minor)
     amount = quantity * unit_price
-    if amount > LARGEST:
+    if quantity < 0 and unit_price < 0:
+        reasons[f"{at}.unit_price"] = "must not be negative where the quantity is: a negative line has one of them"
+    elif abs(amount) > LARGEST:
         reasons[f"{at}.unit_price"] = f"makes the line come to more than {LARGEST_WORDS}"
     elif minor and Decimal(minor).scaleb(-places) > amount and f"{at}.unit_price" not in reasons:
         reasons[f"{at}.discount_minor"] = "is more than the line comes to"
@@ -254,14 +258,22 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
 
 def _check_amounts(reasons: Reasons, content: Content) -> None:
     unit = exact_unit(content.currency)
-    whole = sum(exact(line.computed, content.currency) for line in content.lines)
-    if whole > LARGEST * 10 ** decimal_places(content.currency) * unit:
+    amounts = [exact(line.computed, content.currency) for line in content.lines]
+    if sum(map(abs, amounts)) > LARGEST * 10 ** decimal_places(content.currency) * unit:
         reasons["lines"] = f"come to more than {LARGEST_WORDS}"
+    whole = sum(amounts)
     # Against what it is taken from: the printed lines, so that no amount is discounted that rounding has cut off.
     if content.lines_rounded:
         whole = sum(rounded(line.computed, content.currency) for line in content.lines) * unit
-    if (content.discount_minor or 0) * unit > whole:
+    if (content.discount_minor or 0) * unit > max(whole, 0):
         reasons["discount_minor"] = "is more than the lines come to"
+    elif content.discount_percent and whole < 0:
+        reasons["discount_percent"] = "has nothing to be taken off: the lines come to less than 0"
+    elif min(amounts) < 0 and (total := content.totals().total_minor) < 0:
+        reasons["lines"] = (
+            f"come to {Money(total, content.currency)} with tax, and an invoice asks for 0 at least: take less off, or "
+            "give the rest back by a credit note"
+        )
 
 
 def _in_words(reasons: Reasons) -> str:

@@ -40,16 +40,13 @@ def day(reasons: Reasons, field: str, value: date) -> date:
 
 def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
     value = _number(reasons, field, number, LINE_QUANTITY_PLACES)
-    if field not in reasons and value <= 0:
-        reasons[field] = "must be more than 0"
+    if field not in reasons and not value:
+        reasons[field] = "must not be 0"
     return value
 
 
 def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    value = _number(reasons, field, number, PRICE_PLACES)
-    if field not in reasons and value < 0:
-        reasons[field] = "must not be negative; take something off with a discount"
-    return value
+    return _number(reasons, field, number, PRICE_PLACES)
 
 
 def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ Exact amounts are integers of a unit small enough for every amount to be whole: 
 minor unit. (Fractions would be as exact, and take ten times as long.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -96,6 +96,8 @@ def totals(
     lines_rounded: bool = True,
 ) -> Totals:
     """An invoice's totals. The invoice's own discount is shared by the rates as their lines are, and lowers their tax.
+    Lines may be negative, and with them the net amount and the tax of a rate: a discount then takes the same share off
+    what is billed and off what is taken back.
 
     Discounts must not exceed what they are taken from; ``content.checked`` reports that to people.
     """
@@ -159,15 +161,25 @@ def _shares(lines: Sequence[Line], printed: Sequence[int], discount: int) -> tup
     listed: dict[Decimal, int] = {}
     for (_, rate), amount in cells.items():
         listed[rate] = listed.get(rate, 0) + amount
-    off = split(discount, [amount * discount for amount in listed.values()], sum(printed) or 1)
+    off = _parts(discount, listed.values(), of=sum(printed)) if discount else [0] * len(listed)
     parts: dict[tuple[str, Decimal], tuple[int, int]] = {}
     for (rate, amount), less in zip(listed.items(), off, strict=True):
         percent = scaled(rate, PERCENT_PLACES)
         members = {cell: minor for cell, minor in cells.items() if cell[1] == rate}
-        nets = split(amount - less, [minor * (amount - less) for minor in members.values()], amount or 1)
+        nets = _parts(amount - less, members.values(), of=amount)
         tax = nearest((amount - less) * percent, WHOLE)
         parts |= zip(members, zip(nets, split(tax, [net * percent for net in nets], WHOLE), strict=True), strict=True)
     return tuple(Share(*cell, *parts[cell]) for cell in cells)
+
+
+def _parts(total: int, amounts: Iterable[int], *, of: int) -> list[int]:
+    """``total`` spread in proportion over amounts that come to ``of``, some of them or all perhaps negative. Where the
+    total is all of them, each is its own part, also of amounts that come to 0.
+    """
+    if total == of:
+        return list(amounts)
+    sign = 1 if of > 0 else -1
+    return split(total, [sign * amount * total for amount in amounts], abs(of) or 1)
 
 
 def _of_exact_sums(lines: Sequence[Line], currency: str, percent: Decimal | None, minor: int | None) -> Totals:

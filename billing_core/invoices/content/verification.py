@@ -117,5 +117,9 @@ def _tax_rows(session: Session) -> Check:
 
 
 def _percent_of(amount: ColumnElement[int], percent: ColumnElement[int]) -> ColumnElement[int]:
-    """In SQL, rounded once. By its whole parts first: an amount times a percentage may not fit into 64 bits."""
-    return amount // WHOLE * percent + rounded_quotient(amount % WHOLE * percent, WHOLE)
+    """In SQL, rounded once, of either sign. By its whole parts first: an amount times a percentage may not fit into 64
+    bits.
+    """
+    size = case((amount < 0, -amount), else_=amount)
+    share = size // WHOLE * percent + rounded_quotient(size % WHOLE * percent, WHOLE)
+    return case((amount < 0, -share), else_=share)

@@ -58,7 +58,8 @@ class _Room:
         was shown before.
         """
         invoice, whole, left = self.invoice, self.whole, self.left
-        net = min(net_minor, left.net_minor - self.net_taken)
+        # Lines that take something off may leave less than nothing of the rest.
+        net = min(net_minor, max(left.net_minor - self.net_taken, 0))
         if net <= 0 and not shown_tax_minor:
             return 0, 0
         if shown_tax_minor is not None and net == net_minor:
@@ -68,7 +69,7 @@ class _Room:
             tax = nearest((before + net) * whole.tax_minor, whole.net_minor) - (
                 whole.tax_minor - left.tax_minor + self.tax_taken
             )
-        tax = min(max(tax, 0), left.tax_minor - self.tax_taken)
+        tax = min(max(tax, 0), max(left.tax_minor - self.tax_taken, 0))
         room = invoice.due_minor + invoice.paid_minor - invoice.refunded_minor - self.net_taken - self.tax_taken
         if net + tax > room:
             room = max(room, 0)
@@ -199,7 +200,7 @@ def _room(session: Session, subscription: Subscription, invoice: Invoice) -> _Ro
     left = credit_notes.left(session, invoice)
     whole = invoices.totals_of(session, invoice).shares
     place = _place(whole, subscription.tax_rate)
-    return None if place is None else _Room(invoice, whole[place], left[place])
+    return None if place is None or whole[place].net_minor <= 0 else _Room(invoice, whole[place], left[place])
 
 
 def _place(shares: Sequence[Share], rate: Decimal) -> int | None:

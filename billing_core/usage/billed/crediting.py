@@ -70,8 +70,11 @@ class _Billing:
         taken is rounded together, so that crediting a line piece by piece credits it whole.
         """
         listed, whole, counted = self.listed[cell], self.whole[cell], self.counted[cell]
+        if listed <= 0 or whole <= 0:
+            # Other lines take off all that was billed for usage, or more.
+            return listed_minor
         wanted = nearest((counted + listed_minor) * whole, listed) - nearest(counted * whole, listed)
-        given = min(wanted, self.room(cell))
+        given = min(wanted, max(self.room(cell), 0))
         self.counted[cell] += listed_minor
         self.taken[cell] += given
         return 0 if given == wanted else listed_minor - nearest(given * listed, whole)

@@ -18,7 +18,7 @@ def number(text: str, locale: Locale) -> Decimal:
 
     Where one mark could mean either, as in ``1,234``, it means what it does in the reader's own locale.
     """
-    plain = _BLANKS.sub("", text)
+    plain = _BLANKS.sub("", text).replace("\N{MINUS SIGN}", "-")
     if len(plain) > _LONGEST or not _WRITTEN.fullmatch(plain) or plain[-1] in ".,":
         raise ValueError(f"is not a number such as {example(locale)}")
     sign, digits = (plain[0], plain[1:]) if plain[0] in "+-" else ("", plain)

@@ -91,7 +91,7 @@ class NewInvoice(Body):
 
 class OpenInvoiceLineItem(TypedDict):
     """``amount`` is that of one unit, in cents. Where a line has no such amount (a part of a unit, a fraction of a
-    cent, a discount), it is shown as one unit of what it comes to.
+    cent, a discount) or takes something off by its quantity, it is shown as one unit of what it comes to.
     """
 
     description: str
@@ -157,7 +157,8 @@ def invoice(billed: Billed, items: Sequence[BilledItem], subscription_id: str | 
 
 def _line_item(item: BilledItem, currency: str) -> OpenInvoiceLineItem:
     unit = item.unit_price.scaleb(decimal_places(currency))
-    if unit == int(unit) and item.quantity == int(item.quantity) and unit * item.quantity == item.amount_minor:
+    is_whole = unit == int(unit) and item.quantity == int(item.quantity) and item.quantity > 0
+    if is_whole and unit * item.quantity == item.amount_minor:
         return {"description": item.description, "amount": int(unit), "quantity": int(item.quantity)}
     return {"description": item.description, "amount": item.amount_minor, "quantity": 1}
 

@@ -62,7 +62,7 @@ EmailAddress = Annotated[
 Quantity = Annotated[
     Number, AfterValidator(_positive), WithJsonSchema({"type": "number", "minimum": 0.000001, "maximum": LARGEST})
 ]
-Price = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST})]
+Price = Annotated[Number, WithJsonSchema({"type": "number", "minimum": -LARGEST, "maximum": LARGEST})]
 Percentage = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 Name = Annotated[str, Field(max_length=LONGEST["customer_name"])]
 Terms = Annotated[str, Field(max_length=LONGEST["payment_terms"], examples=["Net 30"])]
@@ -108,7 +108,11 @@ _CHANGES: dict[str, Any] = {
 class NewLine(Body):
     description: str = Field(min_length=1, max_length=LONGEST_DESCRIPTION, examples=["Website Development"])
     quantity: Quantity = Field(description="More than 0, at most 6 decimals", examples=[1])
-    unit_price: Price = Field(description="In the currency's major unit, at most 6 decimals", examples=[5000])
+    unit_price: Price = Field(
+        description="In the currency's major unit, at most 6 decimals; negative for what is taken off, as long as the "
+        "invoice's total is not below 0",
+        examples=[5000],
+    )
     type: LineType | None = Field(None, description="`service` where it is left out")
     tax_rate: Percentage | None = Field(None, description="Percent; 0 where it is left out", examples=[10])
 

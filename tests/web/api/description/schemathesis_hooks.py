@@ -167,11 +167,11 @@ def _event_in_line(event: dict[str, Any], place: int) -> dict[str, Any]:
 
 
 def _in_line(line: dict[str, Any]) -> dict[str, Any]:
-    """A line that comes to less than the most, with as many digits as we keep, and says something."""
+    """A line that comes to something and less than the most, with as many digits as we keep, and says something."""
     line = line | {
         "description": line["description"] if line["description"].strip() else "Something",
         "quantity": _rounded(line["quantity"], 6) or 1,
-        "unit_price": _rounded(line["unit_price"], 6),
+        "unit_price": _rounded(abs(line["unit_price"]), 6),
     }
     return line | ({"tax_rate": _rounded(line["tax_rate"], 4)} if line.get("tax_rate") else {})
 

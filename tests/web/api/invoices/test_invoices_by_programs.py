@@ -126,6 +126,21 @@ def test_amounts_are_exact(create):
     assert '"quantity":0.000001,"unit_price":999999999999.99,' in made.text
 
 
+@on_sqlite
+def test_a_negative_price_takes_something_off_as_long_as_something_is_left(create):
+    voucher = {"description": "Voucher", "quantity": 1, "unit_price": -50, "tax_rate": 7}
+
+    made = create(line_items=[LINE, voucher])
+
+    # 200 with 38 of tax, less 50 with 3.50.
+    assert '"amount":150,"tax_amount":34.5,"total_amount":184.5,' in made.text
+    assert [line["unit_price"] for line in made.json()["line_items"]] == [100, -50]
+    refused = create(line_items=[LINE, voucher | {"unit_price": -250}])
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["total_amount"])
+    refused = create(line_items=[LINE, voucher | {"quantity": -1, "unit_price": 50}])
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["line_items.1.quantity"])
+
+
 # Pages of the list
 
 
@@ -255,8 +270,9 @@ def test_bad_values_of_every_field_are_refused_or_kept_as_text(client, business_
         answer = client.post("/api/invoices", content=json.dumps(body), headers={"Content-Type": "application/json"})
         assert answer.status_code in (201, 400, 404), (field, answer.text)
         if answer.status_code == 400 and "fields" in answer.json():
-            # Terms that are not understood leave the due date to be chosen.
-            names = {"payment_terms", "due_date"} if field == "payment_terms" else {field}
+            # Terms that are not understood leave the due date to be chosen; lines may not come to less than nothing.
+            alike = {"payment_terms": "due_date", "unit_price": "total_amount"}
+            names = {field, alike.get(field, field)}
             assert any(names & {*named.split(".")} for named in answer.json()["fields"]), answer.text
     for field in ("status", "customer_email", "customer_name", "due_date", "notes", "payment_terms", "amount"):
         for bad in _BAD_VALUES:

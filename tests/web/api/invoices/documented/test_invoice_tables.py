@@ -65,7 +65,7 @@ def test_what_create_keeps(client, business_id, field, value, shown):
     [
         ("description", "Consulting", "Consulting", ""),
         ("quantity", "2.5", 2.5, "0"),
-        ("unit_price", "0.000001", 0.000001, "-1"),
+        ("unit_price", "0.000001", 0.000001, "-0.0000001"),
         ("type", "product", "product", "rent"),
         ("tax_rate", "100", 100, "100.0001"),
     ],
