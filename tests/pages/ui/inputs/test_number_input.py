@@ -30,6 +30,7 @@ ENGLISH, GERMAN, FRENCH = Locale("en", "US"), Locale("de", "DE"), Locale("fr", "
         (".5", "0.5"),
         ("12345,678", "12345.678"),
         ("-3", "-3"),
+        ("\N{MINUS SIGN}3", "-3"),
         (" 7 ", "7"),
         ("0.1", "0.1"),
     ],

@@ -4,8 +4,8 @@ from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0052"
-down_revision = "0051"
+revision = "0055"
+down_revision = "0054"
 
 _TABLE = "invoice_line_items"
 _QUANTITY, _PRICE = "ck_invoice_line_items_quantity", "ck_invoice_line_items_unit_price"
