@@ -10,6 +10,7 @@ from billing_core.identity import models as identity
 from billing_core.imports import models as imports
 from billing_core.invoices import models as invoices
 from billing_core.invoices import payment_links
+from billing_core.invoices.billed_orders import models as billed_orders
 from billing_core.invoices.content import tax_rows as invoice_taxes
 from billing_core.ledger import models as ledger
 from billing_core.mailing import models as mailing
@@ -34,6 +35,7 @@ __all__ = [
     "api_keys",
     "audit",
     "bill_runs",
+    "billed_orders",
     "businesses",
     "customers",
     "idempotent",

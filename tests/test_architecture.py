@@ -54,7 +54,7 @@ ORDER = {
     ],
     "billing_core.invoices": [
         ["models", "report_wording"],
-        ["numbering", "issuers", "outgoing_events", "payment_links"],
+        ["numbering", "issuers", "outgoing_events", "payment_links", "billed_orders"],
         ["lifecycle", "content", "number_proof"],
         ["rows"],
         ["queries"],

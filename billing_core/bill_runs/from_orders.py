@@ -10,9 +10,8 @@ from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.errors import BillingError
 from billing_core.invoices import from_reports
-from billing_core.reports import queries as reports
+from billing_core.invoices.billed_orders.keeping import AlreadyBilled
 from billing_core.reports import service
-from billing_core.reports.overlaps import Overlaps
 from billing_core.reports.service import Generated
 
 NOTHING_TO_INVOICE: Final = "The report comes to 0: there is nothing to invoice"
@@ -49,10 +48,6 @@ def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Fact
         return facts
     if not made.total_minor:
         return facts | {"reason": NOTHING_TO_INVOICE}
-    # Of one report with itself there is nothing to ask: drafting refuses that.
-    twice = from_reports.invoiced_elsewhere(session, reports.one(session, terms.actor, made.report_id))
-    if twice:
-        return facts | {"outcome": RunOutcome.FAILED, "twice_count": twice.charge_count, "reason": _twice(twice)}
     try:
         with session.begin_nested():
             (invoice_id,) = from_reports.draft_many(
@@ -64,6 +59,9 @@ def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Fact
                 now=now,
                 today=terms.today(now),
             )
+    except AlreadyBilled as refusal:
+        reason = f"{refusal}: look at this one, and invoice by hand what is right"
+        return facts | {"outcome": RunOutcome.FAILED, "twice_count": refusal.charge_count, "reason": reason}
     except BillingError as refusal:
         return facts | _without_draft(session, made, refusal)
     return sending.sent(session, terms, invoice_id, facts | {"invoice_id": invoice_id}, now=now, fresh=True)
@@ -89,11 +87,6 @@ def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -
         "twice_count": seen.overlaps.charge_count,
         "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else "",
     }
-
-
-def _twice(twice: Overlaps) -> str:
-    charges = "One charge is" if twice.charge_count == 1 else f"{twice.charge_count} charges are"
-    return f"{charges} invoiced already, through another report: look at this one, and invoice by hand what is right"
 
 
 def _without_draft(session: Session, made: Generated, refusal: BillingError) -> Facts:

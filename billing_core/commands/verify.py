@@ -11,6 +11,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
 from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import utc_now
+from billing_core.invoices.billed_orders import verification as billed_orders
 from billing_core.invoices.content import verification as invoices
 from billing_core.ledger import verification as ledger
 from billing_core.metering import verification as metering
@@ -49,6 +50,7 @@ def rooms(session: Session) -> list[Iterable[Check]]:
         usage.checks(session),
         ledger.checks(session),
         invoices.checks(session),
+        billed_orders.checks(session),
         receivables.checks(session, today=today),
         prepaid.checks(session),
         online_payments.checks(session),

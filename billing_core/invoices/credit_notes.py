@@ -18,6 +18,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, numbering, queries
+from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content.totals import WHOLE, Share
 from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, LineType, SeriesKind
 from billing_core.languages.formats import writing
@@ -177,6 +178,9 @@ def write(
         )
         for position, part in enumerate(parts, start=1)
     )
+    credited = session.scalar(select(func.sum(CreditNote.total_minor)).where(CreditNote.invoice_id == invoice.id))
+    if credited == invoice.total_minor:
+        billed_orders.release(session, [invoice.id], now=now)
     audit.record(
         session,
         actor,

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
+from billing_core.audit import service as audit
+from billing_core.audit.service import Trace
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
@@ -17,16 +19,20 @@ from billing_core.dates import Day, day_of
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import report_wording, service
+from billing_core.invoices.billed_orders import keeping as billed_orders
+from billing_core.invoices.billed_orders.keeping import AlreadyBilled
 from billing_core.invoices.content import report_lines
 from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank_for
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
-from billing_core.reports import overlaps
 from billing_core.reports import prices as prices_of
 from billing_core.reports import queries as reports
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.models import BillingReport, ReportOrder, ReportServiceTotal
-from billing_core.reports.overlaps import Overlaps
 from billing_core.reports.queries import Report
+from billing_core.text import reason_of
+
+# The action of the audit entry for orders that are billed once more.
+BILL_AGAIN: Final = "invoice.bill_again"
 
 
 class Grouping(enum.StrEnum):
@@ -50,7 +56,7 @@ class Earlier:
     @property
     def invoice(self) -> str:
         """What people call it, within a sentence."""
-        return f"invoice {self.number}" if self.number else f"a draft (no. {self.invoice_id})"
+        return billed_orders.named(self.invoice_id, self.number)
 
 
 _ASKED, _VERSION = aliased(BillingReport), aliased(BillingReport)
@@ -66,7 +72,7 @@ _EARLIER = (
     )
     .join(InvoicedReport, InvoicedReport.report_id == _VERSION.id)
     .join(Invoice, Invoice.id == InvoicedReport.invoice_id)
-    .where(_ASKED.id.in_(bindparam("ids", expanding=True)), Invoice.state != InvoiceState.CANCELLED)
+    .where(_ASKED.id.in_(bindparam("ids", expanding=True)), InvoicedReport.released_at.is_(None))
     .order_by(_ASKED.id, Invoice.id)
 )
 
@@ -78,12 +84,14 @@ def draft_from_report(
     *,
     by: Grouping = Grouping.SERVICE,
     tax_rate: Decimal = Decimal(0),
-    again: bool = False,
+    again_reason: str = "",
     now: datetime,
     today: Day,
 ) -> Invoice:
     """A draft that bills this report; its net sum is the report's total. Refuses what ``draft_many`` refuses."""
-    (invoice_id,) = draft_many(session, actor, [report_id], by=by, tax_rate=tax_rate, again=again, now=now, today=today)
+    (invoice_id,) = draft_many(
+        session, actor, [report_id], by=by, tax_rate=tax_rate, again_reason=again_reason, now=now, today=today
+    )
     return session.get_one(Invoice, invoice_id)
 
 
@@ -94,18 +102,35 @@ def draft_many(
     *,
     by: Grouping = Grouping.SERVICE,
     tax_rate: Decimal = Decimal(0),
-    again: bool = False,
+    again_reason: str = "",
     now: datetime,
     today: Day,
 ) -> list[int]:
     """A draft for each report, all or none; the invoices' ids in the order of the reports.
 
-    Conflict where one is invoiced already (unless ``again``), was superseded, or has a total of 0.
+    Conflict where one was superseded or has a total of 0; and, unless ``again_reason`` says why all the same, where one
+    is invoiced already, or an order's service is (AlreadyBilled). The reason is kept and audited.
     """
     contents = contents_of(session, actor, report_ids, by=by, tax_rate=tax_rate, today=today)
-    if not again and (invoiced := earlier(session, report_ids)):
-        raise Conflict(_already(invoiced))
-    return service.create_many(session, actor, contents, now=now)
+    if not again_reason:
+        if invoiced := earlier(session, report_ids):
+            raise Conflict(_already(invoiced))
+        if billed := billed_orders.before(session, report_ids):
+            raise AlreadyBilled(billed)
+        return service.create_many(session, actor, contents, now=now)
+    why = reason_of(again_reason)
+    billed = billed_orders.before(session, report_ids)
+    ids = service.create_many(session, actor, contents, again_reason=why, now=now)
+    traces = [
+        Trace(
+            ("invoice", invoice_id),
+            f"{content.customer_name}, report {report_id}",
+            after={"reason": why} | {one.invoice: one.charge_count for one in billed if one.report_id == report_id},
+        )
+        for invoice_id, content, report_id in zip(ids, contents, dict.fromkeys(report_ids), strict=True)
+    ]
+    audit.record_many(session, actor, BILL_AGAIN, traces, now=now)
+    return ids
 
 
 def contents_of(
@@ -139,20 +164,12 @@ def contents_of(
 
 
 def earlier(session: Session, report_ids: Sequence[int]) -> list[Earlier]:
-    """Invoices that bill these reports, or other versions of them, and were not cancelled."""
+    """Invoices that bill these reports, or other versions of them: neither cancelled nor wholly credited."""
     invoiced: list[Earlier] = []
     for start in range(0, len(report_ids), 500):
         rows = session.execute(_EARLIER, {"ids": list(report_ids[start : start + 500])})
         invoiced += [Earlier(*row) for row in rows]
     return invoiced
-
-
-def invoiced_elsewhere(session: Session, report: Report) -> Overlaps:
-    """What an invoice of this report would bill a second time: charges that another current report has too, and that an
-    invoice bills by that one.
-    """
-    others = overlaps.overlapping(session, report)
-    return overlaps.of(session, report, among=sorted({one.report_id for one in earlier(session, others)}))
 
 
 def billed_reports(session: Session, invoice_id: int) -> list[Report]:

@@ -15,6 +15,7 @@ from billing_core.dates import Day, day_of, passed
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import outgoing_events, payment_links
+from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
 from billing_core.invoices.payment_links import LinkState
 from billing_core.ledger import service as ledger
@@ -156,6 +157,8 @@ def change(
     payable = [(one.invoice, one.invoice.due_minor) for one in changes if one.invoice.payment_url]
     ledger.post_many(session, actor, [one.entry for one in changes if one.entry], now=now)
     rows = _store(session, changes, now)
+    if given_up := [one.invoice.id for one in changes if one.to is CANCELLED and not _written_off(one)]:
+        billed_orders.release(session, given_up, now=now)
     if event is not None:
         note_many(session, actor, [(one.invoice.id, event, one.data) for one in changes], now=now)
     audit.record_many(session, actor, action, [_trace(one) for one in changes], now=now)
@@ -367,6 +370,12 @@ def _followed(connection: Connection, ids: Sequence[int]) -> list[Any]:
         rows = connection.execute(_FOLLOWED, {"ids": ids[start : start + 500]})
         found |= {invoice_id: following for invoice_id, *following in rows}
     return [found[invoice_id] for invoice_id in ids]
+
+
+def _written_off(one: Change) -> int:
+    """What of it was written off by then, in minor units: that was billed all the same."""
+    minor: int = one.facts.get("written_off_minor", one.invoice.written_off_minor)
+    return minor
 
 
 def _trace(one: Change) -> audit.Trace:

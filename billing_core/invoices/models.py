@@ -294,13 +294,18 @@ class InvoiceLineItem(Base):
 
 
 class InvoicedReport(Base):
-    """The reports that an invoice bills. Discarding a draft deletes its rows."""
+    """The reports that an invoice bills. Discarding a draft deletes its rows. ``again_reason``: why it may bill orders
+    that another invoice bills. ``released_at``: since then it bills nothing of the report, being cancelled or
+    wholly credited.
+    """
 
     __tablename__ = "invoiced_reports"
     __table_args__ = (Index("ix_invoiced_reports_report_id", "report_id"),)
 
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"), primary_key=True)
     report_id: Mapped[int] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"), primary_key=True)
+    again_reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    released_at: Mapped[datetime | None]
 
 
 class InvoiceEvent(Base):

@@ -64,12 +64,16 @@ def create(
     return session.scalars(_CREATED, {"key": invoice_id}).one()
 
 
-def create_many(session: Session, actor: Actor, contents: Sequence[Content], *, now: datetime) -> list[int]:
-    """New drafts in a few statements, all or none; their ids in the order of the contents."""
+def create_many(
+    session: Session, actor: Actor, contents: Sequence[Content], *, again_reason: str = "", now: datetime
+) -> list[int]:
+    """New drafts in a few statements, all or none; their ids in the order of the contents. ``again_reason``: why they
+    may bill orders that are billed already.
+    """
     actor.require(Permission.INVOICE_WRITE)
     cleaned = [checked(content) for content in contents]
     _refuse_unknown(session, actor, cleaned)
-    return _create(session, actor, cleaned, now=now)
+    return _create(session, actor, cleaned, again_reason=again_reason, now=now)
 
 
 def edit(
@@ -238,8 +242,9 @@ def _create(
     now: datetime,
     drawn: Drawn | None = None,
     data: Mapping[str, Any] | None = None,
+    again_reason: str = "",
 ) -> list[int]:
-    ids = writing.insert_drafts(session, actor, contents, now=now, drawn=drawn)
+    ids = writing.insert_drafts(session, actor, contents, now=now, drawn=drawn, again_reason=again_reason)
     notes, traces = [], []
     for invoice_id, content in zip(ids, contents, strict=True):
         notes.append((invoice_id, EventKind.CREATED, data))

@@ -42,9 +42,9 @@ class Overlaps:
 _Other = aliased(ReportCharge)
 
 
-def of(session: Session, report: Report, *, among: Sequence[int] | None = None) -> Overlaps:
-    """A superseded report bills nothing, so it has no overlaps. ``among``: with these other reports alone."""
-    others = overlapping(session, report) if among is None else list(among)
+def of(session: Session, report: Report) -> Overlaps:
+    """A superseded report bills nothing, so it has no overlaps."""
+    others = overlapping(session, report)
     if not others:
         return Overlaps()
     statement = _twice(report, others).with_only_columns(

@@ -10,10 +10,12 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import from_reports
+from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import content as contents
 from billing_core.invoices.content.content import Content
-from billing_core.invoices.from_reports import Earlier, Grouping
+from billing_core.invoices.from_reports import Grouping
 from billing_core.reports import queries as reports
+from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections import drafts
 from pages.report_sections.invoicing import LINES, tax_rate
 from pages.ui import context, formats, opened
@@ -73,7 +75,12 @@ def from_report(read: Reader, actor: Actor, report_id: str) -> None:
     )
     earlier = read.plain(from_reports.earlier, [report.id])
     for one in earlier:
-        _billed_before(one)
+        _billed_before(one.invoice_id, f"Version {one.billed_version} of this report is on {md(one.invoice)} already.")
+    named = {one.invoice_id for one in earlier}
+    others = [one for one in read.plain(billed_orders.before, [report.id]) if one.invoice_id not in named]
+    for other in others:
+        _billed_before(other.invoice_id, f"{md(other.sentence)}.")
+    billed = bool(earlier or others)
     if report.question_count:
         st.warning(
             f"The report has {formats.counted(report.question_count, 'question')}: orders that were not billed in "
@@ -83,36 +90,47 @@ def from_report(read: Reader, actor: Actor, report_id: str) -> None:
     with st.container(border=True, width=640):
         by = st.radio("Lines", list(LINES), format_func=LINES.__getitem__, key="report_lines")
         rate = tax_rate("Tax rate of all lines, %", key="report_tax", width=200)
-        again = bool(earlier) and st.checkbox("Invoice it again anyway", key="report_again")
+        reason = ""
+        if billed:
+            reason = st.text_input(
+                "Why is it billed again?",
+                key="report_again",
+                max_chars=LONGEST_REASON,
+                help="An order's service is billed once. The reason is kept with the invoice and in the audit log.",
+            )
         if (
             st.button(
                 "Create the draft",
                 type="primary",
                 icon=":material/note_add:",
                 key="create_from_report",
-                disabled=rate is None or (bool(earlier) and not again),
+                disabled=rate is None or (billed and not reason.strip()),
             )
             and rate is not None
         ):
-            _create(read, actor, report.id, by, rate, again=again)
+            _create(read, actor, report.id, by, rate, reason)
 
 
-def _billed_before(one: Earlier) -> None:
+def _billed_before(invoice_id: int, sentence: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        named = f"invoice {md(one.number)}" if one.number else "a draft"
-        st.warning(
-            f"Version {one.billed_version} of this report is on {named} already.", icon=":material/content_copy:"
-        )
-        if st.button("Open it", key=f"billed_before_{one.invoice_id}", icon=":material/open_in_new:"):
-            st.query_params.from_dict({"invoice": str(one.invoice_id)})
+        st.warning(sentence, icon=":material/content_copy:")
+        if st.button("Open it", key=f"billed_before_{invoice_id}", icon=":material/open_in_new:"):
+            st.query_params.from_dict({"invoice": str(invoice_id)})
             st.rerun()
 
 
-def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: Decimal, *, again: bool) -> None:
+def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: Decimal, again_reason: str) -> None:
     try:
         with runtime.sessions().begin() as session:
             invoice_id = from_reports.draft_from_report(
-                session, actor, report_id, by=by, tax_rate=rate, again=again, now=utc_now(), today=read.days
+                session,
+                actor,
+                report_id,
+                by=by,
+                tax_rate=rate,
+                again_reason=again_reason,
+                now=utc_now(),
+                today=read.days,
             ).id
     except BillingError as error:
         context.refused(error)

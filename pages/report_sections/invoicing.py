@@ -8,6 +8,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.invoices import from_reports
+from billing_core.invoices.billed_orders.keeping import before
 from billing_core.invoices.from_reports import Grouping
 from billing_core.money import Money
 from billing_core.reports.queries import Report
@@ -36,12 +37,10 @@ def dialog(reports: Sequence[Report]) -> None:
     """Which drafts would be made, and what is left out and why; then make them."""
     actor = signed_in()
     read = Reader(actor)
-    billed = {one.report_id: one for one in read.plain(from_reports.earlier, [report.id for report in reports])}
-    left_out = [
-        LeftOut(report, reason)
-        for report in reports
-        if (reason := _reason(report, invoiced.name(billed[report.id]) if report.id in billed else ""))
-    ]
+    ids = [report.id for report in reports]
+    billed = {one.report_id: f"{one.sentence}: open the report to bill it again" for one in read.plain(before, ids)}
+    billed |= {one.report_id: f"is on {invoiced.name(one)} already" for one in read.plain(from_reports.earlier, ids)}
+    left_out = [LeftOut(report, reason) for report in reports if (reason := _reason(report, billed.get(report.id, "")))]
     _show_left_out(left_out)
     going = [report for report in reports if report.id not in {one.report.id for one in left_out}]
     if not going:
@@ -63,9 +62,9 @@ def dialog(reports: Sequence[Report]) -> None:
         st.switch_page("invoices.py", query_params={"invoices_tab": "draft"})
 
 
-def _reason(report: Report, billed_on: str) -> str:
-    if billed_on:
-        return f"is on {billed_on} already"
+def _reason(report: Report, billed: str) -> str:
+    if billed:
+        return billed
     if not report.current:
         return "was replaced by a newer version"
     return "" if report.total_minor else "comes to nothing"

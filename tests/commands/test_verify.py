@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core.commands import verify
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
+from billing_core.invoices import from_reports
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
 from billing_core.metering import ingestion, meters, withdrawal
@@ -51,7 +52,7 @@ def company(session) -> None:
     an_order(session, poor, "P-1")
     billed(session, poor)
     an_order(session, acme, "A-2")
-    billed(session, acme, now=LATER)
+    month = billed(session, acme, now=LATER)
     an_order(session, acme, "A-3", on=date(2026, 5, 7))
     coverage.refresh(session)
     some_usage(session, acme)
@@ -94,6 +95,11 @@ def company(session) -> None:
     facts = {"charge_id": charge.id, "amount_minor": 3_00, "created_at": history.now}
     session.add(SandboxRefund(refund_id="re_sandbox_1", key="rfq_1", **facts))
     session.flush()
+    # Drafts 6 and 7 both bill the report.
+    for reason in ("", "Agreed"):
+        from_reports.draft_from_report(
+            session, SYSTEM, month.id, again_reason=reason, now=history.now, today=history.day
+        )
     # The last entry still waits for its seal.
     assert sealing.seal(session, now=history.now, limit=20) == 20
     assert sealing.waiting(session)
@@ -156,6 +162,7 @@ ANAS_DAY = "customer ACME, utc day 2026-03-10, api_calls, user “ana”"
 BENS_DAY = "day 2026-03-10, api_calls, user “ben”"
 ARCHIVE = "archive 1, of 2026-02"
 STRANGE = "postings to invoice id {}, which is not this customer's or currency's"
+TWICE = [(order, one) for order in ("A-1", "A-2") for one in ("Handling", "Picking")]
 # The damages by the name of the check: a statement, and what the check then names.
 DAMAGES = {
     "Each report's total is the sum of its orders, of its charges and of its services": [
@@ -424,6 +431,25 @@ DAMAGES = {
             "Invoiced",
         ),
         ("UPDATE ledger_days SET amount_minor = 1 WHERE account = 'cash' AND kind = 'payment'", "Collected"),
+    ],
+    "Each order's service is billed once, unless somebody said why it is billed again": [
+        (
+            "UPDATE invoiced_reports SET again_reason = '' WHERE invoice_id = 7",
+            *(f"order {order}, {one}: on draft no. 6 and on draft no. 7" for order, one in TWICE),
+        ),
+    ],
+    "What is kept as billed of orders is what the lines of invoices bill of their reports": [
+        (
+            "DELETE FROM billed_orders WHERE order_id = 1 AND service_id = 2 AND again = 0",
+            "order id 1, service 2: invoice id 6",
+        ),
+    ],
+    "A report can be invoiced again once its invoice is cancelled or wholly credited, and not before": [
+        (
+            "UPDATE invoiced_reports SET released_at = '2026-04-02 09:00:00' WHERE invoice_id = 6",
+            "report 3 on invoice id 6",
+        ),
+        ("UPDATE invoices SET state = 'cancelled' WHERE id = 6", "report 3 on invoice id 6"),
     ],
     "Each active payment link asks for what is due, and its invoice leads to it": [
         ("UPDATE payment_links SET amount_minor = 899", "payment link id 1 of INV-2026-004"),

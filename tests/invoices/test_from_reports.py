@@ -90,7 +90,7 @@ def test_a_report_is_not_invoiced_twice_by_mistake(session):
     (found,) = from_reports.earlier(session, [report.id])
     assert (found.report_id, found.invoice_id, found.number) == (report.id, first.id, None)
 
-    assert _invoiced(session, report.id, again=True).id != first.id
+    assert _invoiced(session, report.id, again_reason="Agreed").id != first.id
 
 
 def test_a_newer_version_knows_what_the_older_was_invoiced_on(session):
@@ -102,7 +102,7 @@ def test_a_newer_version_knows_what_the_older_was_invoiced_on(session):
     with pytest.raises(Conflict, match="already"):
         _invoiced(session, newer.id)
     with pytest.raises(Conflict, match=f"replaced by report {newer.id}"):
-        _invoiced(session, report.id, again=True)
+        _invoiced(session, report.id, again_reason="Agreed")
     (found,) = from_reports.earlier(session, [newer.id])
     assert (found.billed_version, found.invoice_id) == (1, first.id)
 
@@ -125,7 +125,7 @@ def test_all_chosen_reports_or_none(session):
         from_reports.draft_many(session, SYSTEM, [one.id, other.id], now=NOW, today=TODAY)
     assert from_reports.earlier(session, [one.id]) == []
 
-    made = from_reports.draft_many(session, SYSTEM, [other.id, one.id], again=True, now=NOW, today=TODAY)
+    made = from_reports.draft_many(session, SYSTEM, [other.id, one.id], again_reason="Agreed", now=NOW, today=TODAY)
     assert [[found.id for found in from_reports.billed_reports(session, made_id)] for made_id in made] == [
         [other.id],
         [one.id],

@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor
+from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import tax_rows
 from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.content.totals import Totals
@@ -39,8 +40,12 @@ def insert_drafts(
     *,
     now: datetime,
     drawn: Drawn | None = None,
+    again_reason: str = "",
 ) -> list[int]:
-    """Insert checked contents as drafts, with lines, tax rows and the reports they bill; ids in the same order."""
+    """Insert checked contents as drafts, with lines, tax rows and the reports they bill; ids in the same order.
+
+    AlreadyBilled where another invoice bills some of the same, unless ``again_reason`` says why.
+    """
     connection = session.connection()
     computed = [content.totals() for content in contents]
     rows = [
@@ -63,9 +68,8 @@ def insert_drafts(
     ]
     connection.execute(_INSERT_LINES, lines)
     tax_rows.insert_many(session, list(zip(ids, computed, strict=True)))
-    _link_reports(
-        session, [(invoice_id, reports_of(content)) for invoice_id, content in zip(ids, contents, strict=True)]
-    )
+    billed = [(invoice_id, reports_of(content)) for invoice_id, content in zip(ids, contents, strict=True)]
+    _link_reports(session, billed, again_reason)
     return ids
 
 
@@ -82,12 +86,14 @@ def replace_lines(session: Session, invoice_id: int, before: Content, after: Con
     if first < len(after.lines):
         rows = _line_rows(invoice_id, after.lines, totals, first=first, now=now)
         connection.execute(_INSERT_LINES, rows)
-    if reports_of(before) != reports_of(after):
+    if _billed_of(before) != _billed_of(after):
+        reason = session.scalar(select(func.max(_REPORTS.c.again_reason)).where(_REPORTS.c.invoice_id == invoice_id))
         unlink_reports(session, invoice_id)
-        _link_reports(session, [(invoice_id, reports_of(after))])
+        _link_reports(session, [(invoice_id, reports_of(after))], reason or "")
 
 
 def unlink_reports(session: Session, invoice_id: int) -> None:
+    billed_orders.forget(session, [invoice_id])
     session.connection().execute(delete(_REPORTS).where(_REPORTS.c.invoice_id == invoice_id))
 
 
@@ -108,6 +114,11 @@ def header_of(content: Content) -> dict[str, Any]:
 def reports_of(content: Content) -> list[int]:
     """The reports that its lines bill."""
     return sorted({line.report_id for line in content.lines if line.report_id is not None})
+
+
+def _billed_of(content: Content) -> set[tuple[int, int | None]]:
+    """(report, service) of its lines: by these it bills orders."""
+    return {(line.report_id, line.service_id) for line in content.lines if line.report_id is not None}
 
 
 def line_differences(before: Content, after: Content) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -166,9 +177,13 @@ def _line_rows(
     ]
 
 
-def _link_reports(session: Session, billed: Sequence[tuple[int, list[int]]]) -> None:
+def _link_reports(session: Session, billed: Sequence[tuple[int, list[int]]], again_reason: str) -> None:
     rows = [
-        {"invoice_id": invoice_id, "report_id": report_id} for invoice_id, reports in billed for report_id in reports
+        {"invoice_id": invoice_id, "report_id": report_id, "again_reason": again_reason}
+        for invoice_id, reports in billed
+        for report_id in reports
     ]
     if rows:
         session.connection().execute(insert(_REPORTS), rows)
+        linked = [invoice_id for invoice_id, reports in billed if reports]
+        billed_orders.keep(session, linked, again=bool(again_reason))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from billing_core.dates import utc_now
+from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, from_reports
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
@@ -20,6 +20,7 @@ from tests.invoices.company import NOW, a_customer, a_line, an_invoice
 from tests.pages.filled import fill
 from tests.pages.invoicing import cards, choose, content_of, field, ids, press, shown, stored
 from tests.pages.roles import EVERY_ROLE
+from tests.reports.company import billed
 
 HOSTILE = "Zoë :red[$5 *Corp*] 🧾"
 
@@ -310,10 +311,26 @@ def test_a_report_becomes_a_draft_once(page_as, sessions):
     assert f"Bills report #{filled.bolts_march}" in shown(page)
 
     page = page_as("admin").visit("invoice_editor.py", report=str(filled.bolts_march))
-    assert "is on a draft already" in page.warning[0].value
+    assert "is on a draft" in page.warning[0].value
     assert page.button(key="create_from_report").disabled
-    page.checkbox(key="report_again").check().run()
+    page.text_input(key="report_again").set_value("The first draft went to another address").run()
     page.radio(key="report_lines").set_value(from_reports.Grouping.TOTAL).run()
+    page.button(key="create_from_report").click().run()
+    assert len(ids(sessions)) == 2
+
+
+def test_what_another_report_bills_needs_a_reason(page_as, sessions):
+    """The month is invoiced; then somebody wants to invoice its first three days, with one order of 4.00."""
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        first = from_reports.draft_from_report(session, SYSTEM, filled.march, now=utc_now(), today=date(2026, 4, 2)).id
+        days = billed(session, filled.acme, Period(date(2026, 3, 1), date(2026, 3, 3)))
+    page = page_as("admin").visit("invoice_editor.py", report=str(days.id))
+    assert "Order M\\-1 is billed on a draft" in page.warning[0].value
+    assert "2 charges of this report, 4" in page.warning[0].value
+    assert page.button(key=f"billed_before_{first}")
+    assert page.button(key="create_from_report").disabled
+    page.text_input(key="report_again").set_value("Delivered twice").run()
     page.button(key="create_from_report").click().run()
     assert len(ids(sessions)) == 2
 
