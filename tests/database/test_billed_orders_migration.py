@@ -40,7 +40,7 @@ def test_orders_on_invoices_of_a_former_version_are_billed(empty_database):
     ]
 
     with for_changes(empty_database.engine).begin() as connection:
-        command.downgrade(migrate.configuration(connection), "0054")
+        command.downgrade(migrate.configuration(connection), "0055")
     migrate.upgrade(empty_database.engine)
 
     assert _billed(empty_database) == before
