@@ -151,7 +151,7 @@ def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) 
 
 def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[int]) -> None:
     """Check order by order; pass where no order is really that large."""
-    excess = and_(rows.c[rate.column] > 0, quantity > 0, amount(rate, quantity) > LARGEST_MINOR)
+    excess = and_(rows.c[rate.column] > 0, amount(rate, quantity) > LARGEST_MINOR)
     _refuse(session, _orders(rows, excess, quantity), f"{rate.service_name} comes to {_more(rate.currency)}")
 
 

@@ -65,10 +65,11 @@ def test_a_wrong_header_is_named(facts, field, reason):
         ({"quantity": Decimal("1E+999999")}, "quantity", "at most 1,000,000,000,000"),
         ({"quantity": Decimal("1E-999999")}, "quantity", "at most 6 decimals"),
         ({"quantity": Decimal(-1), "unit_price": Decimal("-0.01")}, "unit_price", "must not be negative where"),
-        ({"unit_price": -(Decimal(10) ** 12)}, "unit_price", "more than 1,000,000,000,000"),
         ({"quantity": Decimal(-1), "discount_minor": 1}, "discount_minor", "more than the line comes to"),
-        ({"unit_price": Decimal("1000000000000.01")}, "unit_price", "at most 1,000,000,000,000"),
-        ({"unit_price": Decimal(10) ** 12}, "unit_price", "more than 1,000,000,000,000"),
+        ({"unit_price": Decimal("9000000000000.01")}, "unit_price", "at most 9,000,000,000,000"),
+        ({"unit_price": Decimal("1E+999999")}, "unit_price", "at most 9,000,000,000,000"),
+        ({"unit_price": Decimal("5000000000000.01")}, "unit_price", "more than 10,000,000,000,000.00 USD"),
+        ({"unit_price": Decimal("-5000000000000.01")}, "unit_price", "more than 10,000,000,000,000.00 USD"),
         ({"tax_rate": Decimal(101)}, "tax_rate", "between 0 and 100"),
         ({"tax_rate": Decimal(-1)}, "tax_rate", "between 0 and 100"),
         ({"tax_rate": Decimal("7.12345")}, "tax_rate", "at most 4 decimals"),
@@ -93,11 +94,30 @@ def test_every_fault_is_named_at_once_and_the_first_in_the_message():
     assert set(refused.value.fields) == {"language", "lines.1.quantity", "lines.1.tax_rate"}
 
 
-def test_lines_together_may_come_to_too_much():
-    most = a_line(quantity="1", unit_price=str(10**12))
+# A price of which 1,000 units are 10^15 minor units, and the largest amount as a message writes it.
+FULL = {
+    "USD": ("10000000000", "10,000,000,000,000.00 USD"),
+    "VND": ("1000000000000", "1,000,000,000,000,000 VND"),
+    "KWD": ("1000000000", "1,000,000,000,000.000 KWD"),
+}
 
-    assert checked(replace(GOOD, lines=(most,)))
-    assert "more than" in _reasons(replace(GOOD, lines=(most, most)))["lines"]
+
+@pytest.mark.parametrize("currency", FULL)
+def test_an_invoice_comes_to_at_most_the_largest_amount_of_its_currency_with_its_tax(currency):
+    """25 % may stand on eight tenths of it."""
+    price, words = FULL[currency]
+
+    def billed(*units, tax="0", **facts):
+        lines = tuple(a_line(quantity=number, unit_price=price, tax_rate=tax) for number in units)
+        return replace(GOOD, currency=currency, lines=lines, **facts)
+
+    assert checked(billed("500", "500")).totals().total_minor == 10**15
+    assert checked(billed("799", "1", tax="25")).totals().total_minor == 10**15
+    assert checked(billed("900", tax="25", discount_percent=Decimal(50))).totals().total_minor == 5625 * 10**11
+    assert _reasons(billed("500", "500.000001")) == {"lines": f"come to more than {words}"}
+    assert _reasons(billed("800", "0.000001", tax="25")) == {"lines": f"come with their tax to more than {words}"}
+    line = {"lines.1.unit_price": f"makes the line come to more than {words}"}
+    assert _reasons(billed("1000.000001")) == line
 
 
 def test_what_is_kept_is_tidy():

@@ -70,9 +70,11 @@ def test_a_description_may_have_two_thousand_characters():
         ({"quantity": D("-0.000001")}, None),
         ({"unit_price": D("-0.000001")}, None),
         ({"quantity": D(-1), "unit_price": D(0)}, None),
-        ({"unit_price": D(10) ** 12, "quantity": D(1)}, None),
-        ({"unit_price": D("500000000000.000001")}, "unit_price"),
-        ({"unit_price": D(500_000_000_000)}, None),
+        ({"unit_price": D(9 * 10**12), "quantity": D(1), "tax_rate": D(0)}, None),
+        ({"unit_price": D("9000000000000.000001"), "quantity": D("0.000001")}, "unit_price"),
+        # Twice that is half a cent more than 10^15 cents, and a little less than that.
+        ({"unit_price": D("5000000000000.0025"), "tax_rate": D(0)}, "unit_price"),
+        ({"unit_price": D("5000000000000.002499"), "tax_rate": D(0)}, None),
         ({"tax_rate": D(0)}, None),
         ({"tax_rate": D(100)}, None),
         ({"tax_rate": D("100.0001")}, "tax_rate"),
@@ -111,16 +113,10 @@ def test_a_discount_may_be_all_that_the_lines_come_to(currency, most):
     assert reasons(currency=currency, lines=(a_line(discount_minor=most),)) == {}
 
 
-def test_lines_together_may_come_to_a_million_million():
-    half = a_line(quantity="1", unit_price=str(5 * 10**11))
-    assert reasons(lines=(half, half)) == {}
-    assert list(reasons(lines=(half, half, a_line(quantity="0.000001", unit_price="1")))) == ["lines"]
-
-
 def test_what_is_taken_off_counts_towards_the_most_too():
-    half, off = (a_line(quantity="1", unit_price=f"{sign}500000000000") for sign in ("", "-"))
+    half, off = (a_line(quantity="1", unit_price=f"{sign}5000000000000", tax_rate="0") for sign in ("", "-"))
     assert reasons(lines=(half, off)) == {}
-    assert list(reasons(lines=(half, off, a_line(quantity="0.000001", unit_price="1")))) == ["lines"]
+    assert list(reasons(lines=(half, off, a_line(quantity="0.01", unit_price="1")))) == ["lines"]
 
 
 def test_an_invoice_asks_for_nothing_at_least():

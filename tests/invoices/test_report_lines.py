@@ -108,6 +108,21 @@ def test_a_line_is_a_quantity_at_a_unit_price_where_that_is_what_was_charged(ses
     assert lines(session, card, orders) == expected
 
 
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    # A price is at most 9,000,000,000,000: what one order costs beyond that is a thousand times its thousandth.
+    [
+        (1, line("minimum per order, 7 items, 1 order", 1000, 10**12, 10**15)),
+        (2, line("minimum per order, 14 items, 2 orders", 2000, 25 * 10**10, 5 * 10**14)),
+        (125, line("minimum per order, 875 items, 125 orders", 125, 8 * 10**12, 10**15)),
+    ],
+)
+def test_the_largest_amount_of_a_report_can_be_invoiced(session, orders, expected):
+    minimum = expected[-1] // orders
+    card = [a_rate("per_item", "10", currency="VND", minimum=minimum)]
+    assert lines(session, card, of_items(*[7] * orders)) == [expected]
+
+
 def test_a_line_says_how_a_percentage_came_about(session):
     """10 % of 5.00 and of 3.33, which is 0.333: 0.50 + 0.33."""
     card = [

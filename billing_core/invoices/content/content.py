@@ -15,12 +15,12 @@ from billing_core.customers.models import Customer
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor
 from billing_core.invoices.content import field_checks as check
-from billing_core.invoices.content.field_checks import LARGEST, LARGEST_WORDS, Reasons
+from billing_core.invoices.content.field_checks import Reasons
 from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, rounded, totals
 from billing_core.invoices.models import LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
-from billing_core.money import Money, currency_code, decimal_places
+from billing_core.money import LARGEST_MINOR, Money, currency_code
 from billing_core.payment_terms.reading import understood
 from billing_core.payment_terms.terms import LONGEST_TEXT
 from billing_core.payment_terms.wording import in_language
@@ -180,7 +180,7 @@ def checked(content: Content) -> Content:
         due_on=due_on,
         discount_percent=percent,
         discount_minor=minor,
-        lines=_checked_lines(reasons, content.lines, decimal_places(currency)),
+        lines=_checked_lines(reasons, content.lines, currency),
     )
     if not reasons:
         _check_amounts(reasons, cleaned)
@@ -218,17 +218,17 @@ def _currency(reasons: Reasons, text: str) -> str:
         return "USD"
 
 
-def _checked_lines(reasons: Reasons, lines: Sequence[DraftLine], places: int) -> tuple[DraftLine, ...]:
+def _checked_lines(reasons: Reasons, lines: Sequence[DraftLine], currency: str) -> tuple[DraftLine, ...]:
     if not lines:
         reasons["lines"] = "are needed: an invoice has at least one line"
     elif len(lines) > MOST_LINES:
         reasons["lines"] = f"are too many: {len(lines):,}, where an invoice may have {MOST_LINES:,}"
     else:
-        return tuple(_checked_line(reasons, f"lines.{at}", line, places) for at, line in enumerate(lines, start=1))
+        return tuple(_checked_line(reasons, f"lines.{at}", line, currency) for at, line in enumerate(lines, start=1))
     return ()
 
 
-def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> DraftLine:
+def _checked_line(reasons: Reasons, at: str, line: DraftLine, currency: str) -> DraftLine:
     description = check.text_block(reasons, f"{at}.description", line.description, LONGEST_DESCRIPTION)
     if not description:
         reasons[f"{at}.description"] = "is needed"
@@ -238,9 +238,9 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
     amount = quantity * unit_price
     if quantity < 0 and unit_price < 0:
         reasons[f"{at}.unit_price"] = "must not be negative where the quantity is: a negative line has one of them"
-    elif abs(amount) > LARGEST:
-        reasons[f"{at}.unit_price"] = f"makes the line come to more than {LARGEST_WORDS}"
-    elif minor and Decimal(minor).scaleb(-places) > amount and f"{at}.unit_price" not in reasons:
+    elif abs(Money.rounded(amount, currency).minor) > LARGEST_MINOR:
+        reasons[f"{at}.unit_price"] = f"makes the line come to more than {Money(LARGEST_MINOR, currency)}"
+    elif minor and Money(minor, currency).amount > amount and f"{at}.unit_price" not in reasons:
         reasons[f"{at}.discount_minor"] = "is more than the line comes to"
     if line.type not in LINE_TYPES:
         reasons[f"{at}.type"] = f"is none of {', '.join(LINE_TYPES)}"
@@ -257,23 +257,33 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
 
 
 def _check_amounts(reasons: Reasons, content: Content) -> None:
-    unit = exact_unit(content.currency)
-    amounts = [exact(line.computed, content.currency) for line in content.lines]
-    if sum(map(abs, amounts)) > LARGEST * 10 ** decimal_places(content.currency) * unit:
-        reasons["lines"] = f"come to more than {LARGEST_WORDS}"
-    whole = sum(amounts)
+    currency, unit = content.currency, exact_unit(content.currency)
     # Against what it is taken from: the printed lines, so that no amount is discounted that rounding has cut off.
     if content.lines_rounded:
-        whole = sum(rounded(line.computed, content.currency) for line in content.lines) * unit
-    if (content.discount_minor or 0) * unit > max(whole, 0):
+        amounts = [rounded(line.computed, currency) * unit for line in content.lines]
+    else:
+        amounts = [exact(line.computed, currency) for line in content.lines]
+    whole, size, most = sum(amounts), sum(map(abs, amounts)), LARGEST_MINOR * unit
+    if size > most:
+        reasons["lines"] = f"come to more than {Money(LARGEST_MINOR, currency)}"
+    elif (content.discount_minor or 0) * unit > max(whole, 0):
         reasons["discount_minor"] = "is more than the lines come to"
     elif content.discount_percent and whole < 0:
         reasons["discount_percent"] = "has nothing to be taken off: the lines come to less than 0"
-    elif min(amounts) < 0 and (total := content.totals().total_minor) < 0:
+    # A tax is at most as much as what it is of.
+    elif min(amounts) < 0 or 2 * size > most:
+        _check_total(reasons, content)
+
+
+def _check_total(reasons: Reasons, content: Content) -> None:
+    total = content.totals().total_minor
+    if total < 0:
         reasons["lines"] = (
             f"come to {Money(total, content.currency)} with tax, and an invoice asks for 0 at least: take less off, or "
             "give the rest back by a credit note"
         )
+    elif total > LARGEST_MINOR:
+        reasons["lines"] = f"come with their tax to more than {Money(LARGEST_MINOR, content.currency)}"
 
 
 def _in_words(reasons: Reasons) -> str:

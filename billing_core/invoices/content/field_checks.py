@@ -4,14 +4,13 @@ from datetime import date
 from decimal import Decimal
 
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
-from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
+from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
 from billing_core.text import control_character, is_email_address
 
 Reasons = dict[str, str]
 
-# The limit of quantities, prices and amounts, in whole units: their scaled integers fit into 64 bits.
+# The largest quantity: its millionths fit into 64 bits.
 LARGEST = 10**12
-LARGEST_WORDS = f"{LARGEST:,}"
 
 
 def line_of_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
@@ -46,7 +45,7 @@ def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
 
 
 def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    return _number(reasons, field, number, PRICE_PLACES)
+    return _number(reasons, field, number, PRICE_PLACES, largest=LARGEST_PRICE)
 
 
 def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:
@@ -77,16 +76,16 @@ def _kept_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
     return text
 
 
-def _number(reasons: Reasons, field: str, number: Decimal, places: int) -> Decimal:
+def _number(reasons: Reasons, field: str, number: Decimal, places: int, *, largest: int | Decimal = LARGEST) -> Decimal:
     """The number with exactly ``places`` decimals, so that equal numbers are stored alike."""
     if not number.is_finite():
         reasons[field] = "must be a number"
     elif number and number.adjusted() > 12:
-        reasons[field] = f"must be at most {LARGEST_WORDS}"
+        reasons[field] = f"must be at most {largest:,}"
     elif (scaled := number.quantize(Decimal(1).scaleb(-places))) != number:
         reasons[field] = f"may have at most {places} decimals"
-    elif abs(scaled) > LARGEST:
-        reasons[field] = f"must be at most {LARGEST_WORDS}"
+    elif abs(scaled) > largest:
+        reasons[field] = f"must be at most {largest:,}"
     else:
         return scaled
     return Decimal(0)

@@ -13,7 +13,7 @@ from billing_core.invoices import report_wording
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.content.totals import rounded
-from billing_core.money import Money
+from billing_core.money import LARGEST_PRICE, Money
 from billing_core.rating.models import CostType
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.prices import AtPrice
@@ -35,9 +35,11 @@ def of_service(report: Report, total: ServiceTotal, prices: Sequence[AtPrice], l
 
 
 def of_amount(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
-    """A line of a whole amount."""
-    price = Money(amount_minor, report.currency).amount
-    return DraftLine(description, Decimal(1), price, service_id=service_id, report_id=report.id)
+    """A line of a whole amount: one of it, or a thousand of its thousandth where it is more than a price can be."""
+    price, quantity = Money(amount_minor, report.currency).amount, Decimal(1)
+    if price > LARGEST_PRICE:
+        price, quantity = price / 1000, Decimal(1000)
+    return DraftLine(description, quantity, price, service_id=service_id, report_id=report.id)
 
 
 def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: str) -> list[DraftLine]:
@@ -48,7 +50,7 @@ def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: s
         words = report_wording.bound_words(*service, charged, language)
         # Each of the orders was charged the same.
         each = of_amount(report, charged.amount_minor // charged.orders, words, total.service_id)
-        return [replace(each, quantity=Decimal(charged.orders))]
+        return [replace(each, quantity=each.quantity * charged.orders)]
     sliced = [
         DraftLine(
             report_wording.slice_words(*service, one, charged.days, language),

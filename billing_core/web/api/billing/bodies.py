@@ -15,17 +15,18 @@ from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.lists.by_offset import Billed
 from billing_core.invoices.lists.by_offset import Item as BilledItem
 from billing_core.invoices.models import InvoiceState
-from billing_core.money import decimal_places
+from billing_core.money import LARGEST_MINOR, decimal_places
 from billing_core.payments.opening import Item
 from billing_core.web.api.exact_json import Body, WholeNumber
 from billing_core.web.api.invoices.requests import Day, without_most
 
 LONGEST_MEMO = 1_000
 LONGEST_DESCRIPTION = 500
-# In minor units, of the currencies that have three decimals: the service says more precisely what is too much.
-_MOST = LARGEST * 1_000
+# In minor units: the service says more precisely what is too much.
 _Amount = Annotated[
-    WholeNumber, Field(ge=0, le=_MOST), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": _MOST})
+    WholeNumber,
+    Field(ge=0, le=LARGEST_MINOR),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LARGEST_MINOR}),
 ]
 _Quantity = Annotated[
     WholeNumber, Field(ge=1, le=LARGEST), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST})

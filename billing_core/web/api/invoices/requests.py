@@ -15,6 +15,7 @@ from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LineType
 from billing_core.invoices.service import Details
+from billing_core.money import LARGEST_PRICE
 from billing_core.text import is_email_address
 from billing_core.web.api.exact_json import Body, Number
 
@@ -62,7 +63,9 @@ EmailAddress = Annotated[
 Quantity = Annotated[
     Number, AfterValidator(_positive), WithJsonSchema({"type": "number", "minimum": 0.000001, "maximum": LARGEST})
 ]
-Price = Annotated[Number, WithJsonSchema({"type": "number", "minimum": -LARGEST, "maximum": LARGEST})]
+Price = Annotated[
+    Number, WithJsonSchema({"type": "number", "minimum": -int(LARGEST_PRICE), "maximum": int(LARGEST_PRICE)})
+]
 Percentage = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 Name = Annotated[str, Field(max_length=LONGEST["customer_name"])]
 Terms = Annotated[str, Field(max_length=LONGEST["payment_terms"], examples=["Net 30"])]

@@ -96,7 +96,7 @@ def test_a_refused_invoice_adds_no_customer_and_draws_no_number(create, sessions
         ({"invoice_number": "<b>"}, 400, "invoice_number"),
         ({"due_date": "2020-01-01"}, 400, "due_date"),
         ({"line_items": [LINE | {"tax_rate": 101}]}, 400, "line_items.0.tax_rate"),
-        ({"line_items": [LINE, LINE | {"unit_price": 10**12, "quantity": 2}]}, 400, "line_items.1.unit_price"),
+        ({"line_items": [LINE, LINE | {"unit_price": 9 * 10**12, "quantity": 2}]}, 400, "line_items.1.unit_price"),
         ({"customer_name": "x" * 201}, 400, "customer_name"),
     ):
         refused = create(customer_email="other@example.com", **facts)
