@@ -1,6 +1,7 @@
 """Money received: recording it, and undoing what was recorded in error.
 
-Received money is never refused: what pays no invoice becomes the customer's credit. A payment in time of exactly what
+Received money is never refused: what pays no invoice becomes the customer's credit. So does what pays an invoice of a
+later day, until that day: nothing is owed on it before. A payment in time of exactly what
 an invoice costs those who pay early settles it: a credit note takes off the discount.
 """
 
@@ -18,7 +19,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import credit_notes, lifecycle
+from billing_core.invoices import credit_notes, lifecycle, postings
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.content import early_payment
 from billing_core.invoices.content.early_payment import Offer
@@ -177,6 +178,9 @@ def undo(
             # It had been turned into credit, which is reversed with the payment itself.
             memo = f"payment {payment.public_id} undone"
             ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
+        if allocation.entry_id != payment.entry_id:
+            # It had been credit until the invoice's day.
+            ledger.reverse(session, actor, allocation.entry_id, effective_on=today, memo=why, now=now)
     ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
     payment.undone_at, payment.undone_reason = now, why
     for allocation in standing:
@@ -268,11 +272,12 @@ def _write(
     )
     offered = {invoice.id: early_payment.offers(invoice) for invoice in paid}
     rest = received.amount_minor - sum(amounts.values())
+    at_once = {invoice.id: amounts[invoice.id] for invoice in paid if invoice.issued_on <= received.received_on}
     sides = [
         Side(Account.CASH, received.amount_minor - received.fee_minor, received.method),
         Side(Account.FEES, received.fee_minor, received.method),
-        *(Side(Account.RECEIVABLE, -amount, invoice_id=invoice_id) for invoice_id, amount in amounts.items()),
-        Side(Account.CUSTOMER_CREDIT, -rest),
+        *(Side(Account.RECEIVABLE, -amount, invoice_id=invoice_id) for invoice_id, amount in at_once.items()),
+        Side(Account.CUSTOMER_CREDIT, sum(at_once.values()) - received.amount_minor),
     ]
     payment.entry_id = ledger.post(
         session,
@@ -292,28 +297,7 @@ def _write(
     session.add(payment)
     session.flush()
     for invoice in paid:
-        amount = amounts[invoice.id]
-        session.add(
-            Allocation(
-                kind=AllocationKind.PAYMENT,
-                payment_id=payment.id,
-                invoice_id=invoice.id,
-                amount_minor=amount,
-                allocated_on=received.received_on,
-                entry_id=payment.entry_id,
-                created_at=now,
-                created_by=actor.name,
-            )
-        )
-        lifecycle.settle(
-            session,
-            actor,
-            invoice,
-            paid=amount,
-            event=EventKind.PAYMENT,
-            data={"payment_id": payment.id, "amount_minor": amount, "method": received.method.value},
-            now=now,
-        )
+        _allocate(session, actor, payment, invoice, amounts[invoice.id], now=now)
     audit.record(
         session,
         actor,
@@ -338,6 +322,34 @@ def _write(
         if taken is not None:
             _credit_discount(session, actor, invoice, taken, received.received_on, now=now)
     return payment
+
+
+def _allocate(
+    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, *, now: datetime
+) -> None:
+    entry_id = payment.entry_id
+    if invoice.issued_on > payment.received_on:
+        sides = [
+            Side(Account.CUSTOMER_CREDIT, amount),
+            Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
+        ]
+        memo, day = f"payment {payment.public_id}, received before", invoice.issued_on
+        entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=day, memo=memo)
+        entry_id = ledger.post(session, actor, entry, now=now)
+    session.add(
+        Allocation(
+            kind=AllocationKind.PAYMENT,
+            payment_id=payment.id,
+            invoice_id=invoice.id,
+            amount_minor=amount,
+            allocated_on=max(payment.received_on, invoice.issued_on),
+            entry_id=entry_id,
+            created_at=now,
+            created_by=actor.name,
+        )
+    )
+    data = {"payment_id": payment.id, "amount_minor": amount, "method": payment.method.value}
+    lifecycle.settle(session, actor, invoice, paid=amount, event=EventKind.PAYMENT, data=data, now=now)
 
 
 def _credit_discount(

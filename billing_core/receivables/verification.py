@@ -34,6 +34,7 @@ def checks(session: Session, *, today: date) -> Iterator[Check]:
     yield _customer_credit(session)
     yield _figures(session, today)
     yield _chargebacks(session)
+    yield _days_of_debts(session)
 
 
 def _invoices(session: Session) -> Check:
@@ -182,6 +183,22 @@ def _chargebacks(session: Session) -> Check:
         "Each chargeback, and what of it came back or was written off, is what was posted",
         proof.count(session, Chargeback),
         proof.named(session, select(Chargeback.id).where(differing).order_by(Chargeback.id), "chargeback {0}"),
+    )
+
+
+def _days_of_debts(session: Session) -> Check:
+    """What is paid before that is credit until then, so that no debt of the past is below 0."""
+    statement = (
+        select(Invoice.id, Invoice.number)
+        .join(LedgerPosting, LedgerPosting.invoice_id == Invoice.id)
+        .where(LedgerPosting.account == Account.RECEIVABLE, LedgerPosting.effective_on < Invoice.issued_on)
+        .group_by(Invoice.id, Invoice.number, LedgerPosting.effective_on)
+        .having(func.sum(LedgerPosting.amount_minor) != 0)
+    )
+    return Check(
+        "Nothing is owed on an invoice, or paid of it, before its own day",
+        proof.count(session, Invoice),
+        proof.named(session, statement.order_by(Invoice.id), "invoice id {0}, {1}"),
     )
 
 

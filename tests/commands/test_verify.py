@@ -417,6 +417,12 @@ DAMAGES = {
         ("UPDATE chargebacks SET amount_minor = 99 WHERE id = 1", "chargeback 1"),
         ("UPDATE chargebacks SET amount_minor = 99, returned_entry_id = entry_id WHERE id = 2", "chargeback 2"),
     ],
+    "Nothing is owed on an invoice, or paid of it, before its own day": [
+        (
+            "UPDATE invoices SET issued_on = '2099-01-01', due_on = '2099-01-01' WHERE id = 3",
+            "invoice id 3, INV-2026-003",
+        ),
+    ],
     "What each dispute keeps as its fee is what was posted": [
         ("UPDATE disputes SET fee_minor = 1501", "dispute 1, dp_1"),
     ],

@@ -1,6 +1,6 @@
 """The migrations build exactly the tables that the code declares, on both databases."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -25,6 +25,10 @@ from billing_core.invoices import credit_notes, queries, service
 from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.ledger import service as ledger
+from billing_core.ledger import verification as proofs_of_the_ledger
+from billing_core.ledger.models import Account, EntryKind, LedgerPosting
+from billing_core.ledger.service import Entry, Side
 from billing_core.metering.models import BucketChange
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.outgoing_webhooks import queries as webhook_queries
@@ -34,6 +38,7 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.receivables import verification as receivables
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.reports.company import MARCH, billed
@@ -336,6 +341,34 @@ def test_invoices_of_a_former_version_get_their_tax_rows_as_they_are_printed(emp
         )
         countries = session.execute(select(Invoice.state, Invoice.customer_country).distinct())
         assert {(state.value, country) for state, country in countries} == {("open", "DE"), ("draft", "")}
+
+
+def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until_then(empty_database):
+    """238.00 USD of an invoice of the day after came on ``TODAY``, and went again on the same day."""
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        issued = TODAY + timedelta(days=1)
+        invoice = an_invoice(session, a_customer(session), issued_on=issued, due_on=issued)
+        sides = [Side(Account.CASH, 238_00, "cash"), Side(Account.RECEIVABLE, -238_00, invoice_id=invoice.id)]
+        owner = (invoice.business_id, invoice.customer_id, "USD")
+        entry = Entry(*owner, EntryKind.PAYMENT, "payment:1", TODAY, sides)
+        ledger.reverse(session, SYSTEM, ledger.post(session, SYSTEM, entry, now=NOW), effective_on=TODAY, now=NOW)
+        ledger.post(session, SYSTEM, entry, now=NOW)
+        wrong = [check.name for check in receivables.checks(session, today=TODAY) if check.wrong]
+        assert "Nothing is owed on an invoice, or paid of it, before its own day" in wrong
+    with for_changes(empty_database.engine).begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0054")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        days = select(LedgerPosting.account, LedgerPosting.effective_on, func.sum(LedgerPosting.amount_minor))
+        posted = session.execute(days.group_by(LedgerPosting.account, LedgerPosting.effective_on)).all()
+        found = {(account, day): int(minor) for account, day, minor in posted}
+        assert found[Account.RECEIVABLE, TODAY] == 0
+        assert (found[Account.CUSTOMER_CREDIT, TODAY], found[Account.CUSTOMER_CREDIT, issued]) == (-238_00, 238_00)
+        assert found[Account.RECEIVABLE, issued] == 0
+        assert [check for check in proofs_of_the_ledger.checks(session) if check.wrong] == []
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

@@ -6,8 +6,11 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from billing_core import figures
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.errors import Invalid
+from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, queries, service
 from billing_core.ledger.models import Account, LedgerPosting
@@ -15,7 +18,9 @@ from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import credit, received, refunds, write_offs
 from billing_core.payments.models import Allocation, PaymentMethod, Refund
 from billing_core.payments.refunds import MoneyBack
-from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer
+from billing_core.receivables import ageing, statement, verification
+from billing_core.receivables import figures as figures_of_money
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, another_business, bank_transfer, pay
 
 NEXT_MONTH = date(2026, 4, 1)
 
@@ -114,8 +119,58 @@ def paid_from_credit_and_released(session, invoice):
     credit.release(session, SYSTEM, allocation_id, reason="Of another invoice", today=TODAY, now=NOW)
 
 
-@pytest.mark.parametrize("taken_back", [written_off_and_taken_back, paid_from_credit_and_released])
+def paid_and_undone(session, invoice):
+    paid = received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(10_000), today=TODAY, now=NOW)
+    received.undo(session, SYSTEM, paid.id, reason="Recorded wrongly", today=TODAY, now=NOW)
+
+
+def paid_released_and_undone(session, invoice):
+    paid = received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(10_000), today=TODAY, now=NOW)
+    (allocation_id,) = session.scalars(select(Allocation.id))
+    credit.release(session, SYSTEM, allocation_id, reason="Of another invoice", today=TODAY, now=NOW)
+    received.undo(session, SYSTEM, paid.id, reason="Recorded wrongly", today=TODAY, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "taken_back",
+    [written_off_and_taken_back, paid_from_credit_and_released, paid_and_undone, paid_released_and_undone],
+)
 def test_what_takes_that_back_does_not_count_before_it_either(session, dated_ahead, taken_back):
     taken_back(session, dated_ahead)
 
     assert [owed(session, dated_ahead, day) for day in (TODAY, NEXT_MONTH)] == [0, 10_000]
+    assert credit.balance(session, dated_ahead.business_id, dated_ahead.customer_id, "EUR").minor in (0, 10_000)
+
+
+def test_money_that_came_before_the_invoices_day_is_credit_until_then(session, dated_ahead):
+    """160.00 EUR on 10 March: 100.00 pay the invoice of 1 April, 50.00 one of 1 March, 10.00 nothing. Another business
+    and another currency have nothing to do with it.
+    """
+    customer = session.get_one(Customer, dated_ahead.customer_id)
+    of_march = an_open_invoice(session, customer, "50")
+    in_dollars = an_open_invoice(session, customer, "70", currency="USD")
+    of_other = an_open_invoice(session, customer, "80", business_id=another_business(session).id)
+    pay(session, customer, 160_00, **{str(dated_ahead.id): 100_00, str(of_march.id): 50_00})
+    session.flush()
+
+    def ageing_of(day):
+        rows = ageing.by_currency(session, SYSTEM, Scope(as_at=day))
+        return {row.currency: (row.invoices, row.total_minor) for row in rows}
+
+    def statement_of(day, business_id):
+        period = Period(date(2026, 3, 1), day)
+        request = statement.StatementRequest(customer.id, "EUR", period, business_id)
+        found = statement.statement(session, SYSTEM, request)
+        return sum(found.aged), found.credit_minor, found.closing_minor, len(found.rows)
+
+    before, kept = NEXT_MONTH - timedelta(days=1), figures_of_money.CUSTOMER_CREDIT
+    assert ageing_of(before) == {"EUR": (1, 80_00), "USD": (1, 70_00)}
+    assert statement_of(before, customer.business_id) == (0, 110_00, -110_00, 2)
+    assert figures.value(session, SYSTEM, kept, Scope(as_at=before)) == {"EUR": 110_00}
+    assert owed(session, dated_ahead, before) == 0
+    # The payment is one row of the statement, and that it pays the invoice later is none.
+    assert statement_of(NEXT_MONTH, customer.business_id) == (0, 10_00, -10_00, 3)
+    assert ageing_of(NEXT_MONTH) == {"EUR": (1, 80_00), "USD": (1, 70_00)}
+    assert figures.value(session, SYSTEM, kept, Scope(as_at=NEXT_MONTH)) == {"EUR": 10_00}
+    assert (dated_ahead.due_minor, of_march.due_minor, in_dollars.due_minor, of_other.due_minor) == (0, 0, 7000, 8000)
+    assert [check for check in verification.checks(session, today=TODAY) if check.wrong] == []

@@ -61,7 +61,7 @@ def history(session) -> History:
 def test_all_that_may_be_so_is_accepted_and_counted(session, history):
     checks = list(verification.checks(session, today=history.day))
 
-    assert [check.wrong for check in checks] == [()] * 8
+    assert [check.wrong for check in checks] == [()] * 9
     # Allocations: of payment 2 two, of the others one each, and one of credit. Credit: two businesses of one customer.
     assert [check.proven for check in checks[:6]] == [6, 7, 5, 3, 3, 2]
     assert checks[FIGURES].proven == 9
