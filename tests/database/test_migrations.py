@@ -357,7 +357,7 @@ def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until
         wrong = [check.name for check in receivables.checks(session, today=TODAY) if check.wrong]
         assert "Nothing is owed on an invoice, or paid of it, before its own day" in wrong
     with for_changes(empty_database.engine).begin() as connection:
-        command.downgrade(migrate.configuration(connection), "0054")
+        command.downgrade(migrate.configuration(connection), "0056")
 
     migrate.upgrade(empty_database.engine)
 

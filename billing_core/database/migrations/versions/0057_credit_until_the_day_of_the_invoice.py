@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0055"
-down_revision = "0054"
+revision = "0057"
+down_revision = "0056"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ENTRIES = sa.table(
