@@ -168,7 +168,7 @@ ORDER = {
     "pages.ui": [
         ["formats", "reads", "text"],
         ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened", "reading_on"],
-        ["context", "data_age", "tables"],
+        ["context", "data_age", "export_menu", "tables"],
         ["collection_mode", "figures", "inputs"],
         ["signed_in"],
     ],

@@ -105,10 +105,17 @@ def page_ids(actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int, of
     return statement.limit(limit).offset(offset)
 
 
-def listing(actor: Actor, filters: InvoiceFilter, *, today: Day) -> Select[*tuple[Any, ...]]:
-    """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for streamed exports."""
+def listing(
+    actor: Actor, filters: InvoiceFilter, *, today: Day, columns: Sequence[Any] = ROW
+) -> Select[*tuple[Any, ...]]:
+    """These columns of all that match (those of an ``InvoiceRow``), sorted, without a limit, for streamed exports."""
     actor.require(Permission.INVOICE_READ)
-    return select(*ROW).where(*matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
+    return (
+        select(*columns)
+        .select_from(Invoice)
+        .where(*matching(actor, filters, today))
+        .order_by(*_ordering(filters.order_by))
+    )
 
 
 def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, at_most: int = COUNTED) -> int:

@@ -116,13 +116,15 @@ class RefundRow:
     created_by: str
 
 
-_allocated = (
+# What the payment's allocations that stand come to.
+allocated = (
     select(func.coalesce(func.sum(Allocation.amount_minor), 0))
     .where(Allocation.payment_id == Payment.id, Allocation.undone_at.is_(None))
     .correlate(Payment)
     .scalar_subquery()
 )
-_charged_back = (
+# What its payer's bank took back of it, and has not returned.
+charged_back = (
     select(func.coalesce(func.sum(Chargeback.amount_minor), 0))
     .where(Chargeback.payment_id == Payment.id, Chargeback.returned_at.is_(None))
     .correlate(Payment)
@@ -137,7 +139,7 @@ COLUMNS: tuple[Any, ...] = (
     Payment.currency,
     Payment.amount_minor,
     Payment.fee_minor,
-    _allocated,
+    allocated,
     Payment.method,
     Payment.received_on,
     Payment.reference,
@@ -149,7 +151,7 @@ COLUMNS: tuple[Any, ...] = (
     Payment.undone_reason,
     Payment.created_at,
     Payment.created_by,
-    _charged_back,
+    charged_back,
 )
 ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "received_on": Payment.received_on,
@@ -166,7 +168,7 @@ def listing(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
     return (
         select(*COLUMNS)
         .join(Customer, Customer.id == Payment.customer_id)
-        .where(*_conditions(actor, filters))
+        .where(*conditions(actor, filters))
         .order_by(*order)
     )
 
@@ -193,7 +195,7 @@ def totals(session: Session, actor: Actor, filters: PaymentFilter) -> list[Money
 
 def _summing(actor: Actor, filters: PaymentFilter, *what: Any) -> Select[*tuple[Any, ...]]:
     """The sums over all that match; customers are joined only for a search."""
-    statement = select(*what).select_from(Payment).where(*_conditions(actor, filters))
+    statement = select(*what).select_from(Payment).where(*conditions(actor, filters))
     return statement.join(Customer, Customer.id == Payment.customer_id) if filters.text.strip() else statement
 
 
@@ -341,24 +343,25 @@ def refund_count(session: Session, actor: Actor, *, customer_id: int | None = No
     return session.scalar(statement) or 0
 
 
-def _conditions(actor: Actor, filters: PaymentFilter) -> list[ColumnElement[bool]]:
-    conditions = [visible_to(actor, Payment.customer_id)]
+def conditions(actor: Actor, filters: PaymentFilter) -> list[ColumnElement[bool]]:
+    """A list's: the filter's, and what this actor may see."""
+    found = [visible_to(actor, Payment.customer_id)]
     if filters.customer_id is not None:
-        conditions.append(Payment.customer_id == filters.customer_id)
+        found.append(Payment.customer_id == filters.customer_id)
     if filters.business_id is not None:
-        conditions.append(Payment.business_id == filters.business_id)
+        found.append(Payment.business_id == filters.business_id)
     if filters.received_from is not None:
-        conditions.append(Payment.received_on >= filters.received_from)
+        found.append(Payment.received_on >= filters.received_from)
     if filters.received_to is not None:
-        conditions.append(Payment.received_on <= filters.received_to)
+        found.append(Payment.received_on <= filters.received_to)
     if filters.currency:
-        conditions.append(equals(Payment.currency, filters.currency))
+        found.append(equals(Payment.currency, filters.currency))
     if filters.method in set(PaymentMethod):
-        conditions.append(Payment.method == PaymentMethod(filters.method))
+        found.append(Payment.method == PaymentMethod(filters.method))
     if filters.undone is not None:
-        conditions.append(Payment.undone_at.is_not(None) if filters.undone else Payment.undone_at.is_(None))
+        found.append(Payment.undone_at.is_not(None) if filters.undone else Payment.undone_at.is_(None))
     if text := filters.text.strip():
-        conditions.append(
+        found.append(
             or_(mentions(text, Customer.name, Customer.ref, Payment.reference, Payment.note), Payment.public_id == text)
         )
-    return conditions
+    return found

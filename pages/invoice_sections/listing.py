@@ -7,11 +7,13 @@ import streamlit as st
 
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
+from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections import bulk, filtering
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import PAGE_KEY, SORT_KEY, Shown
-from pages.ui import downloads, formats, tables
+from pages.ui import export_menu, formats, tables
+from pages.ui.export_menu import Export
 from pages.ui.reads import Reader
 
 
@@ -56,9 +58,21 @@ def _sums(shown: Shown) -> None:
 
 def _files(invoice_filter: InvoiceFilter) -> None:
     facts = asdict(invoice_filter)
-    with st.container(horizontal=True):
-        st.link_button("List as CSV", downloads.address("invoices.csv", **facts), icon=":material/download:")
-        st.link_button("List as Excel", downloads.address("invoices.xlsx", **facts), icon=":material/grid_on:")
+    of_notes = {name: facts[name] for name in CreditNoteFilter.__dataclass_fields__}
+    export_menu.draw(
+        [
+            Export("List", "A row an invoice, with what became of its total.", "invoices", facts),
+            Export("Lines", "A row a line, with its part of the invoice’s discount and tax.", "invoice-lines", facts),
+            Export("Tax by rate", "A row for each invoice and rate.", "invoice-taxes", facts, endings=("csv",)),
+            Export(
+                "Credit notes",
+                "A row for each note and rate. Of the filters those of customer, business, currency, words and days of "
+                "issue hold, for the notes’ own days.",
+                "credit-notes",
+                of_notes,
+            ),
+        ]
+    )
 
 
 def _nothing(read: Reader, actor: Actor, shown: Shown) -> None:

@@ -10,7 +10,8 @@ from billing_core.payments import queries
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
 from pages.payment_sections.columns import open_payment, payments
-from pages.ui import downloads, formats, tables
+from pages.ui import export_menu, formats, tables
+from pages.ui.export_menu import Export
 from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 
@@ -39,9 +40,7 @@ def draw(read: Reader, actor: Actor) -> None:
     )
     st.caption("Click a payment to see what it paid, a column's heading to sort by it.")
     if actor.may(Permission.EXPORT):
-        st.link_button(
-            "List as CSV", downloads.address("payments.csv", **asdict(payment_filter)), icon=":material/download:"
-        )
+        _files(payment_filter)
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> PaymentFilter:
@@ -74,6 +73,22 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Paymen
         text=text,
         undone=None if not state else state == "undone",
         order_by=order,
+    )
+
+
+def _files(payment_filter: PaymentFilter) -> None:
+    facts = asdict(payment_filter)
+    export_menu.draw(
+        [
+            Export("List", "A row a payment, with its fee.", "payments", facts, endings=("csv",)),
+            Export(
+                "What they paid",
+                "By day: a row for each invoice that a payment paid, and for what was left of it; credit that was "
+                "used; what went back, as less than 0.",
+                "payment-allocations",
+                {name: fact for name, fact in facts.items() if name != "order_by"},
+            ),
+        ]
     )
 
 

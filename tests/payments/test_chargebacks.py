@@ -1,5 +1,7 @@
 """Where the money is that a payer's bank takes back, whatever became of the payment before and after."""
 
+import csv
+import io
 from collections import Counter
 
 import pytest
@@ -10,9 +12,10 @@ from billing_core.errors import Conflict, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
-from billing_core.payments import chargebacks, credit, received, refunds, write_offs
+from billing_core.payments import allocated, chargebacks, credit, received, refunds, write_offs
 from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import PaymentMethod
+from billing_core.payments.queries import PaymentFilter
 from billing_core.payments.received import GatewayNames, Received
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import verification
@@ -138,7 +141,9 @@ STEPS = st.one_of(
 @given(steps=st.lists(STEPS, max_size=8), kept=st.integers(0, 50_00))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_mix_of_refunds_and_disputes_keeps_cash_and_what_is_due(session, steps, kept):
-    """Cash is what came in less what went back, counted apart; what is due is what the ledger has; ``verify`` holds."""
+    """Cash is what came in less what went back, counted apart, in the ledger and in the file of payments; what is due
+    is what the ledger has; ``verify`` holds.
+    """
     undo = session.begin_nested()
     customer = a_customer(session)
     invoice, other = an_open_invoice(session, customer), an_open_invoice(session, customer, "20")
@@ -172,5 +177,16 @@ def test_any_mix_of_refunds_and_disputes_keeps_cash_and_what_is_due(session, ste
         assert receivable(session, invoice) == invoice.due_minor
         assert receivable(session, other) == other.due_minor
     assert proved(session)
+    exported = list(allocated.as_csv(session, SYSTEM, PaymentFilter()).chunks)
+    rows = list(csv.DictReader(io.StringIO(b"".join(exported).decode())))
+    came = [row for row in rows if row["kind"] in ("payment", "kept_as_credit", "taken_by_bank")]
+    assert minor(came, "amount") == cash["paid"]
+    assert minor(rows, "amount") == cash.total()
+    for one in (invoice, other):
+        assert minor([row for row in rows if row["invoice_id"] == one.public_id], "paid_on_invoice") == one.paid_minor
     undo.rollback()
     session.expire_all()
+
+
+def minor(rows, name):
+    return sum(int(row[name].replace(".", "")) for row in rows)

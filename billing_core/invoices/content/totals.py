@@ -161,18 +161,18 @@ def _shares(lines: Sequence[Line], printed: Sequence[int], discount: int) -> tup
     listed: dict[Decimal, int] = {}
     for (_, rate), amount in cells.items():
         listed[rate] = listed.get(rate, 0) + amount
-    off = _parts(discount, listed.values(), of=sum(printed)) if discount else [0] * len(listed)
+    off = spread(discount, listed.values(), of=sum(printed)) if discount else [0] * len(listed)
     parts: dict[tuple[str, Decimal], tuple[int, int]] = {}
     for (rate, amount), less in zip(listed.items(), off, strict=True):
         percent = scaled(rate, PERCENT_PLACES)
         members = {cell: minor for cell, minor in cells.items() if cell[1] == rate}
-        nets = _parts(amount - less, members.values(), of=amount)
+        nets = spread(amount - less, members.values(), of=amount)
         tax = nearest((amount - less) * percent, WHOLE)
         parts |= zip(members, zip(nets, split(tax, [net * percent for net in nets], WHOLE), strict=True), strict=True)
     return tuple(Share(*cell, *parts[cell]) for cell in cells)
 
 
-def _parts(total: int, amounts: Iterable[int], *, of: int) -> list[int]:
+def spread(total: int, amounts: Iterable[int], *, of: int) -> list[int]:
     """``total`` spread in proportion over amounts that come to ``of``, some of them or all perhaps negative. Where the
     total is all of them, each is its own part, also of amounts that come to 0.
     """

@@ -10,7 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 from billing_core.businesses import queries as businesses
 from billing_core.dates import Day, usual_day
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.lists import settled
+from billing_core.invoices.lists import settled, taxes
 from billing_core.invoices.lists.csv import in_major_units
 from billing_core.invoices.lists.settled import Settled
 from billing_core.invoices.queries import InvoiceFilter
@@ -59,7 +59,7 @@ _SUMMED: Final = (
 
 
 def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, now: datetime) -> Download:
-    """Every matching invoice in the requested order; the first sheet has the sums."""
+    """Every matching invoice in the requested order; sums on the first sheet, tax by rate on the last."""
     actor.require(Permission.EXPORT)
     sums = settled.sums(session, actor, filters, today=today)
     names = businesses.names(session)
@@ -67,6 +67,7 @@ def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: D
     rows = (_row(row, amounts, names[row.business_id], today) for row, amounts in found)
     count = sum(invoices for _, invoices, _ in sums)
     tables = list(xlsx_tables.sheets("Invoices", _SHEET, count, rows))
+    tables += taxes.sheets(session, actor, filters, today=today)
 
     def summary(sheet: Worksheet, styles: Styles) -> None:
         _summary(sheet, styles, sums, today)

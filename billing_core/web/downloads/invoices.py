@@ -7,13 +7,14 @@ from starlette.responses import StreamingResponse
 from billing_core.businesses import queries as businesses
 from billing_core.dates import Day, utc_now
 from billing_core.invoices.documents import exporting
+from billing_core.invoices.lists import credited, lines, taxes, xlsx
 from billing_core.invoices.lists import csv as lists_csv
-from billing_core.invoices.lists import xlsx
+from billing_core.payments import allocated
 from billing_core.payments import exporting as payments
 from billing_core.settings import settings
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads import parameters
-from billing_core.web.downloads.parameters import ForExcel, Invoices, Payments, split_name
+from billing_core.web.downloads.parameters import CreditNotes, ForExcel, Invoices, Payments, split_name
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")
@@ -56,6 +57,45 @@ def documents(actor: CurrentActor, filters: Invoices, ids: str | None = None) ->
         )
     invoice_ids = parameters.ids(ids, "invoices")
     return streamed(lambda session: exporting.archive(session, actor, invoice_ids, address=address))
+
+
+@router.get("/invoice-lines.csv")
+def lines_as_csv(actor: CurrentActor, filters: Invoices, excel: ForExcel = False) -> StreamingResponse:
+    """The lines of the invoices that the list has."""
+    return streamed(lambda session: lines.as_csv(session, actor, filters, today=_today(session), for_excel=excel))
+
+
+@router.get("/invoice-lines.xlsx")
+def lines_as_workbook(actor: CurrentActor, filters: Invoices) -> StreamingResponse:
+    return streamed(lambda session: lines.workbook(session, actor, filters, today=_today(session), now=utc_now()))
+
+
+@router.get("/invoice-taxes.csv")
+def taxes_as_csv(actor: CurrentActor, filters: Invoices, excel: ForExcel = False) -> StreamingResponse:
+    """What the invoices that the list has come to at each tax rate; its workbook has the same on a sheet."""
+    return streamed(lambda session: taxes.as_csv(session, actor, filters, today=_today(session), for_excel=excel))
+
+
+@router.get("/credit-notes.csv")
+def credit_notes_as_csv(actor: CurrentActor, filters: CreditNotes, excel: ForExcel = False) -> StreamingResponse:
+    """Credit notes by their own days, with their invoices, a row for each type and rate."""
+    return streamed(lambda session: credited.as_csv(session, actor, filters, for_excel=excel))
+
+
+@router.get("/credit-notes.xlsx")
+def credit_notes_as_workbook(actor: CurrentActor, filters: CreditNotes) -> StreamingResponse:
+    return streamed(lambda session: credited.workbook(session, actor, filters, now=utc_now()))
+
+
+@router.get("/payment-allocations.csv")
+def allocations_as_csv(actor: CurrentActor, filters: Payments, excel: ForExcel = False) -> StreamingResponse:
+    """The payments of the list with what they paid, and what went back."""
+    return streamed(lambda session: allocated.as_csv(session, actor, filters, for_excel=excel))
+
+
+@router.get("/payment-allocations.xlsx")
+def allocations_as_workbook(actor: CurrentActor, filters: Payments) -> StreamingResponse:
+    return streamed(lambda session: allocated.workbook(session, actor, filters, now=utc_now()))
 
 
 @router.get("/payments.csv")

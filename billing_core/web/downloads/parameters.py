@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid, NotFound
 from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.payments.queries import PaymentFilter
 from billing_core.reports.queries import ReportFilter
@@ -67,6 +68,15 @@ class _Invoices(BaseModel):
     order_by: Text = "-issued_on"
 
 
+class _CreditNotes(BaseModel):
+    customer_id: Id | None = None
+    business_id: Id | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    currency: Text = ""
+    text: Text = ""
+
+
 class _Payments(BaseModel):
     customer_id: Id | None = None
     business_id: Id | None = None
@@ -91,6 +101,10 @@ def _invoices(query: Annotated[_Invoices, Query()]) -> InvoiceFilter:
     return InvoiceFilter(**dict(query))
 
 
+def _credit_notes(query: Annotated[_CreditNotes, Query()]) -> CreditNoteFilter:
+    return CreditNoteFilter(**dict(query))
+
+
 def _payments(query: Annotated[_Payments, Query()]) -> PaymentFilter:
     return PaymentFilter(**dict(query))
 
@@ -98,6 +112,7 @@ def _payments(query: Annotated[_Payments, Query()]) -> PaymentFilter:
 Reports = Annotated[ReportFilter, Depends(_reports)]
 Customers = Annotated[SummaryFilter, Depends(_customers)]
 Invoices = Annotated[InvoiceFilter, Depends(_invoices)]
+CreditNotes = Annotated[CreditNoteFilter, Depends(_credit_notes)]
 Payments = Annotated[PaymentFilter, Depends(_payments)]
 
 

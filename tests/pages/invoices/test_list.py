@@ -151,14 +151,13 @@ def test_filters_in_the_address_narrow_the_list_and_its_files(page_as, company, 
 
 def test_the_links_to_files_carry_the_filters(page_as, company):
     page = page_as("manager").visit("invoices.py", invoices_tab="open", invoices_text="acme", invoices_smallest="1.50")
-    addresses = [link.url for link in page.link_button]
-    for address in addresses:
-        assert "status=sent&status=viewed&status=overdue" in address
-        assert "smallest=1.5&text=acme" in address
-    assert [address.partition("?")[0] for address in addresses] == [
-        "/downloads/invoices.csv",
-        "/downloads/invoices.xlsx",
-    ]
+    addresses = {link.url.partition("?")[0].removeprefix("/downloads/"): link.url for link in page.link_button}
+    of_invoices = ["invoices.csv", "invoices.xlsx", "invoice-lines.csv", "invoice-lines.xlsx", "invoice-taxes.csv"]
+    for name in of_invoices:
+        assert "status=sent&status=viewed&status=overdue" in addresses[name]
+        assert "smallest=1.5&text=acme" in addresses[name]
+    assert [*addresses] == [*of_invoices, "credit-notes.csv", "credit-notes.xlsx"]
+    assert addresses["credit-notes.xlsx"] == "/downloads/credit-notes.xlsx?text=acme"
 
 
 def test_an_amount_that_is_none_is_said_at_its_field(page_as, company):

@@ -189,6 +189,9 @@ def test_what_does_not_exist_is_404(company, manager, path):
         "/downloads/invoices.csv?largest=1e300",
         "/downloads/invoices.xlsx?text=%00",
         "/downloads/payments.csv?order_by=x",
+        "/downloads/invoice-lines.csv?order_by=x",
+        "/downloads/credit-notes.csv?issued_from=soon",
+        "/downloads/payment-allocations.xlsx?text=%00",
     ],
 )
 def test_a_request_that_makes_no_sense_is_400(company, manager, path):
@@ -199,6 +202,9 @@ def lists(company):
     return [
         f"/downloads/invoices.zip?ids={company['invoice']}",
         *("/downloads/invoices.zip", "/downloads/invoices.csv", "/downloads/invoices.xlsx", "/downloads/payments.csv"),
+        *("/downloads/invoice-lines.csv", "/downloads/invoice-lines.xlsx", "/downloads/invoice-taxes.csv"),
+        *("/downloads/credit-notes.csv", "/downloads/credit-notes.xlsx"),
+        *("/downloads/payment-allocations.csv", "/downloads/payment-allocations.xlsx"),
     ]
 
 
@@ -223,7 +229,10 @@ def test_who_is_bound_to_a_customer_gets_files_of_that_customer_alone(company, s
     assert [get(path, bound).status_code for path in (invoice, draft, note)] == [404, 200, 404]
     assert [row["currency"] for row in read(get("/downloads/invoices.csv", bound))] == ["JPY"]
     assert read(get(f"/downloads/invoices.csv?customer_id={company['acme']}", bound)) == []
-    assert read(get("/downloads/payments.csv", bound)) == []
+    for empty in ("payments", "payment-allocations", "credit-notes"):
+        assert read(get(f"/downloads/{empty}.csv", bound)) == []
+    for of_kuma in ("invoice-lines", "invoice-taxes"):
+        assert [row["currency"] for row in read(get(f"/downloads/{of_kuma}.csv", bound))] == ["JPY"]
     assert get(f"/downloads/invoices.zip?ids={company['draft']},{company['invoice']}", bound).status_code == 404
     book = load_workbook(io.BytesIO(get("/downloads/invoices.xlsx", bound).content))
     assert (book["Invoices"].max_row, book["Summary"]["A6"].value, book["Summary"].max_row) == (2, "JPY", 6)

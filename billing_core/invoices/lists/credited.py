@@ -1,0 +1,144 @@
+"""Credit notes as files: a row for each type and rate that a note credits, with the invoice that it belongs to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import queries as businesses
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import equals, mentions
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice
+from billing_core.reports.exports import rows as exports_rows
+from billing_core.reports.exports import tables
+from billing_core.reports.exports.formats import Download
+from billing_core.reports.exports.tables import amount, amount_column, day_column, number_column, plain, text_column
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteFilter:
+    """Empty fields do not limit; days are those of the credit notes, and included. ``text`` occurs in the number of
+    the note or of its invoice, in the customer's name, or in the reason.
+    """
+
+    customer_id: int | None = None
+    business_id: int | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    currency: str = ""
+    text: str = ""
+
+
+COLUMNS: Final = (
+    text_column("credit_note_id", "Credit note id", 22),
+    text_column("credit_note_number", "Number"),
+    day_column("issued_date", "Issued"),
+    text_column("invoice_id", "Invoice id", 22),
+    text_column("invoice_number", "Invoice"),
+    day_column("invoice_date", "Invoice of"),
+    text_column("business", "Business", 22),
+    number_column("customer_id", "Customer id"),
+    text_column("customer_name", "Customer", 28),
+    text_column("customer_country", "Country", 9),
+    text_column("customer_tax_id", "Tax id"),
+    text_column("kind", "Kind", 14),
+    text_column("reason", "Reason", 28),
+    number_column("line", "Line", 6),
+    text_column("description", "Description", 40),
+    text_column("type", "Type", 10),
+    text_column("currency", "Currency", 9),
+    number_column("tax_rate", "Tax %"),
+    text_column("zero_tax_reason", "Reason for 0 %", 24),
+    amount_column("net_amount", "Net"),
+    amount_column("tax_amount", "Tax"),
+    amount_column("total_amount", "Total"),
+)
+_SELECTED: Final = (
+    CreditNote.public_id,
+    CreditNote.number,
+    CreditNote.issued_on,
+    Invoice.public_id.label("invoice_id"),
+    Invoice.number.label("invoice_number"),
+    Invoice.issued_on.label("invoice_date"),
+    CreditNote.business_id,
+    CreditNote.customer_id,
+    Invoice.customer_name,
+    Invoice.customer_country,
+    Invoice.customer_tax_id,
+    CreditNote.refund_minor,
+    CreditNote.early_payment,
+    CreditNote.reason,
+    CreditNoteLine.position,
+    CreditNoteLine.description,
+    CreditNoteLine.type,
+    CreditNote.currency,
+    CreditNoteLine.tax_rate,
+    CreditNote.zero_tax_reason,
+    CreditNoteLine.amount_minor,
+    CreditNoteLine.tax_minor,
+)
+
+
+def as_csv(session: Session, actor: Actor, filters: CreditNoteFilter, *, for_excel: bool = False) -> Download:
+    """By the day of the credit notes. Amounts are those on the document: what is taken back is positive."""
+    return tables.as_csv("credit-notes", COLUMNS, _rows(session, actor, filters), for_excel=for_excel)
+
+
+def workbook(session: Session, actor: Actor, filters: CreditNoteFilter, *, now: datetime) -> Download:
+    rows = _rows(session, actor, filters)
+    count = session.scalar(_matching(actor, filters, func.count())) or 0
+    sheets = tables.as_sheets("Credit notes", COLUMNS, count, rows)
+    return tables.as_workbook("credit-notes", "Credit notes", sheets, now=now)
+
+
+def _rows(session: Session, actor: Actor, filters: CreditNoteFilter) -> Iterator[Sequence[Any]]:
+    actor.require(Permission.EXPORT)
+    order = (CreditNote.issued_on, CreditNote.id, CreditNoteLine.position)
+    return _written(session, _matching(actor, filters, *_SELECTED).order_by(*order))
+
+
+def _matching(actor: Actor, filters: CreditNoteFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
+    actor.require(Permission.INVOICE_READ)
+    sought = filters.text.strip()
+    conditions: list[ColumnElement[bool] | None] = [
+        visible_to(actor, CreditNote.customer_id),
+        CreditNote.customer_id == filters.customer_id if filters.customer_id is not None else None,
+        CreditNote.business_id == filters.business_id if filters.business_id is not None else None,
+        CreditNote.issued_on >= filters.issued_from if filters.issued_from else None,
+        CreditNote.issued_on <= filters.issued_to if filters.issued_to else None,
+        equals(CreditNote.currency, filters.currency) if filters.currency else None,
+        mentions(sought, CreditNote.number, Invoice.number, Invoice.customer_name, CreditNote.reason)
+        if sought
+        else None,
+    ]
+    return (
+        select(*columns)
+        .select_from(CreditNote)
+        .join(Invoice, Invoice.id == CreditNote.invoice_id)
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .where(*(condition for condition in conditions if condition is not None))
+    )
+
+
+def _written(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+    names = businesses.names(session)
+    for row in exports_rows.each(session, statement):
+        net, tax, total = (
+            amount(minor, row.currency) for minor in (row.amount_minor, row.tax_minor, row.amount_minor + row.tax_minor)
+        )
+        yield (
+            *(row.public_id, row.number, row.issued_on, row.invoice_id, row.invoice_number, row.invoice_date),
+            *(names[row.business_id], row.customer_id, row.customer_name, row.customer_country, row.customer_tax_id),
+            *(_kind(row), row.reason, row.position, row.description, row.type.value, row.currency),
+            *(plain(row.tax_rate), "" if row.tax_rate else row.zero_tax_reason, net, tax, total),
+        )
+
+
+def _kind(row: Any) -> str:
+    if row.early_payment:
+        return "early_payment"
+    return "refund" if row.refund_minor else "correction"
