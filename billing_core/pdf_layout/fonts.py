@@ -1,12 +1,13 @@
-"""The fonts of PDFs. A process reads each file once; a document embeds only the glyphs that it shows.
+"""The fonts of PDFs. A process reads a file when a text first needs it; a document embeds the glyphs that it shows.
 
-DejaVu has the European alphabets, Arabic and Hebrew; the others supply characters that it lacks.
+DejaVu has the European alphabets, Arabic and Hebrew. What it lacks comes from the fallbacks, which have many scripts or
+signs, and from Noto's fonts, of which each has one script: a file more is a script more.
 """
 
 import copy
-import enum
+import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -14,37 +15,28 @@ from typing import Final
 import uharfbuzz
 from fpdf import FPDF
 from fpdf.fonts import SubsetMap, TTFFont
+from fpdf.unicode_script import get_unicode_script
 
+# The key under which fpdf2 knows a font: the name of its file, except for the two that are chosen by weight.
+Face = str
 FAMILY: Final = "DejaVu"
+REGULAR: Final[Face] = "dejavu"
+BOLD: Final[Face] = "dejavuB"
+KOREAN: Final[Face] = "NanumSquareR"
+# In the order in which they are tried for a character that DejaVu does not have.
+FALLBACKS: Final[tuple[Face, ...]] = (
+    "NotoSansThai-Regular",
+    "NotoSansDevanagari-Regular",
+    KOREAN,
+    "DroidSansFallbackFull",
+    "Symbola",
+)
 FOLDER: Final = Path(__file__).parent / "font_files"
+_FILES: Final = {REGULAR: "DejaVuSansCondensed", BOLD: "DejaVuSansCondensed-Bold"}
+_ONE_SCRIPT: Final = re.compile(r"Noto(?:Sans|Serif)(\w+)-Regular")
 _HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
 # The font tables that a PDF needs; the PDF itself places and names the glyphs.
 _TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
-
-
-class Face(enum.StrEnum):
-    """A font file; the value is the key under which fpdf2 knows it."""
-
-    REGULAR = "dejavu"
-    BOLD = "dejavuB"
-    THAI = "noto-thai"
-    DEVANAGARI = "noto-devanagari"
-    KOREAN = "nanum"
-    CHINESE_AND_JAPANESE = "droid"
-    SIGNS_AND_EMOJI = "symbola"
-
-
-# In the order in which they are tried for a character that DejaVu does not have.
-FALLBACKS: Final = (Face.THAI, Face.DEVANAGARI, Face.KOREAN, Face.CHINESE_AND_JAPANESE, Face.SIGNS_AND_EMOJI)
-_FILES = {
-    Face.REGULAR: FOLDER / "DejaVuSansCondensed.ttf",
-    Face.BOLD: FOLDER / "DejaVuSansCondensed-Bold.ttf",
-    Face.THAI: FOLDER / "NotoSansThai-Regular.ttf",
-    Face.DEVANAGARI: FOLDER / "NotoSansDevanagari-Regular.ttf",
-    Face.KOREAN: FOLDER / "NanumSquareR.ttf",
-    Face.CHINESE_AND_JAPANESE: FOLDER / "DroidSansFallbackFull.ttf",
-    Face.SIGNS_AND_EMOJI: FOLDER / "Symbola.ttf",
-}
 _parsing = Lock()
 
 
@@ -63,11 +55,26 @@ def characters(face: Face) -> frozenset[int]:
     """The code points that this font can draw."""
     listed = frozenset(_outlines(face).unicodes)
     # The Korean font lists Chinese characters too, and draws nothing for them.
-    return listed.intersection(_HANGUL) if face is Face.KOREAN else listed
+    return listed.intersection(_HANGUL) if face == KOREAN else listed
 
 
 def has(face: Face, character: str) -> bool:
     return ord(character) in characters(face)
+
+
+@lru_cache(maxsize=8192)
+def faces_of(character: str) -> tuple[Face, ...]:
+    """All that have this character, in the order in which they are tried; bold DejaVu is not among them."""
+    if common := tuple(face for face in (REGULAR, *FALLBACKS) if has(face, character)):
+        return common
+    own = _of_scripts().get(get_unicode_script(character).name.replace("_", ""))
+    return (own,) if own and has(own, character) else ()
+
+
+@cache
+def shaper(face: Face) -> uharfbuzz.Font:
+    """What HarfBuzz sets text with, in the font's own units."""
+    return uharfbuzz.Font(_outlines(face))
 
 
 @cache
@@ -94,7 +101,18 @@ def cut(face: Face, glyphs: Iterable[int]) -> tuple[bytes, Mapping[int, int]]:
 
 @cache
 def _outlines(face: Face) -> uharfbuzz.Face:
-    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILES[face])))
+    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_file(face))))
+
+
+def _file(face: Face) -> Path:
+    return FOLDER / f"{_FILES.get(face, face)}.ttf"
+
+
+@cache
+def _of_scripts() -> Mapping[str, Face]:
+    """Unicode's name of a script, in one word → the font that has it alone."""
+    names = (path.stem for path in FOLDER.glob("Noto*.ttf"))
+    return {found.group(1).upper(): name for name in names if (found := _ONE_SCRIPT.fullmatch(name))}
 
 
 def _parsed(face: Face) -> TTFFont:
@@ -105,8 +123,8 @@ def _parsed(face: Face) -> TTFFont:
 
 @cache
 def _read(face: Face) -> TTFFont:
-    style = "B" if face is Face.BOLD else ""
-    parsed = TTFFont(FPDF(), _FILES[face], face.value, style)
+    style = "B" if face == BOLD else ""
+    parsed = TTFFont(FPDF(), _file(face), face, style)
     # Everything used later has been read.
     parsed.ttfont.close()
     return parsed

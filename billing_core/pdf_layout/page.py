@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from fpdf import FPDF
+from fpdf.fonts import Glyph, TTFFont
 
 from billing_core.pdf_layout import fonts
 from billing_core.pdf_layout import text as pdf_layout_text
-from billing_core.pdf_layout.fonts import FALLBACKS, FAMILY, Face
+from billing_core.pdf_layout.fonts import BOLD, FAMILY, REGULAR, Face
 from billing_core.pdf_layout.producer import Producer
+from billing_core.pdf_layout.shaping import Run, shaped
 
 Color = tuple[int, int, int]
 Align = Literal["L", "R", "C"]
@@ -25,6 +26,15 @@ FAINT: Final = (236, 239, 242)
 _EMPTY_LINES = re.compile(r"\n\s*\n")
 # From one line to the next, in millimetres for each point of the text's size.
 LEADING: Final = 0.48
+_BIG_ENDIAN = "feff"
+# What a glyph is in the file for which another one stands: a space of no width.
+_SAYS_NOTHING = (0x200B,)
+# No line of a page has more characters.
+_MOST_ON_A_LINE = 500
+# Thai and Lao vowels that are written before the consonant that they follow.
+_BEFORE_THEIR_CONSONANT = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
+# How thick the outlines of letters are drawn that their font has not in bold, for each point of size.
+_STROKE = 0.03
 # Points to millimetres, and the distance of a line's baseline from its upper edge.
 _POINT = 25.4 / 72
 _BASELINE = 0.8
@@ -50,8 +60,8 @@ class Paper(FPDF):
         self.set_margins(margin, top, margin)
         self.set_auto_page_break(auto=False, margin=20)
         self.c_margin = 0
-        for face in (Face.REGULAR, Face.BOLD):
-            self._take(face)
+        for face in (REGULAR, BOLD):
+            self._font(face)
 
     @property
     def right(self) -> float:
@@ -110,20 +120,23 @@ class Paper(FPDF):
             return
         text = pdf_layout_text.legible(text)
         self.face(size, bold=bold, color=color)
-        if not pdf_layout_text.is_plain(text):
-            self._put_shaped(x, y, text, size, align)
-            return
         if align != "L":
             width = self.width_of(text, size=size, bold=bold)
             x -= width if align == "R" else width / 2
-        self.text(x, y + size * _POINT * _BASELINE, text)
+        baseline = y + size * _POINT * _BASELINE
+        if pdf_layout_text.is_plain(text):
+            self.text(x, baseline, text)
+        else:
+            self._put_shaped(x, baseline, shaped(text, bold=bold).runs, size, bold=bold)
 
     def width_of(self, text: str, *, size: float, bold: bool = False) -> float:
         """The width of a line of text, in millimetres."""
-        own = fonts.widths(Face.BOLD if bold else Face.REGULAR)
         if pdf_layout_text.is_plain(text):
-            return sum(map(own.__getitem__, map(ord, text))) * size * _POINT / 1000
-        return sum(map(_width_anywhere, text)) * size * _POINT / 1000
+            own = fonts.widths(BOLD if bold else REGULAR)
+            taken = sum(map(own.__getitem__, map(ord, text)))
+        else:
+            taken = shaped(pdf_layout_text.legible(text), bold=bold).width
+        return taken * size * _POINT / 1000
 
     def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
         """The text wrapped to ``width``; a word that is longer is broken too."""
@@ -202,32 +215,28 @@ class Paper(FPDF):
         self.set_font(FAMILY, "B" if bold else "", size)
         self.set_text_color(*color)
 
-    def get_fallback_font(self, char: str, style: str = "") -> str | None:
-        """Called by fpdf2 where the font in use lacks a character. The other fonts are loaded on demand."""
-        for face in (*FALLBACKS, Face.REGULAR):
-            if fonts.has(face, char):
-                if face.value not in self.fonts:
-                    self._take(face)
-                return face.value
-        return None
+    def _font(self, face: Face) -> TTFFont:
+        """A font of this document, loaded when a text first needs it."""
+        if face not in self.fonts:
+            self.fonts[face] = fonts.font(face, len(self.fonts) + 1)
+        return self.fonts[face]  # type: ignore[return-value]
 
-    def _take(self, face: Face) -> None:
-        self.fonts[face.value] = fonts.font(face, len(self.fonts) + 1)
-
-    def _put_shaped(self, x: float, y: float, text: str, size: float, align: Align) -> None:
-        """Text that DejaVu alone cannot show: fallback fonts, joined letters, right to left."""
-        self.set_fallback_fonts([Face.REGULAR.value])
-        shaped = pdf_layout_text.needs_shaping(text)
-        self.set_text_shaping(use_shaping_engine=shaped)
-        # fpdf2 aligns within a box: from x to the edge of the page, up to x, or around it.
-        left, width = {"L": (x, self.w - x), "R": (0.0, x), "C": (0.0, 2 * x)}[align]
-        self.set_xy(left, y)
-        self.cell(width, size * _POINT, text, align=align)
-        self.set_text_shaping(use_shaping_engine=False)
-        self.set_fallback_fonts([])
+    def _put_shaped(self, x: float, baseline: float, runs: Sequence[Run], size: float, *, bold: bool) -> None:
+        """Text that DejaVu alone cannot show: other fonts, joined letters, right to left."""
+        color = self.text_color.serialize()  # type: ignore[union-attr]
+        self._out(f"q {color.lower()} {color.upper()} {size * _STROKE:.3f} w BT")
+        self._out(f"{x * self.k:.2f} {(self.h - baseline) * self.k:.2f} Td")
+        for run in runs:
+            font = self._font(run.face)
+            self._out(self._set_font_for_page(font, size, wrap_in_text_object=False))
+            # A font that has no bold letters draws their outlines too.
+            self._out(f"{2 if bold and run.face != BOLD else 0} Tr {_glyphs(font, run, size)}")
+        self._out("ET Q")
+        # What was set within is forgotten.
+        self.current_font_is_set_on_page = False
 
     def _broken(self, line: str, width: float, size: float, bold: bool) -> list[str]:
-        if self.width_of(line, size=size, bold=bold) <= width:
+        if not line:
             return [line]
         broken: list[str] = []
         while line:
@@ -240,25 +249,38 @@ class Paper(FPDF):
         return broken
 
     def _longest_start(self, line: str, width: float, size: float, bold: bool) -> int:
-        """How many characters fit, at least one."""
-        own = fonts.widths(Face.BOLD if bold else Face.REGULAR)
-        one_by_one = (
-            (own[ord(character)] for character in line)
-            if pdf_layout_text.is_plain(line)
-            else map(_width_anywhere, line)
-        )
+        """How many characters fit, at least one; letters that make up a syllable are not parted."""
         room = width * 1000 / (size * _POINT)
-        for count, taken in enumerate(one_by_one):
+        if pdf_layout_text.is_plain(line):
+            own = fonts.widths(BOLD if bold else REGULAR)
+            for count, character in enumerate(line):
+                room -= own[ord(character)]
+                if room < 0:
+                    return max(count, 1)
+            return len(line)
+        # No line takes more: a long text is not shaped again for each of its lines.
+        line = line[:_MOST_ON_A_LINE]
+        for start, taken in shaped(line, bold=bold).steps:
             room -= taken
-            if room < 0:
-                return max(count, 1)
+            if room < 0 and start:
+                return len(line[:start].rstrip(_BEFORE_THEIR_CONSONANT)) or start
         return len(line)
 
 
-@lru_cache(maxsize=4096)
-def _width_anywhere(character: str) -> float:
-    """In the first font that has it; bold DejaVu is the widest, so that a line measured with it always fits."""
-    for face in (Face.BOLD, Face.REGULAR, *FALLBACKS):
-        if fonts.has(face, character):
-            return fonts.widths(face)[ord(character)]
-    return fonts.widths(Face.REGULAR)[ord(pdf_layout_text.REPLACEMENT)]
+def _glyphs(font: TTFFont, run: Run, size: float) -> str:
+    """The operators that draw them: codes, with the way to the next one where it is not the glyph's own width."""
+    parts, rise, back = [], 0.0, 0.0
+    for shape in run.shapes:
+        if shape.up != rise:
+            rise = shape.up
+            parts.append(f"] TJ {rise * size / 1000:.3f} Ts [")
+        if move := round(back - shape.right):
+            parts.append(f"{move}")
+        code = font.subset.pick_glyph(Glyph(shape.glyph, shape.meaning or _SAYS_NOTHING, "", shape.width))
+        parts.append(f"<{code:04X}>")
+        back = shape.width - shape.advance + shape.right
+    drawn = f"[{''.join(parts)}{round(back) or ''}] TJ" + (" 0 Ts" if rise else "")
+    if all(shape.meaning and not shape.right and not shape.up for shape in run.shapes):
+        return drawn
+    # Glyph by glyph the text could not be searched and copied.
+    return f"/Span <</ActualText <{_BIG_ENDIAN}{run.text.encode('utf-16-be').hex()}>>> BDC {drawn} EMC"

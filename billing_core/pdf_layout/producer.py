@@ -14,7 +14,6 @@ from fpdf.output import CIDSystemInfo, OutputProducer, PDFFont, PDFFontStream, P
 from fpdf.syntax import Name, PDFArray, PDFContentStream
 
 from billing_core.pdf_layout import fonts
-from billing_core.pdf_layout.fonts import Face
 
 _CODES_A_BLOCK = 100
 
@@ -34,7 +33,7 @@ class Producer(OutputProducer):
     def _embedded(self, font: TTFFont) -> PDFFont:
         # Code 0 stands for what a font lacks; fpdf2 gives it a glyph that may be anything.
         used = {code: glyph for glyph, code in font.subset.items() if glyph is not None and code}
-        program, new_id_of = fonts.cut(Face(font.fontkey), (glyph.glyph_id for glyph in used.values()))
+        program, new_id_of = fonts.cut(font.fontkey, (glyph.glyph_id for glyph in used.values()))
 
         new_ids, widths = [0] * (max(used) + 1), [0] * (max(used) + 1)
         for code, glyph in used.items():

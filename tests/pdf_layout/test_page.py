@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from billing_core.pdf_layout import fonts
 from billing_core.pdf_layout import text as pdf_layout_text
-from billing_core.pdf_layout.fonts import FALLBACKS, FOLDER, Face
+from billing_core.pdf_layout.fonts import FALLBACKS, FOLDER, KOREAN
 from billing_core.pdf_layout.page import Paper
 from billing_core.pdf_layout.text import legible
 
@@ -31,7 +31,8 @@ def written(*texts: str, **how) -> bytes:
 
 
 def read_back(content: bytes) -> str:
-    return PdfReader(io.BytesIO(content)).pages[0].extract_text()
+    """Without the spaces of no width by which glyphs are told that stand for no letter of their own."""
+    return PdfReader(io.BytesIO(content)).pages[0].extract_text().replace("\u200b", "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,8 @@ def test_characters_that_no_font_has_are_left_out_named_or_marked():
     assert legible("Boxes 🧾 and 🚀 rockets") == "Boxes and 🚀 rockets"
     assert legible("🧾") == ":receipt:"
     assert legible("\u20c0 5") == ":som sign: 5"
-    assert legible("ሰላም") == "\ufffd\ufffd\ufffd"
+    # Phags-pa, of the Yuan dynasty.
+    assert legible("\ua840\ua841") == "\ufffd\ufffd"
     assert legible("\u2460 \ufdfd"[0]) == "\u2460"
 
 
@@ -140,15 +142,15 @@ def test_a_document_carries_only_the_glyphs_that_it_shows():
 def test_each_font_that_helps_out_draws_what_it_is_asked_for():
     """A font may list characters for which it draws nothing; then another must be asked."""
     samples = {
-        Face.THAI: "ก",
-        Face.DEVANAGARI: "अ",
-        Face.KOREAN: "배",
-        Face.CHINESE_AND_JAPANESE: "株",
-        Face.SIGNS_AND_EMOJI: "🎉",
+        "NotoSansThai-Regular": "ก",
+        "NotoSansDevanagari-Regular": "अ",
+        KOREAN: "배",
+        "DroidSansFallbackFull": "株",
+        "Symbola": "🎉",
     }
     assert set(samples) == set(FALLBACKS)
     for face, character in samples.items():
-        assert next(one for one in FALLBACKS if fonts.has(one, character)) is face
+        assert next(one for one in FALLBACKS if fonts.has(one, character)) == face
         font = fonts.font(face, 1)
         glyph = font.glyph_ids[ord(character)]
         empty, _ = fonts.cut(face, [])
@@ -156,13 +158,10 @@ def test_each_font_that_helps_out_draws_what_it_is_asked_for():
         assert len(with_glyph) > len(empty) + 20
 
 
-def test_plain_text_is_neither_shaped_nor_joined():
+def test_plain_text_is_not_shaped():
     assert pdf_layout_text.is_plain("Łódź 1.234,50 €")
     assert not pdf_layout_text.is_plain("שלום")
     assert not pdf_layout_text.is_plain("e\u0301")
-    assert not pdf_layout_text.needs_shaping("株式会社")
-    # The vowel that is written after the consonant stands before it.
-    assert pdf_layout_text.needs_shaping("दिन")
 
 
 def test_pages_are_counted_once_all_are_there():

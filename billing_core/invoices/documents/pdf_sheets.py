@@ -7,8 +7,8 @@ from typing import Final
 
 from billing_core.invoices.issuers import Issuer
 from billing_core.languages.formats import Writing
-from billing_core.pdf_layout import text as pdf_layout_text
 from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper
+from billing_core.pdf_layout.shaping import reads_right_to_left
 
 _MARGIN = 20
 # Millimetres from the upper edge of each page after the first, with a name of one line, and how much the next ones add.
@@ -158,7 +158,7 @@ class Sheets(Paper):
         self.rule()
 
     def _line(self, text: str, left: float, width: float) -> None:
-        if pdf_layout_text.reads_right_to_left(text[:1]):
+        if reads_right_to_left(text[:1]):
             self.put(left + width - 2, self.get_y(), text, size=TEXT, align="R")
         else:
             self.put(left + 2, self.get_y(), text, size=TEXT)
