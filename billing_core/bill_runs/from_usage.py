@@ -21,7 +21,7 @@ from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.money import Money
 from billing_core.plans.prices import Place
 from billing_core.usage import billing
-from billing_core.usage.billed import drafting, lines
+from billing_core.usage.billed import drafting, invoice_lines, lines
 from billing_core.usage.billed.drafting import Billable
 from billing_core.usage.billed.lines import Line
 from billing_core.usage.billing import Billed
@@ -146,7 +146,7 @@ def _nothing(explained: Iterable[str]) -> str:
 
 def _words(charges: Sequence[Charge], names: Mapping[Place, str]) -> list[str]:
     """As the lines of an invoice would say it."""
-    return [drafting.charge_words(charge, names, SOURCE_LANGUAGE) for charge in charges if charge.amount]
+    return [invoice_lines.charge_words(charge, names, SOURCE_LANGUAGE) for charge in charges if charge.amount]
 
 
 def _billed_already(invoice_id: int, known: _Known) -> str:

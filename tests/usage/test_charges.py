@@ -171,13 +171,19 @@ def test_the_lines_of_an_invoice_say_what_was_priced_how(session, acme):
 
     invoiced = [(line.description, line.amount_minor) for line in queries.lines(session, billed.invoice_id)]
     assert invoiced == [
-        ("Mails, Oct 1 – 31, 2023: used 12.5, 10 × 1.00 USD + fee 7.00 USD + 2.5 × 0.50 USD", 1_825),
+        ("Mails, Oct 1 – 31, 2023: used 12.5, 10 × 1.00 USD", 1_000),
+        ("Mails, Oct 1 – 31, 2023: fee 7.00 USD", 700),
+        ("Mails, Oct 1 – 31, 2023: 2.5 × 0.50 USD", 125),
         ("Mails (Europe), Oct 1 – 31, 2023: used 1,006, included 5, 2 packages of 1,000 × 2.50 USD", 500),
     ]
     kept = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
-    assert [(line.words("en"), line.amount.minor) for line in kept][1:] == invoiced
+    assert [(line.words("en"), line.amount.minor) for line in kept][1:] == [
+        ("Mails, Oct 1 – 31, 2023: used 12.5, 10 × 1.00 USD + fee 7.00 USD + 2.5 × 0.50 USD", 1_825),
+        invoiced[-1],
+    ]
     assert kept[2].words("de").endswith("2 Pakete zu 1.000 × 2,50 USD")
     assert [line.bucket_name for line in kept] == ["", "", "Europe"]
+    assert not any(check.wrong for check in verification.checks(session))
 
 
 def test_the_words_of_a_part_of_a_period_tell_its_share(session, acme):

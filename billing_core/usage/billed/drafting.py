@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final, cast
 
 from sqlalchemy import Table, bindparam, insert, select, update
@@ -21,7 +22,7 @@ from billing_core.metering.quantities import from_events
 from billing_core.metering.quantities.stretches import Stretch
 from billing_core.money import Money, scaled
 from billing_core.plans.prices import Place
-from billing_core.usage.billed.wording import line_words
+from billing_core.usage.billed import invoice_lines
 from billing_core.usage.charges import Charge
 from billing_core.usage.models import UsageLine, UsageSettlement
 
@@ -146,8 +147,13 @@ def draft(
     for one, charges in charged:
         assert one.total is not None  # noqa: S101  # questions are not billed
         account, more = accounts[one.customer_id], [item.line for item in late.get(one.customer_id, [])]
-        lines = [_line(charge, names, account, tax_rate, next(line_ids)) for charge in charges]
-        shown = [line for line, charge in zip(lines, charges, strict=True) if is_shown(charge)]
+        language = account.customer.language
+        shown = [
+            line
+            for charge, line_id in zip(charges, islice(line_ids, len(charges)), strict=True)
+            if is_shown(charge)
+            for line in invoice_lines.of_charge(charge, names, language, tax_rate=tax_rate, usage_line_id=line_id)
+        ]
         if one.total.minor:
             owing.add(one.customer_id)
         if one.total.minor or more:
@@ -203,31 +209,6 @@ def names_of_places(session: Session) -> dict[Place, str]:
     meters = {(id_, NO_BUCKET): name for id_, name in session.execute(select(Meter.id, Meter.name))}
     buckets = session.execute(select(MeterBucket.meter_id, MeterBucket.id, MeterBucket.name))
     return meters | {(meter_id, id_): name for meter_id, id_, name in buckets}
-
-
-def _line(
-    charge: Charge, names: Mapping[Place, str], account: Account, tax_rate: Decimal, usage_line_id: int
-) -> DraftLine:
-    """A line of the whole amount: its price has more digits than the unit price of a line can have."""
-    assert charge.amount is not None  # noqa: S101  # questions are not billed
-    words = charge_words(charge, names, account.customer.language)
-    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate, usage_line_id=usage_line_id)
-
-
-def charge_words(charge: Charge, names: Mapping[Place, str], language: str) -> str:
-    """As its line says it."""
-    assert charge.amount is not None  # noqa: S101  # questions are not billed
-    return line_words(
-        charge.meter,
-        names[charge.meter_id, NO_BUCKET],
-        charge.segment.days,
-        bucket=names[charge.meter_id, charge.bucket_id] if charge.bucket_id else "",
-        quantity=charge.quantity,
-        included=charge.included,
-        parts=charge.parts,
-        currency=charge.amount.currency,
-        language=language,
-    )
 
 
 def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Line:
     settlement_id: int | None
 
     def words(self, language: str) -> str:
-        """As on the invoice."""
+        """As on the invoice, where each of its parts may have a line."""
         return line_words(
             self.meter,
             self.meter_name,

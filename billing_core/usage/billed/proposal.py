@@ -7,9 +7,9 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from billing_core.invoices.content import totals as invoices
-from billing_core.invoices.content.totals import Totals
+from billing_core.invoices.content.totals import Totals, rounded
 from billing_core.money import Money
-from billing_core.usage.billed import drafting, settling
+from billing_core.usage.billed import drafting, invoice_lines, settling
 from billing_core.usage.billed.drafting import Account, Billable
 from billing_core.usage.billed.settling import Group
 
@@ -50,16 +50,18 @@ def of(session: Session, billable: Billable, account: Account, late: Sequence[Gr
     if billable.period_id is not None or billable.refusal or billable.total is None:
         return Proposal(billable, ())
     names, language = drafting.names_of_places(session), account.customer.language
+    currency = billable.total.currency
     lines = []
     if billable.total.minor:
         lines = [
-            ProposedLine(drafting.charge_words(charge, names, language), charge.amount)
+            ProposedLine(line.description, Money(rounded(line.computed, currency), currency))
             for charge in billable.charges
             if charge.amount and drafting.is_shown(charge)
+            for line in invoice_lines.of_charge(charge, names, language)
         ]
     lines += [
         ProposedLine(settling.words(group, names, language), group.worth, group.tax_rate)
         for group in late
-        if group.worth.minor > 0 and group.worth.currency == billable.total.currency
+        if group.worth.minor > 0 and group.worth.currency == currency
     ]
     return Proposal(billable, tuple(lines))

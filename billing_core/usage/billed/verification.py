@@ -206,10 +206,16 @@ def _invoiced(session: Session) -> Check:
     """A line that comes to 0 may be on its invoice, and need not."""
     on_invoice = func.coalesce(UsageSettlement.invoice_id, UsagePeriod.invoice_id)
     owed = or_(_BILLED, UsageSettlement.invoice_id.is_not(None)) & (UsageLine.amount_minor != 0)
+    bills = InvoiceLineItem.usage_line_id.is_not(None)
+    # A line of a period is as many lines of its invoice as it has prices.
+    amount = func.sum(InvoiceLineItem.amount_minor).label("amount")
+    key = (InvoiceLineItem.usage_line_id, InvoiceLineItem.invoice_id)
+    billed_lines = select(*key, amount).where(bills).group_by(*key).cte("billed")
+    billed = billed_lines.c
     same = (
-        (InvoiceLineItem.usage_line_id == UsageLine.id)
-        & (InvoiceLineItem.invoice_id == on_invoice)
-        & (InvoiceLineItem.amount_minor == UsageLine.amount_minor)
+        (billed.usage_line_id == UsageLine.id)
+        & (billed.invoice_id == on_invoice)
+        & (billed.amount == UsageLine.amount_minor)
     )
     lines = (
         select(Customer.ref, UsageLine.first_day, UsageLine.last_day, Meter.code)
@@ -219,12 +225,12 @@ def _invoiced(session: Session) -> Check:
         .join(Meter, Meter.id == UsageLine.meter_id)
         .outerjoin(UsageSettlement, UsageSettlement.id == UsageLine.settlement_id)
     )
-    missing = lines.outerjoin(InvoiceLineItem, same).where(owed, InvoiceLineItem.id.is_(None))
-    differing = lines.join(InvoiceLineItem, InvoiceLineItem.usage_line_id == UsageLine.id).where(~same)
+    missing = lines.outerjoin(billed_lines, same).where(owed, billed.usage_line_id.is_(None))
+    differing = lines.join(billed_lines, billed.usage_line_id == UsageLine.id).where(~same)
     unknown = (
         select(InvoiceLineItem.id)
         .outerjoin(UsageLine, UsageLine.id == InvoiceLineItem.usage_line_id)
-        .where(InvoiceLineItem.usage_line_id.is_not(None), UsageLine.id.is_(None))
+        .where(bills, UsageLine.id.is_(None))
         .order_by(InvoiceLineItem.id)
     )
     words = "customer {0}, {1} to {2}, {3}"

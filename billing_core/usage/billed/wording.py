@@ -26,7 +26,7 @@ def line_words(
     period: Period,
     *,
     bucket: str,
-    quantity: Decimal,
+    quantity: Decimal | None,
     included: Decimal,
     parts: Sequence[Part],
     currency: str,
@@ -34,15 +34,15 @@ def line_words(
 ) -> str:
     """Such as “API calls, Oct 1 – 31, 2023: used 12,500, included 10,000, 2,500 × 0.001 USD”; what is due at several
     prices is a sum. ``meter`` is its code, ``name`` what we call it, ``bucket`` what we call its bucket, empty without
-    one.
+    one. ``quantity`` None: what was used is not told.
     """
     words = writing(language)
     facts = _facts(quantity, included, parts, currency, words)
     return f"{_called(meter, name, bucket, words)}, {days(period, words)}: {facts}"
 
 
-def _facts(quantity: Decimal, included: Decimal, parts: Sequence[Part], currency: str, words: Writing) -> str:
-    facts = [_counted(words.gettext("used"), quantity, words)]
+def _facts(quantity: Decimal | None, included: Decimal, parts: Sequence[Part], currency: str, words: Writing) -> str:
+    facts = [] if quantity is None else [_counted(words.gettext("used"), quantity, words)]
     if included:
         facts.append(_counted(words.gettext("included"), included, words))
     due = [_part(part, currency, words) for part in parts if part.kind not in _APART]
