@@ -15,7 +15,6 @@ from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.customers.models import Customer
 from billing_core.database.functions import among
-from billing_core.dates import usual_day
 from billing_core.invoices.models import Invoice
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.money import Money
@@ -71,7 +70,7 @@ def bill_together(session: Session, terms: Terms, customer_ids: Sequence[int], *
         customer_ids,
         terms.period,
         now=now,
-        today=usual_day(terms.today(now)),
+        today=terms.today(now),
         tax_rate=terms.tax_rate,
     )
     known = _known(session, terms, billed, [one for one in billed if not one.created])

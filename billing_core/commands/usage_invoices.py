@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from billing_core import runtime
 from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
 from billing_core.customers import queries as customers
-from billing_core.dates import Period, utc_now
+from billing_core.dates import Day, Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
@@ -37,7 +37,7 @@ def invoice(arguments: Namespace) -> Answer:
         now = utc_now()
         try:
             with sessions.begin() as session:
-                today = businesses.today(session, now=now)
+                today = businesses.days(session, now=now)
                 made.append(_made(session, arguments, customer_id, period, now=now, today=today))
         except BillingError as refusal:
             with sessions() as session:
@@ -54,7 +54,7 @@ def invoice(arguments: Namespace) -> Answer:
 
 
 def _made(
-    session: Session, arguments: Namespace, customer_id: int, period: Period, *, now: datetime, today: date
+    session: Session, arguments: Namespace, customer_id: int, period: Period, *, now: datetime, today: Day
 ) -> dict[str, Any]:
     rate: Decimal = arguments.tax_rate
     billed = billing.bill(session, SYSTEM, customer_id, period, now=now, today=today, tax_rate=rate)
@@ -63,7 +63,7 @@ def _made(
     return _shown(session, billed) | ({"not_mailed": not_mailed} if not_mailed else {})
 
 
-def _sent(session: Session, invoice_id: int, *, now: datetime, today: date) -> str:
+def _sent(session: Session, invoice_id: int, *, now: datetime, today: Day) -> str:
     """Send the draft, by mail where that can be done; otherwise why it is not mailed. One that left before is left."""
     if queries.one(session, SYSTEM, invoice_id).state is not InvoiceState.DRAFT:
         return ""

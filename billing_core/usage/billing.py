@@ -6,7 +6,7 @@ written off does not, since it was owed.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import add
@@ -20,7 +20,7 @@ from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
-from billing_core.dates import Period, day_in
+from billing_core.dates import Day, Period, day_in
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice
@@ -126,7 +126,7 @@ def bill(
     period: Period,
     *,
     now: datetime,
-    today: date,
+    today: Day,
     tax_rate: Decimal = Decimal(0),
     billed_with: str | None = None,
 ) -> Billed:
@@ -146,13 +146,13 @@ def bill_many(
     period: Period,
     *,
     now: datetime,
-    today: date,
+    today: Day,
     tax_rate: Decimal = Decimal(0),
     billed_with: str | None = None,
 ) -> list[Billed]:
-    """Bill the usage of each of these customers in the period, with drafts dated ``today``; ``tax_rate`` in percent.
-    What came late for earlier periods is taxed as those were. ``billed_with``: the subscription that bills it, where
-    one does.
+    """Bill the usage of each of these customers in the period, with drafts of the day that ``today`` is where their
+    business is; ``tax_rate`` in percent. What came late for earlier periods is taxed as those were.
+    ``billed_with``: the subscription that bills it, where one does.
 
     The customers are locked: whoever records usage of theirs meanwhile waits, and what it records is late.
     """

@@ -21,6 +21,7 @@ from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
+from billing_core.dates import Day
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice
@@ -159,7 +160,7 @@ def settle(
     item_ids: Collection[int],
     *,
     now: datetime,
-    today: date,
+    today: Day,
     tax_rate: Decimal = Decimal(0),
 ) -> list[int]:
     """Put these open items onto documents of their own: a draft for each customer, whose ids are returned, and credit
@@ -214,7 +215,7 @@ def of_next_invoices(
     actor: Actor,
     accounts: Mapping[int, Account],
     *,
-    today: date,
+    today: Day,
     tax_rate: Decimal,
     now: datetime,
 ) -> Dealt:
@@ -298,7 +299,7 @@ def _onto_own(
     found: Collection[Group],
     accounts: Mapping[int, Account],
     *,
-    today: date,
+    today: Day,
     tax_rate: Decimal,
     now: datetime,
 ) -> dict[int, int]:

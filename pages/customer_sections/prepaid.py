@@ -126,7 +126,11 @@ def _give(customer_id: int) -> None:
     st.markdown(f"Nobody pays for it. It pays usage of **{md(customer.name)}** before credit that was bought.")
     amount = amount_field("Amount", 0, customer.currency, key="give_prepaid_amount")
     last_day = st.date_input(
-        "Last day", value=None, min_value=read.today, key="give_prepaid_until", help="Empty: it does not expire"
+        "Last day",
+        value=None,
+        min_value=read.day_of(customer.business_id),
+        key="give_prepaid_until",
+        help="Empty: it does not expire",
     )
     reason = st.text_input("Reason", key="give_prepaid_reason", max_chars=200, required=True)
     if st.button("Give", type="primary", icon=":material/redeem:", key="give_prepaid_done") and amount is not None:
@@ -138,7 +142,7 @@ def _give(customer_id: int) -> None:
                 amount_minor=amount,
                 expires_on=last_day,
                 reason=reason,
-                today=read.today,
+                today=read.day_of(customer.business_id),
                 now=utc_now(),
             )
 
@@ -167,7 +171,15 @@ def _sell(customer_id: int) -> None:
     if drafted and amount is not None:
         now = utc_now()
         with attempt("The draft is among the customer's invoices") as session:
-            granting.sell(session, actor, customer_id, amount_minor=amount, valid_days=days, today=read.today, now=now)
+            granting.sell(
+                session,
+                actor,
+                customer_id,
+                amount_minor=amount,
+                valid_days=days,
+                today=read.day_of(customer.business_id),
+                now=now,
+            )
 
 
 @st.dialog("Top up by itself", icon=":material/autorenew:")

@@ -116,7 +116,7 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
     )
     terms_reading.show(
         st.session_state[draft.key("payment_terms")] or "",
-        st.session_state[draft.key("issued_on")] or read.today,
+        st.session_state[draft.key("issued_on")] or read.day_of(draft.start.business_id),
         st.session_state[draft.key("due_on")],
     )
     problem(reasons, "payment_terms", "The terms")

@@ -61,7 +61,7 @@ def blank(read: Reader, customer: str, business: str) -> Content:
     if customer_id is None or (business and business_id is None):
         st.error("There is no such customer.", icon=":material/error:")
         st.stop()
-    return read(contents.blank, customer_id, today=read.today, business_id=business_id)
+    return read(contents.blank, customer_id, today=read.days, business_id=business_id)
 
 
 def from_report(read: Reader, actor: Actor, report_id: str) -> None:

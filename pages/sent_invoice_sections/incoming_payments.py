@@ -52,7 +52,7 @@ def record_payment(invoice_id: int) -> None:
     with st.expander("Fee and note"):
         fee = amount_field("Fee kept by the bank", 0, due.currency, key=f"payment_fee_{invoice_id}")
         note = st.text_input("Note", key=f"payment_note_{invoice_id}", max_chars=LONGEST["note"])
-    taken = early_payment.taken_by(offered, amount or 0, received_on or read.today)
+    taken = early_payment.taken_by(offered, amount or 0, received_on or read.day_of(invoice.business_id))
     if taken is not None:
         discount = formats.money(taken.discount_minor, due.currency)
         st.caption(f"The invoice is paid: a credit note takes off the discount of {md(discount)}.")

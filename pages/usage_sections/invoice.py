@@ -85,7 +85,7 @@ def _lines(proposal: Proposal, rate: Decimal) -> None:
 def _make(actor: Actor, customer_id: int, name: str, period: Period, rate: Decimal) -> None:
     now = utc_now()
     with transaction() as session:
-        today = businesses.today(session, now=now)
+        today = businesses.days(session, now=now)
         made = billing.bill(session, actor, customer_id, period, now=now, today=today, tax_rate=rate)
     if not made.invoice_ids:
         messages.say(f"{formats.period(period)} of {name} is closed: it came to nothing")

@@ -142,7 +142,7 @@ def _settle(ids: list[int]) -> None:
     if st.button("Make the documents", type="primary", key="do_settle"):
         made: list[int] = []
         with attempt("Settled the items", then=lambda: _open_draft(made)) as session:
-            made += late.settle(session, actor, ids, now=utc_now(), today=read.today, tax_rate=_percent(text))
+            made += late.settle(session, actor, ids, now=utc_now(), today=read.days, tax_rate=_percent(text))
 
 
 def _open_draft(made: list[int]) -> None:

@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.businesses import queries as businesses
+from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending, queries, service
+from billing_core.invoices.content import content
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.metering import ingestion
 from billing_core.metering.models import Meter, UsageEvent, UsagePeriod
@@ -29,6 +32,7 @@ from tests.usage.october import FIRST, GENERATED, LAST, an_organization, called,
 
 OCTOBER = Period(date(2023, 10, 1), date(2023, 10, 31))
 TODAY = date(2023, 11, 1)
+FAR = "00000000-0000-4000-8000-0000000000fa"
 
 
 def bill(session, customer_id, period=OCTOBER, **options):
@@ -51,6 +55,32 @@ def some_calls(session):
     put_on(session, customer_id, a_plan(session, agreed=terms(1_010, "1")))
     calls_on(session, date(2023, 10, 5), 1_012)
     return customer_id
+
+
+def test_each_draft_is_of_the_day_of_its_own_business(session):
+    """Noon of 1 November in UTC is the 2nd in Auckland, whose customer's terms are 10 days."""
+    ids = [an_organization(session), an_organization(session, uuid=FAR, ref="FAR")]
+    far = Business(name="Far", currency="USD", time_zone="Pacific/Auckland", invoice_format="F{seq}")
+    session.add(far)
+    session.flush()
+    customer = session.get_one(Customer, ids[1])
+    customer.business_id, customer.payment_terms, customer.time_zone = far.id, "Net 10", "UTC"
+    code = a_plan(session, agreed=terms(0, "1"))
+    for customer_id in ids:
+        put_on(session, customer_id, code)
+    for uuid in (document.ID, FAR):
+        called(session, uuid, [datetime(2023, 10, 5, 12, tzinfo=UTC)], name=uuid)
+    today = businesses.days(session, now=datetime(2023, 11, 1, 12, tzinfo=UTC))
+
+    made = billing.bill_many(session, SYSTEM, ids, OCTOBER, now=GENERATED, today=today)
+
+    drafts = {one.customer_id: session.get_one(Invoice, one.invoice_id) for one in made if one.invoice_id}
+    assert drafts[ids[0]].issued_on == TODAY
+    assert (drafts[ids[1]].issued_on, drafts[ids[1]].due_on) == (date(2023, 11, 2), date(2023, 11, 12))
+    blanks = [content.blank(session, SYSTEM, customer_id, today=today) for customer_id in ids]
+    assert [blank.issued_on for blank in blanks] == [TODAY, date(2023, 11, 2)]
+    # Asked for from the first business, it is of that one's day.
+    assert content.blank(session, SYSTEM, ids[1], today=today, business_id=1).issued_on == TODAY
 
 
 def given_away(session, invoice_id):

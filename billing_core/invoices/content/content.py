@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.models import Business
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.dates import Day, day_of
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor
 from billing_core.invoices.content import field_checks as check
@@ -101,8 +102,8 @@ class Content:
         )
 
 
-def blank(session: Session, actor: Actor, customer_id: int, *, today: date, business_id: int | None = None) -> Content:
-    """An invoice without lines, filled in with the data of the customer and our business."""
+def blank(session: Session, actor: Actor, customer_id: int, *, today: Day, business_id: int | None = None) -> Content:
+    """An invoice without lines, filled in with the data of the customer and our business, and dated by its day."""
     customer = customers.one(session, actor, customer_id)
     business = session.get(Business, business_id or customer.business_id)
     if business is None:
@@ -110,18 +111,19 @@ def blank(session: Session, actor: Actor, customer_id: int, *, today: date, busi
     return blank_for(customer, business, today)
 
 
-def blank_for(customer: Customer, business: Business, today: date) -> Content:
+def blank_for(customer: Customer, business: Business, today: Day) -> Content:
     """``blank`` from rows that were already read. The customer's own terms, else the business's, in the customer's
     language; ``due_on`` None where they do not say when it is due.
     """
     payment_terms = in_language(customer.payment_terms or business.payment_terms, customer.language)
     agreed = understood(payment_terms)
+    issued_on = day_of(today, business.id)
     return Content(
         business_id=business.id,
         customer_id=customer.id,
         currency=customer.currency,
-        issued_on=today,
-        due_on=agreed.due_on(today) if agreed else None,
+        issued_on=issued_on,
+        due_on=agreed.due_on(issued_on) if agreed else None,
         customer_name=customer.name,
         customer_email=customer.email,
         customer_address=postal_address(customer),

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.dates import Day, day_of
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import credit_notes
 from billing_core.invoices import queries as invoices
@@ -97,7 +98,7 @@ def credit(
     off: Mapping[int, int],
     *,
     reason: str,
-    today: date,
+    today: Day,
     now: datetime,
 ) -> list[str] | None:
     """Credit what these lines of the period, by their ids, were billed too much, in minor units before tax and
@@ -110,7 +111,8 @@ def credit(
         return None
     numbers: list[str] = []
     for one in planned:
-        numbers += crediting.credit(session, actor, one.invoice, one.parts, reason=reason, today=today, now=now)
+        on = day_of(today, one.invoice.business_id)
+        numbers += crediting.credit(session, actor, one.invoice, one.parts, reason=reason, today=on, now=now)
     return numbers
 
 

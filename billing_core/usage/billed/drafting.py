@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.dates import Period
+from billing_core.dates import Day, Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import Content, DraftLine, blank_for
@@ -127,7 +127,7 @@ def draft(
     late: Mapping[int, Sequence[Late]],
     accounts: Mapping[int, Account],
     *,
-    today: date,
+    today: Day,
     tax_rate: Decimal,
     now: datetime,
 ) -> dict[int, int]:
@@ -199,7 +199,7 @@ def insert_lines(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
     return list(session.scalars(insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True), rows))
 
 
-def content(account: Account, currency: str, lines: Iterable[DraftLine], today: date) -> Content:
+def content(account: Account, currency: str, lines: Iterable[DraftLine], today: Day) -> Content:
     """A draft for the customer with these lines."""
     return replace(blank_for(account.customer, account.business, today), currency=currency, lines=tuple(lines))
 

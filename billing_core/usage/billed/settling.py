@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
-from billing_core.dates import Period
+from billing_core.dates import Day, Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import DraftLine
@@ -216,7 +216,7 @@ def own_drafts(
     lines: Mapping[int, Sequence[Late]],
     accounts: Mapping[int, Account],
     *,
-    today: date,
+    today: Day,
     now: datetime,
 ) -> dict[int, int]:
     """A draft of the late lines alone for each customer; the drafts' ids by customer."""
@@ -238,7 +238,7 @@ def close(
     settled: Sequence[Group],
     accounts: Mapping[int, Account],
     *,
-    today: date,
+    today: Day,
     now: datetime,
 ) -> Counter[tuple[int, str]]:
     """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open; what was

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from billing_core import runtime
 from billing_core.businesses import logo
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, NotFound
 from billing_core.invoices import after_sending, payment_links, queries, visits
@@ -83,7 +83,7 @@ def nothing() -> Response:
 
 def _sheet(session: Session, token: str) -> Sheet:
     view = queries.by_token(session, token)
-    zone = default_business(session).time_zone
+    zone = businesses.one(session, view.business_id).time_zone
     paid_on = day_in(zone, view.paid_at) if view.paid_at else None
     content = document.of_invoice(session, view.id, address=settings().address)
     return sheet(view, content, today=day_in(zone, utc_now()), paid_on=paid_on)
