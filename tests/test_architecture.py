@@ -48,7 +48,8 @@ ORDER = {
     "billing_core.reports": [
         ["models", "wording", "explanation"],
         ["queries", "coverage", "snapshot", "summary", "report_figures"],
-        ["contents", "difference", "overlaps", "figures", "prices"],
+        ["contents", "difference", "overlaps", "figures"],
+        ["prices"],
         ["service", "series", "verification"],
         ["exports"],
     ],

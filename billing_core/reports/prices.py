@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -9,9 +10,11 @@ from sqlalchemy import BigInteger, Row, Select, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
-from billing_core.rating.models import Rate, TierMode
+from billing_core.money import Money
+from billing_core.rating.models import CostType, Rate, TierMode
 from billing_core.rating.slices import Slice, graduated
 from billing_core.rating.terms import tiers_of
+from billing_core.reports import contents
 from billing_core.reports.models import ReportCharge
 from billing_core.reports.queries import Report
 
@@ -32,6 +35,54 @@ class AtPrice:
     quantity: int
     slices: tuple[Slice, ...]
     amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """What a service was charged on ``days`` at one price: ``quantity`` × ``unit_price``, in major units, is
+    ``amount_minor``. ``instead``: what decided it in place of a tier, ``minimum``, ``maximum``, or the ``rounding`` of
+    each order, whose row is what the others of the price lack of what was charged. A percentage is a price of one.
+    """
+
+    service_name: str
+    cost_type: CostType
+    days: Period
+    tier: int | None
+    instead: str | None
+    order_count: int
+    quantity: Decimal
+    unit_price: Decimal
+    amount_minor: int
+
+
+def rows(session: Session, report: Report) -> list[PriceRow]:
+    """All that the report was charged at, by service, the largest first; their sum is its total."""
+    prices = of_services(session, [report])
+    return [
+        PriceRow(total.service_name, total.cost_type, at_price.days, *facts)
+        for total in contents.service_totals(session, report)
+        for at_price in prices[report.id, total.service_id]
+        for facts in _facts(at_price, total.cost_type, report.currency)
+    ]
+
+
+_Facts = tuple[int | None, str | None, int, Decimal, Decimal, int]
+
+
+def _facts(charged: AtPrice, cost_type: CostType, currency: str) -> Iterator[_Facts]:
+    """The columns of ``PriceRow`` from ``tier`` on."""
+    if charged.bound:
+        each = Money(charged.amount_minor // charged.orders, currency).amount
+        yield None, charged.bound, charged.orders, Decimal(charged.orders), each, charged.amount_minor
+        return
+    left = charged.amount_minor
+    for one in charged.slices:
+        price = one.unit_price / 100 if cost_type is CostType.PERCENT_OF_SERVICES else one.unit_price
+        amount = Money.rounded(one.units * price, currency).minor
+        left -= amount
+        yield one.tier, None, one.orders, one.units, price, amount
+    if left:
+        yield None, "rounding", charged.orders, Decimal(1), Money(left, currency).amount, left
 
 
 def of_services(session: Session, reports: Sequence[Report]) -> dict[tuple[int, int], list[AtPrice]]:

@@ -12,7 +12,7 @@ from billing_core.reports import contents, queries, report_figures
 from billing_core.reports.contents import OrderRow, ServiceTotal
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
-from pages.report_sections import changes, invoiced
+from pages.report_sections import changes, invoiced, prices
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.figures import charts
@@ -38,9 +38,10 @@ def draw(read: Reader, actor: Actor, report_id: str) -> None:
     opened.back("All reports", "report")
     report = read(queries.one, report_id)
     _header(read, actor, report)
-    services, orders, questions, versions = st.tabs(
+    services, at_prices, orders, questions, versions = st.tabs(
         [
             "Services",
+            "Prices",
             f"Orders ({formats.count(report.order_count)})",
             f"Questions ({formats.count(report.question_count)})",
             "Versions and changes",
@@ -51,6 +52,9 @@ def draw(read: Reader, actor: Actor, report_id: str) -> None:
     if services.open:
         with services:
             _services(read, report)
+    if at_prices.open:
+        with at_prices:
+            prices.draw(read, report)
     if orders.open:
         with orders:
             _orders(report)

@@ -20,7 +20,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 LINES = {
-    Grouping.SERVICE: "One line for each service",
+    Grouping.SERVICE: "A line for each price of a service",
     Grouping.ORDER: "One line for each order",
     Grouping.TOTAL: "One line for everything",
 }

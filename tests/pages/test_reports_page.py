@@ -65,7 +65,7 @@ def test_superseded_versions_are_shown_on_demand(page_as, sessions):
     assert sorted(state[0] for state in tables_of(page)[0]["State"]) == ["Current"] * 3 + ["Superseded"]
 
 
-@pytest.mark.parametrize("tab", ["Services", "Orders (2)", "Questions (0)", "Versions and changes"])
+@pytest.mark.parametrize("tab", ["Services", "Prices", "Orders (2)", "Questions (0)", "Versions and changes"])
 @EVERY_ROLE
 def test_every_tab_of_a_report_opens_for_every_role(page_as, sessions, role, tab):
     filled = fill(sessions)
@@ -88,6 +88,20 @@ def test_a_reports_services_add_up_to_its_total(page_as, sessions):
         ["Picking", "8", "4.00"],
     ]
     assert any("the report's total ✓" in text.value for text in page.caption)
+
+
+def test_a_reports_prices_multiply_out_and_add_up_to_its_total(page_as, sessions):
+    filled = fill(sessions)
+    visitor = page_as("finance")
+    page = visitor.visit("reports.py", report=str(filled.march))
+    page.session_state[f"report_tab_{filled.march}"] = "Prices"
+    page.run()
+
+    assert tables_of(page)[0][["Service", "Orders", "Quantity", "Unit price", "Amount, USD"]].values.tolist() == [
+        ["Handling", 2, "2", "2", "4.00"],
+        ["Picking", 2, "8", "0.5", "4.00"],
+    ]
+    assert any("8.00 USD = the report's total ✓" in text.value.replace("\u00a0", " ") for text in page.caption)
 
 
 def test_each_number_in_a_reports_head_opens_into_orders_that_add_up_to_it(page_as, sessions):

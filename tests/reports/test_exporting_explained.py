@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from openpyxl import load_workbook
 
 from billing_core.identity import SYSTEM
-from billing_core.reports import queries, service
+from billing_core.reports import prices, queries, service
 from billing_core.reports.exports import files
 from billing_core.reports.exports.explained import Explaining
 from tests.arrivals import arriving
@@ -108,6 +108,7 @@ def test_every_row_is_its_quantity_times_its_price_and_those_of_a_charge_come_to
             rows, report = listed(session, report_id), queries.one(session, SYSTEM, report_id)
             # The workbook says how many rows a sheet has before it reads them.
             assert Explaining(session, report).count(session, report) == len(rows)
+            at_prices = prices.rows(session, report)
             savepoint.rollback()
         session.expunge_all()
 
@@ -127,6 +128,10 @@ def test_every_row_is_its_quantity_times_its_price_and_those_of_a_charge_come_to
                 arrived(row["bound"] or ("a tier" if row["tier"] else "a price"))
             arrived(row["currency"])
         assert not any(left.values())
+        for one in at_prices:
+            exact = one.quantity * one.unit_price * 10**places
+            assert one.amount_minor == exact.quantize(Decimal(1), ROUND_HALF_UP)
+        assert sum(one.amount_minor for one in at_prices) == sum(found[-1] for found in charged.values())
 
     with arriving(KINDS) as arrived:
         agree()
