@@ -1,13 +1,15 @@
 """Credit notes: crediting part or all of an invoice, with a document and a number of its own.
 
 The credited amount is spread over the invoice's line types and tax rates, so that revenue and tax are lowered where
-they were posted. The last note credits what the others left, to the minor unit.
+they were posted. The last note credits what the others left, to the minor unit. Or lines are chosen, and so much of the
+quantity of each is credited.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,8 +21,19 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, numbering, queries
 from billing_core.invoices.billed_orders import keeping as billed_orders
+from billing_core.invoices.content import line_credits
+from billing_core.invoices.content.line_credits import Creditable, LinePart
 from billing_core.invoices.content.totals import WHOLE, Share
-from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, LineType, SeriesKind
+from billing_core.invoices.models import (
+    CreditNote,
+    CreditNoteLine,
+    EventKind,
+    Invoice,
+    InvoiceLineItem,
+    LineType,
+    SeriesKind,
+)
+from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
@@ -61,10 +74,12 @@ def issue(
     now: datetime,
     amount_minor: int | None = None,
     parts: Sequence[Share] | None = None,
+    lines: Mapping[int, Decimal] | None = None,
     early_payment: bool = False,
 ) -> CreditNote:
     """Credit ``amount_minor`` (tax included; None: all) of what is due on an open invoice: these ``parts`` of it, or,
-    with None, the same share of all. ``early_payment``: it is what paying early takes off.
+    with None, the same share of all. Or so much of the quantity of its ``lines``, by their ids, whatever that comes to.
+    ``early_payment``: it is what paying early takes off.
 
     Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
     """
@@ -73,7 +88,12 @@ def issue(
     if not invoice.due_minor:
         raise Conflict("Nothing is due on this invoice: refund what was paid instead")
     amount = invoice.due_minor if amount_minor is None else amount_minor
+    if lines is not None:
+        parts = of_lines(session, invoice, lines)
+        amount = total_of(parts)
     if not 0 < amount <= invoice.due_minor:
+        if lines is not None:
+            refuse_beyond(amount, invoice.due_minor, invoice.currency)
         limit = f"must be more than 0 and at most {invoice.amount_due}"
         raise Invalid(f"{invoice.amount_due} is due on this invoice", fields={"amount": limit})
     if issued_on > max(today, invoice.issued_on):
@@ -123,9 +143,10 @@ def write(
         parts = parts_of(left(session, invoice), amount_minor, invoice.currency)
     business = session.get_one(Business, invoice.business_id)
     drawn = numbering.draw(session, business, SeriesKind.CREDIT_NOTE, issued_on)
+    shares = _by_type_and_rate(parts)
     sides = [
-        *(Side(Account.REVENUE, part.net_minor, part.type) for part in parts),
-        *(Side(Account.TAX_PAYABLE, part.tax_minor, f"{part.rate.normalize():f}") for part in parts),
+        *(Side(Account.REVENUE, part.net_minor, part.type) for part in shares),
+        *(Side(Account.TAX_PAYABLE, part.tax_minor, f"{part.rate.normalize():f}") for part in shares),
         *against,
     ]
     entry_id = ledger.post(
@@ -170,11 +191,11 @@ def write(
         CreditNoteLine(
             credit_note_id=note.id,
             position=position,
-            description=writing(invoice.language).gettext("Invoice") + f" {invoice.number}: {why}",
             type=LineType(part.type),
             tax_rate=part.rate,
             amount_minor=part.net_minor,
             tax_minor=part.tax_minor,
+            **_said(part, invoice, why),
         )
         for position, part in enumerate(parts, start=1)
     )
@@ -191,6 +212,65 @@ def write(
         now=now,
     )
     return note
+
+
+def _said(part: Share, invoice: Invoice, why: str) -> dict[str, Any]:
+    if isinstance(part, LinePart):
+        of_line = {"invoice_line_id": part.line_id, "quantity": part.quantity, "unit_price": part.unit_price}
+        return {"description": part.description, **of_line}
+    return {"description": writing(invoice.language).gettext("Invoice") + f" {invoice.number}: {why}"}
+
+
+def _by_type_and_rate(parts: Iterable[Share]) -> list[Share]:
+    found: dict[tuple[str, Decimal], Share] = {}
+    for part in parts:
+        cell = (part.type, part.rate)
+        before = found.get(cell, Share(*cell, 0, 0))
+        found[cell] = Share(*cell, before.net_minor + part.net_minor, before.tax_minor + part.tax_minor)
+    return list(found.values())
+
+
+def creditable(session: Session, actor: Actor, invoice_id: int) -> list[Creditable]:
+    """The lines of an invoice in their order, with what was credited of each; NotFound as in ``queries.one``."""
+    actor.require(Permission.INVOICE_READ)
+    return _creditable(session, queries.one(session, actor, invoice_id))
+
+
+def of_lines(session: Session, invoice: Invoice | InvoiceView, lines: Mapping[int, Decimal]) -> list[LinePart]:
+    """What crediting so much of these lines, by their ids, would take back of the invoice; Invalid where it cannot."""
+    return line_credits.parts(_creditable(session, invoice), lines, left(session, invoice), invoice.currency)
+
+
+def total_of(parts: Iterable[Share]) -> int:
+    """With tax, in minor units."""
+    return sum(part.net_minor + part.tax_minor for part in parts)
+
+
+def refuse_beyond(amount_minor: int, most_minor: int, currency: str) -> None:
+    """Invalid where chosen lines come to nothing, or to more than can be taken off."""
+    if not 0 < amount_minor <= most_minor:
+        chosen, most = Money(amount_minor, currency), Money(most_minor, currency)
+        reason = f"come to {chosen}, where more than 0 and at most {most} can be taken off"
+        raise Invalid(f"The chosen lines {reason}", fields={"lines": reason})
+
+
+def _creditable(session: Session, invoice: Invoice | InvoiceView) -> list[Creditable]:
+    content = queries.content(session, invoice)
+    of_invoice = select(InvoiceLineItem.id).where(InvoiceLineItem.invoice_id == invoice.id)
+    ids = session.scalars(of_invoice.order_by(InvoiceLineItem.position)).all()
+    notes = (
+        select(CreditNoteLine.invoice_line_id, func.sum(CreditNoteLine.quantity))
+        .join(CreditNote, CreditNote.id == CreditNoteLine.credit_note_id)
+        .where(CreditNote.invoice_id == invoice.id, CreditNoteLine.invoice_line_id.is_not(None))
+        .group_by(CreditNoteLine.invoice_line_id)
+    )
+    credited: dict[Any, Any] = dict(session.execute(notes).all())
+    lines = [line.computed for line in content.lines]
+    nets = line_credits.worth(lines, content.totals())
+    return [
+        Creditable(line_id, said.description, line, credited.get(line_id, Decimal(0)), net)
+        for line_id, said, line, net in zip(ids, content.lines, lines, nets, strict=True)
+    ]
 
 
 def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[Share]:
@@ -256,7 +336,7 @@ def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
     return CreditNoteRow(*row)
 
 
-def left(session: Session, invoice: Invoice) -> list[Share]:
+def left(session: Session, invoice: Invoice | InvoiceView) -> list[Share]:
     """The part of the invoice that no credit note has credited yet, by line type and tax rate."""
     taken: dict[tuple[str, Decimal], tuple[int, int]] = {
         (kind.value, rate): (int(net), int(tax))
@@ -276,4 +356,14 @@ def left(session: Session, invoice: Invoice) -> list[Share]:
     for share in queries.totals_of(session, invoice).shares:
         net, tax = taken.get((share.type, share.rate), (0, 0))
         left.append(Share(share.type, share.rate, share.net_minor - net, share.tax_minor - tax))
-    return left
+    return _with_tax_where_something_is_left(left)
+
+
+def _with_tax_where_something_is_left(shares: Sequence[Share]) -> list[Share]:
+    """Tax is rounded by rate: cents that are left of it at a type of which nothing else is belong to its others."""
+    taxes = [share.tax_minor if share.net_minor else 0 for share in shares]
+    for share in shares:
+        if share.tax_minor and not share.net_minor:
+            at_rate = [place for place, other in enumerate(shares) if other.rate == share.rate]
+            taxes[next((place for place in at_rate if shares[place].net_minor), at_rate[0])] += share.tax_minor
+    return [replace(share, tax_minor=tax) for share, tax in zip(shares, taxes, strict=True)]

@@ -363,17 +363,29 @@ class CreditNote(Base):
 
 
 class CreditNoteLine(Base):
-    """One line of a credit note: ``amount_minor`` before tax at one rate."""
+    """One line of a credit note: ``amount_minor`` before tax at one rate. Where lines of the invoice were chosen, it is
+    so much of one, ``quantity`` at its ``unit_price`` in major units less its discounts; else the three are NULL.
+    """
 
     __tablename__ = "credit_note_lines"
     __table_args__ = (
         Index("ix_credit_note_lines_credit_note_id", "credit_note_id", "position"),
+        Index(
+            "ix_credit_note_lines_invoice_line_id",
+            "invoice_line_id",
+            sqlite_where=text("invoice_line_id IS NOT NULL"),
+            postgresql_where=text("invoice_line_id IS NOT NULL"),
+        ),
         ForeignKeyConstraint(["credit_note_id"], [CreditNote.id], ondelete="RESTRICT"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     credit_note_id: Mapped[int]
     position: Mapped[int]
+    # No foreign key, which SQLite would copy the table for: lines of what was sent stay, and ``verify`` proves it.
+    invoice_line_id: Mapped[int | None] = mapped_column(BigInteger)
+    quantity: Mapped[Decimal | None] = mapped_column(LineQuantity)
+    unit_price: Mapped[Decimal | None] = mapped_column(UnitPrice)
     description: Mapped[str] = mapped_column(String(2000))
     type: Mapped[LineType]
     tax_rate: Mapped[Decimal] = mapped_column(Percent)

@@ -1,7 +1,9 @@
 """Refunding a paid invoice, in full or in part: a credit note documents it, and the money goes back."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -31,7 +33,8 @@ from billing_core.text import reference_of
 @dataclass(frozen=True, slots=True)
 class MoneyBack:
     """``amount_minor`` None: all that was paid. ``method`` None: it is kept as the customer's credit. ``parts``: what
-    it credits of the invoice, which adds up to the amount; None: the same share of all.
+    it credits of the invoice, which adds up to the amount; None: the same share of all. Or so much of the quantity of
+    its ``lines``, by their ids, whatever that comes to.
     """
 
     reason: str
@@ -39,7 +42,8 @@ class MoneyBack:
     refunded_on: date
     amount_minor: int | None = None
     reference: str = ""
-    parts: tuple[Share, ...] | None = None
+    parts: Sequence[Share] | None = None
+    lines: Mapping[int, Decimal] | None = None
 
 
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
@@ -58,7 +62,12 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     prepaid = sum(one.amount_minor for one in returnable)
     kept_out = prepaid if wanted.method else 0
     left = Money(invoice.paid_minor - invoice.refunded_minor - kept_out, invoice.currency)
-    amount = Money(left.minor if wanted.amount_minor is None else wanted.amount_minor, invoice.currency)
+    parts, minor = wanted.parts, wanted.amount_minor
+    if wanted.lines is not None:
+        parts = credit_notes.of_lines(session, invoice, wanted.lines)
+        minor = credit_notes.total_of(parts)
+        credit_notes.refuse_beyond(minor, left.minor, invoice.currency)
+    amount = Money(left.minor if minor is None else minor, invoice.currency)
     if not 0 < amount.minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
     days = possible_days(session, invoice.id, invoice.issued_on, today=today)
@@ -76,7 +85,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         actor,
         invoice,
         amount_minor=amount.minor,
-        parts=wanted.parts,
+        parts=parts,
         reason=wanted.reason,
         issued_on=wanted.refunded_on,
         kind=EntryKind.REFUND,

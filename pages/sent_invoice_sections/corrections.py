@@ -14,6 +14,7 @@ from billing_core.payments.refunds import MoneyBack
 from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections.changes import attempt
 from pages.payment_sections import gateway_refund
+from pages.sent_invoice_sections import line_choice
 from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs.amount_field import amount_field
@@ -31,9 +32,13 @@ def credit_note(invoice_id: int) -> None:
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
     _due(invoice)
-    amount = amount_field(
-        "Amount with tax", invoice.due_minor, invoice.currency, key=f"credit_note_amount_{invoice_id}"
-    )
+    amount, lines = None, None
+    if line_choice.by_lines(f"credit_note_by_{invoice_id}"):
+        lines = line_choice.chosen(invoice, key=f"credit_note_lines_{invoice_id}")
+    else:
+        amount = amount_field(
+            "Amount with tax", invoice.due_minor, invoice.currency, key=f"credit_note_amount_{invoice_id}"
+        )
     last_day = max(read.day_of(invoice.business_id), invoice.issued_on)
     issued_on = st.date_input(
         "Date",
@@ -47,9 +52,10 @@ def credit_note(invoice_id: int) -> None:
     reason = _reason(f"credit_note_reason_{invoice_id}", "Printed on the credit note")
     st.caption(
         "A credit note with a number of its own takes this off the invoice; revenue and tax are lowered at the "
-        "invoice's own rates. It cannot be undone."
+        "invoice's own rates: of an amount at all of them alike, of lines at theirs. It cannot be undone."
     )
-    if st.button("Issue credit note", type="primary", key="issue_credit_note", disabled=amount is None):
+    nothing = amount is None and lines is None
+    if st.button("Issue credit note", type="primary", key="issue_credit_note", disabled=nothing):
         with attempt("The credit note is issued") as session:
             credit_notes.issue(
                 session,
@@ -60,6 +66,7 @@ def credit_note(invoice_id: int) -> None:
                 today=read.day_of(invoice.business_id),
                 now=utc_now(),
                 amount_minor=amount,
+                lines=lines,
             )
 
 
@@ -81,7 +88,11 @@ def refund(invoice_id: int) -> None:
         _online(actor, online)
         return
     st.markdown(f"**{md(formats.money(left, invoice.currency))}** of what was paid can be refunded.")
-    amount = amount_field("Amount", left, invoice.currency, key=f"refund_amount_{invoice_id}")
+    amount, lines = None, None
+    if line_choice.by_lines(f"refund_what_{invoice_id}"):
+        lines = line_choice.chosen(invoice, key=f"refund_lines_{invoice_id}")
+    else:
+        amount = amount_field("Amount", left, invoice.currency, key=f"refund_amount_{invoice_id}")
     ways = {method.value: f"Paid back {formats.by_method(method.value)}" for method in PaymentMethod}
     way = st.selectbox(
         "How",
@@ -103,13 +114,15 @@ def refund(invoice_id: int) -> None:
     reference = st.text_input("Reference", key=f"refund_reference_{invoice_id}", max_chars=120)
     reason = _reason(f"refund_reason_{invoice_id}", "Printed on the credit note")
     st.caption("A credit note is issued with it. This only records the refund; it moves no money.")
-    if st.button("Record refund", type="primary", key="record_refund", disabled=amount is None):
+    nothing = amount is None and lines is None
+    if st.button("Record refund", type="primary", key="record_refund", disabled=nothing):
         money_back = MoneyBack(
             reason=reason,
             method=PaymentMethod(way) if way else None,
             refunded_on=refunded_on or days.end,
             amount_minor=amount,
             reference=reference,
+            lines=lines,
         )
         with attempt("The refund is recorded") as session:
             refunds.refund(

@@ -4,12 +4,14 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.commands import verify
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices import from_reports
+from billing_core.invoices.models import CreditNoteLine, InvoiceLineItem
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
 from billing_core.metering import ingestion, meters, withdrawal
@@ -64,6 +66,7 @@ def company(session) -> None:
     history.next_step(days=1)
     history.pay({first: 100_00, second: 20_00}, kept=5_00, fee=2_00)
     history.credit_note(second, 5_00)
+    a_tenth_of_its_line(session)
     history.write_off(second, 1_00)
     history.refund(first, 30_00)
     history.pay_out(customer, 1_00)
@@ -103,6 +106,12 @@ def company(session) -> None:
     # The last entry still waits for its seal.
     assert sealing.seal(session, now=history.now, limit=20) == 20
     assert sealing.waiting(session)
+
+
+def a_tenth_of_its_line(session: Session) -> None:
+    """What the only credit note takes back was chosen by its line."""
+    line, (credited,) = session.get_one(InvoiceLineItem, 2), session.scalars(select(CreditNoteLine))
+    credited.invoice_line_id, credited.quantity, credited.unit_price = line.id, line.quantity / 10, line.unit_price
 
 
 def disputed(session: Session, payment: Payment, *, today: date, now: datetime) -> None:
@@ -403,6 +412,20 @@ DAMAGES = {
         ("UPDATE invoice_taxes SET tax_minor = tax_minor + 1 WHERE invoice_id = 2", "invoice id 2, INV-2026-002"),
         ("UPDATE invoice_taxes SET tax_rate = 10000 WHERE invoice_id = 3", "invoice id 3, INV-2026-003"),
         ("DELETE FROM invoice_taxes WHERE invoice_id = 4", "invoice id 4, INV-2026-004"),
+    ],
+    "No line is credited beyond its quantity and its amount": [
+        (
+            "UPDATE credit_note_lines SET invoice_line_id = 2, quantity = 1000001 WHERE id = 1",
+            "credit note CN-2026-001, line 1 of its invoice",
+        ),
+        (
+            "UPDATE credit_note_lines SET invoice_line_id = 2, quantity = 1000000, amount_minor = 5001 WHERE id = 1",
+            "credit note CN-2026-001, line 1 of its invoice",
+        ),
+        (
+            "UPDATE credit_note_lines SET invoice_line_id = 1, quantity = 1000000 WHERE id = 1",
+            "credit note CN-2026-001, line 0 of its invoice",
+        ),
     ],
     "Each credit note takes back the revenue and the tax that were posted": [
         ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),

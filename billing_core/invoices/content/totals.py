@@ -176,10 +176,14 @@ def spread(total: int, amounts: Iterable[int], *, of: int) -> list[int]:
     """``total`` spread in proportion over amounts that come to ``of``, some of them or all perhaps negative. Where the
     total is all of them, each is its own part, also of amounts that come to 0.
     """
+    parts = list(amounts)
     if total == of:
-        return list(amounts)
+        return parts
+    if not of:
+        # What rounding has left of amounts that are each too small to be printed.
+        return [total, *[0] * (len(parts) - 1)]
     sign = 1 if of > 0 else -1
-    return split(total, [sign * amount * total for amount in amounts], abs(of) or 1)
+    return split(total, [sign * amount * total for amount in parts], abs(of))
 
 
 def _of_exact_sums(lines: Sequence[Line], currency: str, percent: Decimal | None, minor: int | None) -> Totals:

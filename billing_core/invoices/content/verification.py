@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, not_, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.content.totals import WHOLE
-from billing_core.invoices.models import Invoice, InvoiceLineItem
+from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem
 from billing_core.money import rounded_quotient
 from billing_core.proof import Check
 
@@ -17,6 +17,7 @@ def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _sums(session)
     yield _tax_rows(session)
+    yield _line_credits(session)
 
 
 def _sums(session: Session) -> Check:
@@ -113,6 +114,35 @@ def _tax_rows(session: Session) -> Check:
                 + proof.named(session, misplaced.order_by(Invoice.id), "invoice id {0}, {1}")
             )
         ),
+    )
+
+
+def _line_credits(session: Session) -> Check:
+    """Lines that take something off are credited below 0."""
+    line, note = InvoiceLineItem, CreditNote
+    quantity, amount = func.sum(CreditNoteLine.quantity), func.sum(CreditNoteLine.amount_minor)
+    chosen = CreditNoteLine.invoice_line_id.is_not(None)
+    beyond = (
+        select(func.min(note.number), func.coalesce(func.min(line.position), 0))
+        .select_from(CreditNoteLine)
+        .join(note, note.id == CreditNoteLine.credit_note_id)
+        .outerjoin(line, and_(line.id == CreditNoteLine.invoice_line_id, line.invoice_id == note.invoice_id))
+        .where(chosen)
+        .group_by(CreditNoteLine.invoice_line_id, line.quantity, line.amount_minor)
+        .having(
+            not_(
+                and_(
+                    or_(quantity.between(0, line.quantity), quantity.between(line.quantity, 0)),
+                    or_(amount.between(0, line.amount_minor), amount.between(line.amount_minor, 0)),
+                    func.max(line.id).is_not(None),
+                )
+            )
+        )
+    )
+    return Check(
+        "No line is credited beyond its quantity and its amount",
+        proof.count(session, CreditNoteLine, chosen),
+        proof.named(session, beyond.order_by(func.min(note.id)), "credit note {0}, line {1} of its invoice"),
     )
 
 

@@ -19,6 +19,7 @@ from billing_core.invoices.content.totals import Line, TaxRow, Totals, totals
 from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.payment_links import active_token
+from billing_core.money import Money
 
 # By its columns' names: payments stand below this room.
 _ALLOCATIONS: Final = table(
@@ -93,9 +94,16 @@ class InvoiceDocument:
 
 @dataclass(frozen=True, slots=True)
 class CreditedLine:
+    """Of a line of the invoice: so many at ``unit_price`` in major units, less ``discount_minor``. None where an amount
+    was credited.
+    """
+
     description: str
     tax_rate: Decimal
     amount_minor: int
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    discount_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +199,17 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         CreditNoteLine.tax_rate,
         CreditNoteLine.amount_minor,
         CreditNoteLine.tax_minor,
+        CreditNoteLine.quantity,
+        CreditNoteLine.unit_price,
+        func.coalesce(InvoiceLineItem.discount_percent, InvoiceLineItem.discount_minor).label("discount"),
     )
     rows = session.execute(
-        select(*columns).where(CreditNoteLine.credit_note_id == credit_note_id).order_by(CreditNoteLine.position)
+        select(*columns)
+        .outerjoin(InvoiceLineItem, InvoiceLineItem.id == CreditNoteLine.invoice_line_id)
+        .where(CreditNoteLine.credit_note_id == credit_note_id)
+        .order_by(CreditNoteLine.position)
     ).all()
+    whole = invoice.discount_percent or invoice.discount_minor
     rates = sorted({row.tax_rate for row in rows})
     return CreditNoteDocument(
         number=note.number,
@@ -206,7 +221,7 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         reason=note.reason,
         issuer=_issuer(session, invoice),
         customer=_customer(invoice),
-        lines=tuple(CreditedLine(row.description, row.tax_rate, row.amount_minor) for row in rows),
+        lines=tuple(_credited(row, note.currency, discounted=bool(row.discount or whole)) for row in rows),
         by_rate=tuple(
             TaxRow(
                 rate,
@@ -238,6 +253,14 @@ def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
         )
         for line, amount_minor in zip(lines, figures.lines, strict=True)
     )
+
+
+def _credited(row: Any, currency: str, *, discounted: bool) -> CreditedLine:
+    """``discounted``: the line's own discount, or its part of the invoice's, is between its price and its amount."""
+    discount = 0
+    if row.quantity is not None and discounted:
+        discount = Money.rounded(row.quantity * row.unit_price, currency).minor - row.amount_minor
+    return CreditedLine(row.description, row.tax_rate, row.amount_minor, row.quantity, row.unit_price, discount)
 
 
 def _customer(invoice: Invoice) -> Recipient:

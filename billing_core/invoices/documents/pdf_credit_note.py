@@ -4,7 +4,7 @@ from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.documents.pdf_letter import Letter
 from billing_core.invoices.documents.pdf_sheets import Column
-from billing_core.invoices.documents.presentation import Sum
+from billing_core.invoices.documents.presentation import HEADINGS, Sum
 from billing_core.languages.formats import Writing, writing
 
 
@@ -45,16 +45,12 @@ def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]
 
 
 def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None:
-    rates = [words.percent(line.tax_rate) for line in document.lines]
-    amounts = [words.amount(line.amount_minor, document.currency) for line in document.lines]
-    letter.rows(
-        [
-            Column(words.gettext("Description")),
-            letter.column_for(words.gettext("Tax"), rates),
-            letter.column_for(words.gettext("Amount") + f" {document.currency}", amounts),
-        ],
-        zip((line.description for line in document.lines), rates, amounts, strict=True),
-    )
+    table = presentation.credited_table(document, words)
+    columns = [Column(words.gettext("Description"))]
+    for index, title in enumerate(table.titles):
+        heading = words.gettext(HEADINGS[title]) + (f" {document.currency}" if title == "amount" else "")
+        columns.append(letter.column_for(heading, [row[index] for row in table.rows]))
+    letter.rows(columns, ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True)))
     letter.set_y(letter.get_y() + 4)
 
 

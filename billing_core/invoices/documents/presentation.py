@@ -65,6 +65,23 @@ def table(document: InvoiceDocument, words: Writing) -> Table:
     return Table(titles, rows)
 
 
+def credited_table(document: CreditNoteDocument, words: Writing) -> Table:
+    """The figures of a credit note's lines: quantity and price where lines of the invoice were chosen."""
+    lines, currency = document.lines, document.currency
+    counted = any(line.quantity is not None for line in lines)
+    discounted = any(line.discount_minor for line in lines)
+    titles = ["quantity", "unit_price"] if counted else []
+    titles += [*(["discount"] if discounted else []), "tax", "amount"]
+    rows = []
+    for line in lines:
+        of_line = []
+        if line.quantity is not None and line.unit_price is not None:
+            of_line = [words.quantity(line.quantity), words.price(line.unit_price, currency)]
+        off = [words.amount(line.discount_minor, currency) if line.discount_minor else ""] if discounted else []
+        rows.append([*of_line, *off, words.percent(line.tax_rate), words.amount(line.amount_minor, currency)])
+    return Table(titles, rows)
+
+
 def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     """From the lines to the total and what was settled of it, without the amount due."""
     totals, currency = document.totals, document.currency

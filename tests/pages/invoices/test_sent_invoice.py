@@ -1,6 +1,7 @@
 """A sent invoice on its page: what it shows to whom, and everything that can be done about it."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,38 @@ def test_a_credit_note_lowers_what_is_due(page_as, sessions, invoice):
     assert stored(sessions, invoice).due_minor == 20_000
     assert cards(page)["Credited"] == "97.50 USD"
     assert "CN-2026-001" in shown(page)
+
+
+def test_a_credit_note_on_chosen_lines_says_what_it_comes_to_before(page_as, sessions, invoice):
+    """1 of 2 × 100.00 and half of 50.00: 125.00 with 23.75 of tax."""
+    page = choose(opened(page_as, invoice), "Credit note")
+    page.segmented_control(key=f"credit_note_by_{invoice}").set_value("Lines")
+    page = choose(page, "Credit note")
+    for first, said in (("3", "Line 1: the quantity must lie between 0 and 2"), ("x", "Line 1: the quantity is not a")):
+        page.session_state[f"credit_note_lines_{invoice}"] = credited(first)
+        page = choose(page, "Credit note")
+        assert said in shown(page)
+        assert page.button(key="issue_credit_note").disabled
+    page.session_state[f"credit_note_lines_{invoice}"] = credited("1", "0.5")
+    page = choose(page, "Credit note")
+    assert "125.00 USD and 23.75 USD tax: **148.75 USD**" in shown(page)
+
+    page.session_state[f"credit_note_lines_{invoice}"] = credited("1", "0.5")
+    page.text_input(key=f"credit_note_reason_{invoice}").set_value("Returned")
+    page = press(page, "issue_credit_note", opener="Credit note")
+    assert stored(sessions, invoice).due_minor == 14_875
+    with sessions() as session:
+        left = credit_notes.creditable(session, SYSTEM, invoice)
+        assert [one.left for one in left] == [1, Decimal("0.5")]
+
+
+def credited(*quantities: str) -> dict[str, object]:
+    """The grid of lines as the browser tells it."""
+    return {
+        "edited_rows": {at: {"credit": one} for at, one in enumerate(quantities)},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
 
 
 def test_a_credit_note_is_mailed_with_its_pdf(page_as, sessions, invoice):
