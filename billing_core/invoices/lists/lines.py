@@ -128,7 +128,8 @@ def parts(lines: Sequence[Any]) -> list[tuple[int, int]]:
         places = [place for place, line in enumerate(lines) if line.tax_rate == rate]
         first, listed = lines[places[0]], [lines[place].amount_minor for place in places]
         nets = spread(first.net_at_rate, listed, of=sum(listed))
-        taxes = spread(first.tax_at_rate, nets, of=first.net_at_rate)
+        # What cancels out at a rate is not taxed: its lines have no parts of a tax of 0.
+        taxes = spread(first.tax_at_rate, nets, of=first.net_at_rate) if first.tax_at_rate else [0] * len(nets)
         for place, net, tax in zip(places, nets, taxes, strict=True):
             found[place] = (net, tax)
     return found
