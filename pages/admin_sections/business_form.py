@@ -12,7 +12,7 @@ from billing_core.businesses.number_format import LONGEST_FORMAT
 from billing_core.businesses.service import LONGEST, Details
 from billing_core.errors import BillingError, Invalid
 from pages.ui import formats
-from pages.ui.inputs import terms_reading
+from pages.ui.inputs import print_hint, terms_reading
 from pages.ui.text import md
 
 NEW = Details(name="", address="", tax_id="", currency="", time_zone="UTC")
@@ -128,6 +128,7 @@ def _line(drawn: Drawn, field: str, label: str, places: dict[str, Any], **looks:
         label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
     )
     places[field] = st.empty()
+    print_hint.show(text)
     return text or ""
 
 
@@ -136,6 +137,7 @@ def _lines(drawn: Drawn, field: str, label: str, places: dict[str, Any], **looks
         label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
     )
     places[field] = st.empty()
+    print_hint.show(text)
     return text or ""
 
 

@@ -12,7 +12,7 @@ from billing_core.languages.available import languages, nearest, own_name
 from billing_core.metering import zone_changes
 from pages.ui import messages
 from pages.ui.context import transaction
-from pages.ui.inputs import terms_reading
+from pages.ui.inputs import print_hint, terms_reading
 
 
 def draw(actor: Actor, customer: Customer, business: Business) -> None:
@@ -32,13 +32,16 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
     )
     today = day_in(business.time_zone, utc_now())
     terms_reading.show(payment_terms or business.payment_terms, today, of_many=True)
+    print_hint.show(payment_terms)
     with st.form(form, border=True):
         left, right = st.columns(2)
         with left:
             name = st.text_input("Name", customer.name, max_chars=200, required=True)
+            print_hint.show(name)
             email = st.text_input("E-mail", customer.email, max_chars=254)
             phone = st.text_input("Phone", customer.phone, max_chars=64)
             tax_id = st.text_input("Tax number", customer.tax_id, max_chars=64)
+            print_hint.show(tax_id)
             zero_tax_reason = st.text_input(
                 "Reason for 0 % tax",
                 customer.zero_tax_reason,
@@ -46,6 +49,7 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
                 placeholder="As the business",
                 help="Printed on invoices that have lines with 0 % tax, such as Reverse charge",
             )
+            print_hint.show(zero_tax_reason)
             language = st.selectbox(
                 "Language",
                 languages(),
@@ -62,9 +66,12 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
             )
         with right:
             address = st.text_input("Address", customer.address, max_chars=500)
+            print_hint.show(address)
             postal_code = st.text_input("Postal code", customer.postal_code, max_chars=32)
             city = st.text_input("City", customer.city, max_chars=120)
+            print_hint.show(city)
             state = st.text_input("State or region", customer.state, max_chars=120)
+            print_hint.show(state)
             country = st.text_input("Country", customer.country, max_chars=100, help="Its name or its two-letter code")
         saved = st.form_submit_button("Save details", type="primary", icon=":material/save:")
     if saved:

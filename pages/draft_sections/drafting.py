@@ -9,7 +9,7 @@ from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.content.totals import Totals
-from billing_core.invoices.documents import document
+from billing_core.invoices.documents import document, legibility
 from billing_core.invoices.rows import InvoiceView
 from pages.draft_sections import draft_state, fields, grid
 from pages.draft_sections.draft_state import Entered, OpenDraft
@@ -17,6 +17,7 @@ from pages.invoice_document_sections import amounts, billed_reports, cancelling,
 from pages.invoice_document_sections.changes import forget_open_draft
 from pages.payment_link_sections import creating
 from pages.ui import context, formats, messages
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -64,8 +65,11 @@ def _sums(read: Reader, draft: OpenDraft, entered: Entered, totals: Totals, stor
         fields.discount(draft, entered.content.currency, entered.reasons)
         fields.zero_tax(draft, entered.content, entered.reasons)
         if stored is not None and entered.content == draft.saved:
-            pdf_minor = read.plain(document.of_invoice, stored.id).totals.total_minor
+            paper = read.plain(document.of_invoice, stored.id)
+            missing = legibility.of_invoice(paper)
+            pdf_minor = None if missing else paper.totals.total_minor
             amounts.strip(totals, stored_minor=stored.total_minor, pdf_minor=pdf_minor)
+            print_hint.warn(missing)
     with right:
         amounts.table(totals, entered.content)
 

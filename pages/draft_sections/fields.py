@@ -12,7 +12,7 @@ from billing_core.invoices.content.content import LONGEST, Content
 from billing_core.languages.available import languages, own_name
 from pages.draft_sections import draft_state
 from pages.draft_sections.draft_state import OpenDraft
-from pages.ui.inputs import terms_reading
+from pages.ui.inputs import print_hint, terms_reading
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -32,7 +32,7 @@ def draw(read: Reader, draft: OpenDraft, content: Content, reasons: Reasons, num
 
 def notes(draft: OpenDraft, reasons: Reasons) -> None:
     st.text_area("Notes", key=draft.key("notes"), height=120, placeholder="Printed below the total")
-    problem(reasons, "notes", "Notes")
+    _printed(draft, reasons, "notes", "Notes")
 
 
 def discount(draft: OpenDraft, currency: str, reasons: Reasons) -> None:
@@ -53,7 +53,7 @@ def zero_tax(draft: OpenDraft, content: Content, reasons: Reasons) -> None:
         placeholder="Such as Reverse charge, or Export",
         help="Printed below the totals. It begins with what the customer or the business has as its reason.",
     )
-    problem(reasons, "zero_tax_reason", "The reason")
+    _printed(draft, reasons, "zero_tax_reason", "The reason")
     if not content.zero_tax_reason and any(not line.tax_rate for line in content.lines):
         st.caption("Lines with 0 % tax have no reason yet: the invoice says 0 % without one.")
 
@@ -62,6 +62,12 @@ def problem(reasons: Reasons, name: str, label: str) -> None:
     """What is wrong with the field just drawn, if anything."""
     if name in reasons:
         st.markdown(f":red[:material/error: {md(label)} {md(reasons[name])}]")
+
+
+def _printed(draft: OpenDraft, reasons: Reasons, name: str, label: str) -> None:
+    """``problem``, and what the PDF cannot show of a text that stands on it."""
+    problem(reasons, name, label)
+    print_hint.show(st.session_state[draft.key(name)])
 
 
 def _issuer(business: Business) -> None:
@@ -75,15 +81,15 @@ def _issuer(business: Business) -> None:
 
 def _customer(draft: OpenDraft, reasons: Reasons) -> None:
     st.text_input("Bill to", key=draft.key("customer_name"), max_chars=LONGEST["customer_name"])
-    problem(reasons, "customer_name", "The name")
+    _printed(draft, reasons, "customer_name", "The name")
     st.text_area("Address", key=draft.key("customer_address"), height=100)
-    problem(reasons, "customer_address", "The address")
+    _printed(draft, reasons, "customer_address", "The address")
     st.text_input("E-mail", key=draft.key("customer_email"), placeholder="Where the invoice is sent to")
     problem(reasons, "customer_email", "The e-mail address")
     with st.container(horizontal=True):
         st.text_input("Customer's tax number", key=draft.key("customer_tax_id"))
         st.selectbox("Language", languages(), format_func=own_name, key=draft.key("language"))
-    problem(reasons, "customer_tax_id", "The tax number")
+    _printed(draft, reasons, "customer_tax_id", "The tax number")
     problem(reasons, "language", "The language")
 
 
@@ -119,10 +125,10 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
         st.session_state[draft.key("issued_on")] or read.day_of(draft.start.business_id),
         st.session_state[draft.key("due_on")],
     )
-    problem(reasons, "payment_terms", "The terms")
+    _printed(draft, reasons, "payment_terms", "The terms")
     with st.container(horizontal=True):
         names = choices.currency_names(read.today, also=draft.start.currency)
         st.selectbox("Currency", list(names), format_func=names.__getitem__, key=draft.key("currency"))
         st.text_input("Reference", key=draft.key("reference"), placeholder="The customer's order number")
     problem(reasons, "currency", "The currency")
-    problem(reasons, "reference", "The reference")
+    _printed(draft, reasons, "reference", "The reference")

@@ -9,9 +9,11 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
+from billing_core.pdf_layout.text import unprintable
 from pages.draft_sections.draft_state import Entered, OpenDraft
 from pages.draft_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
+from pages.ui.inputs import print_hint
 from pages.ui.text import md
 
 _ROW_HEIGHT, _MOST_SHOWN, _AMOUNT_WIDTH = 35, 15, 130
@@ -61,11 +63,21 @@ def draw(draft: OpenDraft, entered: Entered, amounts: Mapping[int, int]) -> None
             icon=":material/content_paste_off:",
         )
     _problems(entered)
+    _unprintable(entered)
     st.caption(
         "Add a line at the end of the grid, or paste rows from a spreadsheet, up to "
         f"{formats.count(MOST_LINES)} lines in all. To move a line, change its number; to remove lines, tick them and "
         "press Delete."
     )
+
+
+def _unprintable(entered: Entered) -> None:
+    """What the PDF cannot show of the descriptions."""
+    found = [(place, unprintable(line.description)) for place, line in enumerate(entered.content.lines, 1)]
+    said = [f"Line {place}: {md(print_hint.named(characters))}" for place, characters in found if characters]
+    if said:
+        more = f", and {formats.counted(len(said) - _MOST_SAID, 'more line')}" if len(said) > _MOST_SAID else ""
+        st.caption(f":orange[PDFs cannot show, for no font has it: {'; '.join(said[:_MOST_SAID])}{more}]")
 
 
 def _frame(rows: Sequence[Row]) -> pd.DataFrame:

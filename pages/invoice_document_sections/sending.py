@@ -7,6 +7,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import queries
 from billing_core.invoices.credit_notes import CreditNoteRow
+from billing_core.invoices.documents import document, legibility
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.available import own_name
@@ -19,6 +20,7 @@ from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -33,6 +35,7 @@ def dialog(invoice_id: int) -> None:
     invoice = read(queries.one, invoice_id)
     (plan,) = read(mailing.rehearse, [invoice_id], today=read.day_of(invoice.business_id))
     _explain(invoice, plan, read)
+    print_hint.warn(legibility.of_invoice(read.plain(document.of_invoice, invoice_id)))
     number = _own_number(invoice) if invoice.number is None else ""
     if invoice.state is InvoiceState.DRAFT:
         way = st.segmented_control(

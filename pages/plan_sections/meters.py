@@ -17,6 +17,7 @@ from billing_core.metering.models import Aggregation
 from pages.ui import opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -151,6 +152,7 @@ def _new() -> None:
     with st.container(horizontal=True):
         code = st.text_input("Code", key="meter_code", max_chars=64, placeholder="Such as storage", width=180)
         name = st.text_input("Name", key="meter_name", max_chars=200, placeholder="Such as Storage")
+    print_hint.show(name)
     aggregation = st.selectbox(
         "What it makes of its events", list(AGGREGATIONS), format_func=AGGREGATIONS.__getitem__, key="meter_aggregation"
     )
@@ -158,6 +160,7 @@ def _new() -> None:
     if aggregation is Aggregation.UNIQUE:
         unique_of = st.text_input("Of which property", key="meter_unique_of", placeholder="Empty: the users")
     unit = st.text_input("Unit", key="meter_unit", max_chars=64, placeholder="Such as GB", width=180)
+    print_hint.show(unit)
     st.caption("What a meter makes of its events never changes. Plans give it a price in a new version.")
     if st.button("Create the meter", type="primary", icon=":material/add:", key="create_meter"):
         with attempt(f"Created the meter {name}") as session:
@@ -177,7 +180,9 @@ def _new() -> None:
 def _rename(row: MeterRow) -> None:
     actor = signed_in()
     name = st.text_input("Name", row.name, key=f"meter_name_{row.id}", max_chars=200)
+    print_hint.show(name)
     unit = st.text_input("Unit", row.unit, key=f"meter_unit_{row.id}", max_chars=64, width=180)
+    print_hint.show(unit)
     if st.button("Save", type="primary", icon=":material/save:", key="save_meter"):
         with attempt("Renamed the meter") as session:
             meters.rename(session, actor, row.code, name=name, unit=unit, now=utc_now())
@@ -189,6 +194,7 @@ def _bucket(row: MeterRow, bucket: BucketRow | None) -> None:
     key = bucket.id if bucket else "new"
     code = bucket.code if bucket else st.text_input("Code", key="bucket_code", max_chars=64, width=180)
     name = st.text_input("Name", bucket.name if bucket else "", key=f"bucket_name_{key}", max_chars=200)
+    print_hint.show(name)
     filters = st.text_area(
         "Takes events with",
         "\n".join(_lines(bucket)) if bucket else "",

@@ -11,6 +11,7 @@ from billing_core.plans.terms import Terms
 from pages.plan_sections import term_fields
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -28,6 +29,7 @@ def new_plan() -> None:
             width=160,
         )
         name = st.text_input("Name", key="plan_name", max_chars=200, placeholder="Such as Basic")
+    print_hint.show(name)
     begun = Terms(Reader(actor).company.currency, Decimal(0), included_calls=0, price_per_call=Decimal(0))
     agreed = term_fields.draw("new", begun, has_prices=False)
     if st.button("Create the plan", type="primary", icon=":material/add:", key="create_plan") and agreed:

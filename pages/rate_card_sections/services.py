@@ -9,6 +9,7 @@ from billing_core.rating.models import CostType
 from billing_core.reports.wording import cost_type_words
 from pages.ui import formats, tables
 from pages.ui.context import attempt
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 
 COST_TYPES = list(CostType)
@@ -37,6 +38,7 @@ def draw(read: Reader, actor: Actor) -> None:
         st.markdown("**New service**")
         code = st.text_input("Code", max_chars=64, key="service_code", help="The key that imports use for it")
         name = st.text_input("Name", max_chars=200, key="service_name")
+        print_hint.show(name)
         cost_type = st.selectbox("Cost type", COST_TYPES, format_func=_cost_type, key="service_cost_type")
         created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
     if created:
@@ -55,6 +57,7 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
     st.markdown("**Change a service**")
     chosen = known[st.selectbox("Service", list(known), format_func=lambda one: known[one].name, key="changed_service")]
     name = st.text_input("Name", chosen.name, max_chars=200, key=f"rename_{chosen.id}")
+    print_hint.show(name)
     cost_type = st.selectbox(
         "Cost type",
         COST_TYPES,

@@ -17,6 +17,7 @@ from pages.payment_sections import gateway_refund
 from pages.sent_invoice_sections import line_choice
 from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import print_hint
 from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -49,7 +50,7 @@ def credit_note(invoice_id: int) -> None:
         required=True,
         width=180,
     )
-    reason = _reason(f"credit_note_reason_{invoice_id}", "Printed on the credit note")
+    reason = _printed_reason(f"credit_note_reason_{invoice_id}")
     st.caption(
         "A credit note with a number of its own takes this off the invoice; revenue and tax are lowered at the "
         "invoice's own rates: of an amount at all of them alike, of lines at theirs. It cannot be undone."
@@ -112,7 +113,7 @@ def refund(invoice_id: int) -> None:
         width=180,
     )
     reference = st.text_input("Reference", key=f"refund_reference_{invoice_id}", max_chars=120)
-    reason = _reason(f"refund_reason_{invoice_id}", "Printed on the credit note")
+    reason = _printed_reason(f"refund_reason_{invoice_id}")
     st.caption("A credit note is issued with it. This only records the refund; it moves no money.")
     nothing = amount is None and lines is None
     if st.button("Record refund", type="primary", key="record_refund", disabled=nothing):
@@ -194,3 +195,9 @@ def _due(invoice: InvoiceView) -> None:
 
 def _reason(key: str, placeholder: str) -> str:
     return st.text_input("Reason", key=key, max_chars=LONGEST_REASON, placeholder=placeholder, required=True)
+
+
+def _printed_reason(key: str) -> str:
+    reason = _reason(key, "Printed on the credit note")
+    print_hint.show(reason)
+    return reason

@@ -15,7 +15,7 @@ from billing_core.mailing import letters, reminders
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, messages
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import reminder_hold, terms_reading
+from pages.ui.inputs import print_hint, reminder_hold, terms_reading
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -34,6 +34,7 @@ def details(invoice: InvoiceView) -> None:
     name = st.text_input(
         "Bill to", invoice.customer_name, max_chars=LONGEST["customer_name"], key=f"{key}_customer_name"
     )
+    print_hint.show(name)
     email = st.text_input("E-mail", invoice.customer_email, max_chars=254, key=f"{key}_customer_email")
     due_on = st.date_input(
         "Due date",
@@ -48,7 +49,9 @@ def details(invoice: InvoiceView) -> None:
         "Payment terms", invoice.payment_terms, max_chars=LONGEST["payment_terms"], key=f"{key}_payment_terms"
     )
     terms_reading.show(payment_terms or "", invoice.issued_on, due_on)
+    print_hint.show(payment_terms)
     notes = st.text_area("Notes", invoice.notes, max_chars=LONGEST["notes"], key=f"{key}_notes")
+    print_hint.show(notes)
     if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
         actor = signed_in()
         new_details = Details(name, email, due_on or invoice.due_on, payment_terms, notes)

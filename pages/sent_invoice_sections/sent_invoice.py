@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.content.totals import Totals
-from billing_core.invoices.documents import document
+from billing_core.invoices.documents import document, legibility
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -26,6 +26,7 @@ from pages.sent_invoice_sections import (
     paying_online,
 )
 from pages.ui import formats, tables
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -174,14 +175,16 @@ def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, 
     with st.container(horizontal_alignment="right"):
         amounts.table(totals, content)
     paper = read.plain(document.of_invoice, invoice.id)
+    missing = legibility.of_invoice(paper)
     posted = ledger_rows.posted_minor(read, invoice) if invoice.sent_at else None
     amounts.strip(
         totals,
         stored_minor=invoice.total_minor,
-        pdf_minor=paper.totals.total_minor,
+        pdf_minor=None if missing else paper.totals.total_minor,
         owed_minor=posted,
         link_minor=link_minor if invoice.due_minor == invoice.total_minor else None,
     )
+    print_hint.warn(missing)
     if invoice.zero_tax_reason and any(not line.tax_rate for line in content.lines):
         st.caption("Reason for 0 % tax")
         st.text(invoice.zero_tax_reason)

@@ -7,6 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
+from tests.pages.invoicing import shown
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import a_customer
 
@@ -114,6 +115,14 @@ def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
             select(AuditEntry.before, AuditEntry.after).where(AuditEntry.subject_kind == "customer")
         ).one()
     assert tuple(entry) == ({"city": "", "zero_tax_reason": ""}, {"city": "Ulm", "zero_tax_reason": "Export"})
+
+
+def test_what_pdfs_cannot_show_of_a_customer_is_named_below_its_field(page_as, sessions):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        session.get_one(Customer, filled.bolt).address = "1 Road \ua840"
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    assert "PDFs cannot show “\ua840” (phags-pa letter ka)" in shown(page)
 
 
 def test_a_customers_payment_terms_are_shown_as_they_are_understood_and_kept(page_as, sessions):

@@ -9,6 +9,7 @@ from billing_core.businesses import logo, queries, service
 from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from tests.pages.invoicing import shown
 from tests.pages.roles import OTHER_ROLES
 
 
@@ -28,6 +29,12 @@ def test_details_are_saved(page_as, sessions):
     assert page.success[0].value == "Saved."
     expected = service.Details("Söhne & Co", "", "", "EUR", "Europe/Berlin", zero_tax_reason="Small business")
     assert saved(sessions) == expected
+
+
+def test_what_pdfs_cannot_show_is_named_below_its_field(page_as):
+    page = page_as("admin").visit("admin/business.py")
+    page.text_area(key="business_invoice_footer_0").set_value("HRB \ua840").run()
+    assert "PDFs cannot show “\ua840” (phags-pa letter ka)" in shown(page)
 
 
 def test_a_stale_form_is_refused_and_says_what_changed(page_as, sessions):

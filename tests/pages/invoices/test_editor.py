@@ -17,7 +17,7 @@ from tests.pages.roles import OTHER_ROLES
 
 pytestmark = pytest.mark.slow
 
-HOSTILE = "Zoë :red[$5 *Corp*] 🧾 [x](javascript:alert(1))"
+HOSTILE = "Zoë :red[$5 *Corp*] 🚀 [x](javascript:alert(1))"
 WORK = {"description": "Work", "quantity": "2,5", "unit_price": "1.234,50", "tax_rate": "19"}
 
 
@@ -407,3 +407,22 @@ def test_what_is_wrong_is_said_line_by_line(page_as, draft):
     write(page, {"quantity": "0"}, {"quantity": "NaN"}, added_rows=[{"description": "Box", "quantity": "-1"}])
     said = shown(page)
     assert said.index("Line 1: the quantity") < said.index("Line 2: the quantity") < said.index("Line 3: the")
+
+
+def test_characters_that_the_pdf_cannot_show_are_named_at_their_fields_and_before_sending(page_as, sessions, draft):
+    # Phags-pa, of which no font is here.
+    page = opened(page_as, draft)
+    field(page, "reference").set_value("PO \ua840").run()
+    write(page, {**WORK, "description": "Work \ua841"})
+
+    said = shown(page)
+    assert "PDFs cannot show “\ua840” (phags-pa letter ka): no font has it." in said
+    assert "Line 1: “\ua841” (phags-pa letter kha)" in said
+    assert "= PDF" not in said
+    assert "**Reference**: “\ua840” (phags-pa letter ka); **Line 1**: “\ua841”" in said
+
+    page.button(key="send_draft").click().run()
+    assert "**Reference**: “\ua840” (phags-pa letter ka)" in shown(page)
+
+    field(page, "reference").set_value("শ্রীমতী").run()
+    assert "(phags-pa letter ka)" not in shown(page)

@@ -23,7 +23,7 @@ from tests.pages.invoicing import cards, choose, content_of, field, ids, press, 
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import billed
 
-HOSTILE = "Zoë :red[$5 *Corp*] 🧾"
+HOSTILE = "Zoë :red[$5 *Corp*] 🚀"
 
 
 @pytest.fixture
