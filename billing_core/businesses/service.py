@@ -144,6 +144,8 @@ def checked(wanted: Details) -> Details:
     texts["name"] = " ".join(texts["name"].split())
     if not texts["name"]:
         reasons["name"] = "is needed"
+    if not texts["payment_terms"]:
+        reasons["payment_terms"] = "are needed, such as Net 30: without them no invoice has a due date"
     for field, longest in LONGEST.items():
         if len(texts[field]) > longest:
             reasons[field] = f"may have at most {longest} characters"

@@ -61,11 +61,11 @@ def set_viewed(session: Session, actor: Actor, invoice_id: int, *, now: datetime
 
 
 def mark_overdue(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Count an open invoice as overdue before its due date."""
+    """Count an open invoice as overdue before its due date; one that is overdue already stays as it is."""
     actor.require(Permission.INVOICE_WRITE)
     invoice = _open(session, actor, invoice_id)
-    if invoice.marked_overdue_at is None:
-        yesterday = day_in(businesses.one(session, invoice.business_id).time_zone, now) - timedelta(days=1)
+    yesterday = day_in(businesses.one(session, invoice.business_id).time_zone, now) - timedelta(days=1)
+    if invoice.late_after > yesterday:
         marked = Change(invoice, {"marked_overdue_at": now, "marked_late_after": yesterday})
         lifecycle.change(session, actor, [marked], event=EventKind.MARKED_OVERDUE, now=now)
     return invoice

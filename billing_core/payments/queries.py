@@ -1,5 +1,6 @@
 """Reads of payments, of what they paid, and of refunds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -232,6 +233,14 @@ def alike(
     """The first payment of the same customer and amount that has the same reference or day, and still stands: it may
     be the same money, recorded before.
     """
+    asked = (customer_id, amount)
+    return alike_of_many(session, actor, [asked], received_on=received_on, reference=reference).get(asked)
+
+
+def alike_of_many(
+    session: Session, actor: Actor, asked: Sequence[tuple[int, Money]], *, received_on: date, reference: str
+) -> dict[tuple[int, Money], PaymentRow]:
+    """``alike`` of several (customer's id, amount), where there is one."""
     actor.require(Permission.PAYMENT_READ)
     same = [Payment.received_on == received_on]
     if named := " ".join(reference.replace("\0", "").split()):
@@ -240,14 +249,18 @@ def alike(
     statement = select(*COLUMNS).join(Customer, Customer.id == Payment.customer_id)
     statement = statement.where(
         visible_to(actor, Payment.customer_id),
-        Payment.customer_id == customer_id,
-        equals(Payment.currency, amount.currency),
-        Payment.amount_minor == amount.minor,
+        Payment.customer_id.in_({customer_id for customer_id, _ in asked}),
+        Payment.amount_minor.in_({amount.minor for _, amount in asked}),
         Payment.undone_at.is_(None),
         or_(*same),
     )
-    row = session.execute(statement.order_by(Payment.id).limit(1)).one_or_none()
-    return PaymentRow(*row) if row else None
+    wanted, found = set(asked), dict[tuple[int, Money], PaymentRow]()
+    for row in session.execute(statement.order_by(Payment.id)):
+        payment = PaymentRow(*row)
+        key = (payment.customer_id, Money(payment.amount_minor, payment.currency))
+        if key in wanted:
+            found.setdefault(key, payment)
+    return found
 
 
 def allocations(

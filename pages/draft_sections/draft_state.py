@@ -12,11 +12,13 @@ from typing import Any
 import streamlit as st
 
 from billing_core import runtime
+from billing_core.businesses import queries as businesses
+from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor
 from billing_core.invoices import queries, service
-from billing_core.invoices.content.content import Content, checked
+from billing_core.invoices.content.content import Content, agreed_terms, checked
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payment_terms.reading import understood
 from pages.draft_sections import rows
@@ -56,6 +58,7 @@ class OpenDraft:
     saved_at: datetime | None = None
     grid: int = 0
     currency: str = ""
+    language: str = ""
     added: int = 0
     # What the grid said in the run before, to know what one paste has changed.
     lines: list[Row] = field(default_factory=list)
@@ -178,6 +181,21 @@ def keep_mine(actor: Actor, draft: OpenDraft) -> None:
         draft.refused = gone
 
 
+def reword_terms(actor: Actor, draft: OpenDraft) -> None:
+    """In a callback: the language has changed. Terms that are as agreed are said in it; what was typed stays."""
+    key, language = draft.key("payment_terms"), st.session_state[draft.key("language")]
+    try:
+        with runtime.sessions()() as session:
+            customer = customers.one(session, actor, draft.start.customer_id)
+            business = businesses.one(session, draft.start.business_id)
+    except BillingError as gone:
+        draft.refused = gone
+        return
+    if st.session_state[key] == agreed_terms(customer, business, draft.language):
+        st.session_state[key] = agreed_terms(customer, business, language)
+    draft.language = language
+
+
 def settle_due_date(draft: OpenDraft, changed: str) -> None:
     """In a callback: the issue date or the terms have changed, and the due date follows them."""
     issued_on = st.session_state[draft.key("issued_on")]
@@ -205,6 +223,7 @@ def _lay_out(draft: OpenDraft) -> OpenDraft:
     """Give each widget what it begins with."""
     locale = formats.locale()
     draft.rows, draft.currency = rows.with_spare(draft.rows), draft.start.currency
+    draft.language = draft.start.language
     for name in (*TEXTS, *_CHOSEN):
         st.session_state[draft.key(name)] = getattr(draft.start, name)
     st.session_state[draft.key("discount_percent")] = number_input.written(draft.start.discount_percent, locale)

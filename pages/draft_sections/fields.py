@@ -25,7 +25,7 @@ def draw(read: Reader, draft: OpenDraft, content: Content, reasons: Reasons, num
     left, right = st.columns(2, gap="medium")
     with left:
         _issuer(ours[content.business_id])
-        _customer(draft, reasons)
+        _customer(read, draft, reasons)
     with right:
         _facts(read, draft, reasons, number)
 
@@ -79,7 +79,7 @@ def _issuer(business: Business) -> None:
             st.caption(" · ".join(md(line) for line in details))
 
 
-def _customer(draft: OpenDraft, reasons: Reasons) -> None:
+def _customer(read: Reader, draft: OpenDraft, reasons: Reasons) -> None:
     st.text_input("Bill to", key=draft.key("customer_name"), max_chars=LONGEST["customer_name"])
     _printed(draft, reasons, "customer_name", "The name")
     st.text_area("Address", key=draft.key("customer_address"), height=100)
@@ -88,7 +88,14 @@ def _customer(draft: OpenDraft, reasons: Reasons) -> None:
     problem(reasons, "customer_email", "The e-mail address")
     with st.container(horizontal=True):
         st.text_input("Customer's tax number", key=draft.key("customer_tax_id"))
-        st.selectbox("Language", languages(), format_func=own_name, key=draft.key("language"))
+        st.selectbox(
+            "Language",
+            languages(),
+            format_func=own_name,
+            key=draft.key("language"),
+            on_change=draft_state.reword_terms,
+            args=(read.actor, draft),
+        )
     _printed(draft, reasons, "customer_tax_id", "The tax number")
     problem(reasons, "language", "The language")
 

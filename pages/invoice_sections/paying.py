@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from billing_core.dates import utc_now
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceRow
+from billing_core.money import Money
 from billing_core.payments import received
 from billing_core.payments.received import Received
 from pages.invoice_sections import one_by_one
@@ -16,7 +17,7 @@ from pages.invoice_sections.one_by_one import Refused
 from pages.invoice_sections.sums import by_currency
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import payment_method
+from pages.ui.inputs import payment_method, repeated_payment
 from pages.ui.reads import Reader
 
 _REASONS = {
@@ -60,6 +61,8 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
         last = min(read.day_of(row.business_id) for row in going)
         day = st.date_input("Received on", value=last, max_value=last, key="paying_day", width=150)
         reference = st.text_input("Reference", max_chars=received.LONGEST["reference"], key="paying_reference")
+    payments = [(row.customer_id, Money(row.due_minor, row.currency)) for row in going]
+    repeated_payment.warn_of_many(read, payments, day, reference)
     if not st.button(
         f"Mark {formats.counted(len(going), 'invoice')} as paid", type="primary", icon=":material/paid:", key="pay"
     ):

@@ -65,6 +65,7 @@ def test_a_stale_save_is_refused_with_what_changed(session):
         ("currency", "XXY"),
         ("currency", ""),
         ("time_zone", "Mars/Olympus"),
+        ("payment_terms", "  "),
         ("time_zone", "../../etc/passwd"),
     ],
 )

@@ -1,6 +1,6 @@
 """Which published event a change of an invoice becomes, and that a due date passes once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -89,3 +89,12 @@ def test_what_is_marked_as_overdue_is_published_then_and_not_again(session):
     for today in (TODAY, TODAY + DAY, DUE + DAY):
         assert outgoing_events.overdue(session, SYSTEM, today=today, now=LATER) == 0
     assert published(session)[before:] == ["invoice.overdue"]
+
+
+def test_what_is_overdue_already_and_is_marked_so_is_not_published_again(session):
+    invoice = an_invoice(session, a_customer(session))
+    after_due = datetime.combine(DUE + DAY, time(12), UTC)
+    assert outgoing_events.overdue(session, SYSTEM, today=DUE + DAY, now=after_due) == 1
+    before = len(published(session))
+    assert after_sending.mark_overdue(session, GRACE, invoice.id, now=after_due).marked_overdue_at is None
+    assert published(session)[before:] == []

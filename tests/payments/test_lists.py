@@ -327,5 +327,9 @@ def test_the_first_payment_of_the_same_amount_on_the_same_day_or_by_the_same_ref
     named = queries.alike(session, SYSTEM, carla.id, Money(amount, currency), **asked)
 
     assert (named.id if named else None) == (first.id if found else None)
+    several = [(zoe.id, Money(5_00, "EUR")), (carla.id, Money(amount, currency)), (carla.id, Money(7, "EUR"))]
+    of_many = queries.alike_of_many(session, SYSTEM, several, **asked)
+    assert of_many.get(several[1]) == named
+    assert set(of_many) <= set(several[:2])
     only_zoe = actor_with(Role.FINANCE, user_id=7, name="Zoe", customer_id=zoe.id)
     assert queries.alike(session, only_zoe, carla.id, Money(amount, currency), **asked) is None

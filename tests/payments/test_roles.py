@@ -112,6 +112,11 @@ def _alike(session, actor, of):
     return queries.alike(session, actor, of.customer, Money(100, "EUR"), received_on=TODAY, reference="")
 
 
+def _alike_of_many(session, actor, of):
+    asked = [(of.customer, Money(100, "EUR"))]
+    return queries.alike_of_many(session, actor, asked, received_on=TODAY, reference="")
+
+
 def _as_csv(session: Session, actor: Actor, of: Subjects) -> Any:
     return b"".join(exporting.as_csv(session, actor, PaymentFilter()).chunks).splitlines()[1:]
 
@@ -153,6 +158,7 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
     "queries.one": (READ, lambda session, actor, of: queries.one(session, actor, of.payment)),
     "queries.for_change": (None, lambda session, actor, of: queries.for_change(session, actor, of.payment)),
     "queries.alike": (READ, _alike),
+    "queries.alike_of_many": (READ, _alike_of_many),
     "queries.allocations": (READ, lambda session, actor, of: queries.allocations(session, actor)),
     "queries.refunds": (READ, lambda session, actor, of: queries.refunds(session, actor)),
     "queries.refund_count": (READ, lambda session, actor, of: queries.refund_count(session, actor)),

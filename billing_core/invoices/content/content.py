@@ -115,7 +115,7 @@ def blank_for(customer: Customer, business: Business, today: Day) -> Content:
     """``blank`` from rows that were already read. The customer's own terms, else the business's, in the customer's
     language; ``due_on`` None where they do not say when it is due.
     """
-    payment_terms = in_language(customer.payment_terms or business.payment_terms, customer.language)
+    payment_terms = agreed_terms(customer, business, customer.language)
     agreed = understood(payment_terms)
     issued_on = day_of(today, business.id)
     return Content(
@@ -132,6 +132,11 @@ def blank_for(customer: Customer, business: Business, today: Day) -> Content:
         language=nearest(customer.language),
         payment_terms=payment_terms,
     )
+
+
+def agreed_terms(customer: Customer, business: Business, language: str) -> str:
+    """The customer's own payment terms, else the business's, as an invoice in this language has them."""
+    return in_language(customer.payment_terms or business.payment_terms, language)
 
 
 def due_by(content: Content, due_on: date | None) -> Content:

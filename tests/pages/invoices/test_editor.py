@@ -73,6 +73,18 @@ def test_an_invoice_may_be_in_any_language_that_has_a_catalogue(dutch, page_as, 
         assert session.get_one(Invoice, draft).language == "nl"
 
 
+def test_another_language_says_the_agreed_terms_in_it_and_leaves_what_was_typed(page_as, sessions, acme):
+    page = page_as("admin").visit("invoice_editor.py", customer=str(acme))
+    field(page, "language").set_value("de").run()
+    assert field(page, "payment_terms").value == "45 Tage netto"
+    field(page, "language").set_value("en").run()
+    assert field(page, "payment_terms").value == "Net 45"
+    field(page, "payment_terms").set_value("Net 20").run()
+    field(page, "language").set_value("fr").run()
+    assert field(page, "payment_terms").value == "Net 20"
+    assert (field(page, "due_on").value - field(page, "issued_on").value).days == 20
+
+
 def test_the_first_line_saves_the_draft_with_exact_numbers(page_as, sessions, acme):
     page = page_as("admin").visit("invoice_editor.py", customer=str(acme))
     assert "saved with its first line" in shown(page)

@@ -316,6 +316,21 @@ def test_marking_paid_records_a_payment_of_what_is_due_on_each(page_as, company,
         }
 
 
+def test_marking_paid_names_payments_of_the_same_amounts_that_were_recorded_before(page_as, company, sessions):
+    with sessions.begin() as session:
+        same = Received("USD", 11900, PaymentMethod.CASH, TODAY, "Deposit 7")
+        owner = session.get_one(Invoice, company["open"]).customer_id
+        first = received.record(
+            session, SYSTEM, customer_id=owner, received=same, allocations={}, today=TODAY, now=LATER
+        ).id
+    page = all_chosen(page_as)
+    page.button(key="bulk_pay").click().run()
+    page.text_input(key="paying_reference").set_value("deposit 7")
+    page.button(key="bulk_pay").click().run()
+    (said,) = [one.value for one in page.warning if "recorded before" in one.value]
+    assert f"recorded before for 1 of these: [payment {first}](/payments?payment={first})" in said
+
+
 def test_what_was_paid_in_the_meantime_is_refused_and_the_rest_is_done(page_as, company, sessions, monkeypatch):
     record = received.record
 
