@@ -62,12 +62,14 @@ class Bounds:
     """The largest that each rate can come to in any order, judging by the extremes."""
 
     def __init__(self, rates: Sequence[Terms], extremes: Extremes) -> None:
+        # All rates of a card are in one.
+        self.currency = rates[0].currency
         self._products = {
             rate.column: extremes.quantity(rate.cost_type) * rate.highest_price for rate in rates if not rate.is_percent
         }
         self.services = sum(self.amount(rate) for rate in rates if not rate.is_percent)
-        largest = min(self.services, LARGEST_MINOR) * thousandths(rates[0].currency)
-        self._products |= {rate.column: largest * rate.highest_price for rate in rates if rate.is_percent}
+        base = self.services * thousandths(self.currency)
+        self._products |= {rate.column: base * rate.highest_price for rate in rates if rate.is_percent}
 
     def is_wide(self, rate: Terms) -> bool:
         """Whether the product of quantity and price may not fit into 64 bits."""
@@ -108,8 +110,8 @@ def refuse_what_is_too_large(
     if bases is None:
         return
     if largest.services > LARGEST_MINOR:
-        excess = bases.c.base > LARGEST_MINOR * thousandths(rates[0].currency)
-        _refuse(session, _orders(bases, excess, bases.c.base), f"its services come to {_more(rates[0].currency)}")
+        excess = bases.c.base > LARGEST_MINOR * thousandths(largest.currency)
+        _refuse(session, _orders(bases, excess, bases.c.base), f"its services come to {_more(largest.currency)}")
     for rate in rates:
         if rate.is_percent and largest.amount(rate) > LARGEST_MINOR:
             _refuse_amount(session, rate, bases, bases.c.base)

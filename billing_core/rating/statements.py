@@ -134,7 +134,7 @@ def _bases(quantities: CTE, rates: Sequence[Terms], largest: limits.Bounds) -> C
         if not rate.is_percent:
             quantity = quantities.c[rate.column]
             total = total + case((quantity > 0, amounts.amount(rate, quantity)), else_=0)
-    factor = limits.thousandths(rates[0].currency)
+    factor = limits.thousandths(largest.currency)
     if largest.services > LARGEST_MINOR:
         base: ColumnElement[int] = rounded_product(total, factor, divisor=1, most=amounts.TOO_MUCH * factor)
     else:

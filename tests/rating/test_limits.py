@@ -311,8 +311,8 @@ def test_packages_are_counted_to_the_last_that_fits(session):
     ],
 )
 def test_the_smallest_case_decides_how_many_there_can_be(session, case_size, units, minor):
-    """Beside a larger case, and a product without a case size."""
-    products = {"A": D(case_size), "B": D(12), "C": None}
+    """Beside a larger case, a product that is not packed in cases, and one of which nobody knows."""
+    products = {"A": D(case_size), "B": D(12), "C": None, "LOOSE": D(0)}
     order = an_order(("A", units))
     if minor is None:
         with refused():
@@ -366,6 +366,18 @@ def test_what_a_percentage_is_taken_of_is_at_most_the_largest_amount(session, cu
     assert costs(0, 2) == [{1: 10**15, 2: 0, 3: 0}]
     with refused("its services come", currency=currency):
         costs(1, 1)
+
+
+@pytest.mark.parametrize("currency", FULL)
+def test_services_that_cost_the_largest_amount_of_different_orders_are_billed(session, currency):
+    units, price = FULL[currency]
+    card = [
+        a_rate("per_package", price, currency=currency),
+        a_rate("per_weight_unit", price, currency=currency, service=2),
+        a_rate("percent_of_services", "100", currency=currency, service=3),
+    ]
+    orders = [an_order(packages=units), an_order(weight=D(units)), an_order()]
+    assert amounts(session, card, orders) == [{1: 10**15, 3: 10**15}, {2: 10**15, 3: 10**15}, {}]
 
 
 def test_a_huge_maximum_makes_no_small_charge_too_large(session):
