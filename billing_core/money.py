@@ -50,6 +50,11 @@ def largest_amount(currency: str) -> Decimal:
     return Money(LARGEST_MINOR, currency).amount
 
 
+def largest_price(currency: str) -> Decimal:
+    """The largest price of a unit in major units: one of it may be billed."""
+    return min(LARGEST_PRICE, largest_amount(currency))
+
+
 def currency_code(text: str) -> str:
     """``" usd "`` -> ``"USD"``; Invalid when there is no such currency."""
     code = text.strip().upper()

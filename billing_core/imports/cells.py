@@ -15,13 +15,13 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
 from billing_core.metering import reading
 from billing_core.metering.reading import LONGEST_RESPONSE
-from billing_core.money import PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES, currency_code
+from billing_core.money import LARGEST_PRICE, PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.payment_terms.reading import understood
 from billing_core.plans.models import PlanInterval
 from billing_core.plans.terms import MAX_INTERVALS, MAX_PRICE_PER_CALL
 from billing_core.promotions.models import LONGEST_CODE, PromoDuration
-from billing_core.promotions.new_codes import MAX_AMOUNT, MAX_LIMIT, MAX_PERIODS, code_of
+from billing_core.promotions.new_codes import MAX_LIMIT, MAX_PERIODS, code_of
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
 from billing_core.text import control_character, is_email_address
@@ -63,6 +63,11 @@ def quantity(cell: str) -> Decimal:
 
 
 def price(cell: str) -> Decimal:
+    """A price, or an amount, in major units with at most six decimals."""
+    return _bounded(cell, places=PRICE_PLACES, largest=LARGEST_PRICE)
+
+
+def usage_quantity(cell: str) -> Decimal:
     """A number from 0 to a thousand million with at most six decimals."""
     return _bounded(cell, places=6)
 
@@ -146,7 +151,7 @@ def percent(cell: str) -> Decimal:
 
 def amount(cell: str) -> Decimal:
     """An amount of money above 0 in major units."""
-    return _above_zero(_bounded(cell, places=PRICE_PLACES, largest=MAX_AMOUNT))
+    return _above_zero(price(cell))
 
 
 def periods(cell: str) -> int:

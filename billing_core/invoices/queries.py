@@ -21,7 +21,7 @@ from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem
 from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow, StatusTotal
-from billing_core.money import currencies, decimal_places
+from billing_core.money import LARGEST_MINOR, currencies, decimal_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
 COUNTED = 100_000
 
 _SEARCHED = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
-_BEYOND = Decimal(10) ** 14
+_BEYOND = Decimal(LARGEST_MINOR)
 # The largest id a database can hold; it refuses to compare with larger ones.
 _LARGEST_ID = 2**31 - 1
 

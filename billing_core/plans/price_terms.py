@@ -5,9 +5,9 @@ from typing import Final
 
 from billing_core.errors import Invalid
 from billing_core.metering.models import PLACES
-from billing_core.money import USAGE_PRICE_PLACES, decimal_places
+from billing_core.money import USAGE_PRICE_PLACES, decimal_places, largest_price
 from billing_core.plans.pricing import Price, Tier
-from billing_core.plans.terms import MAX_INCLUDED, MAX_PRICE, MAX_PRICE_PER_CALL
+from billing_core.plans.terms import MAX_INCLUDED, MAX_PRICE_PER_CALL
 
 MAX_TIERS: Final = 50
 MAX_UNITS: Final = Decimal(10) ** 12
@@ -19,14 +19,15 @@ def check(price: Price) -> None:
     if not price.per:
         raise _invalid("per", "must be more than 0")
     _number(price.included, "included", Decimal(MAX_INCLUDED), PLACES)
-    _number(price.minimum, "minimum", MAX_PRICE, decimal_places(price.currency))
+    largest, places = largest_price(price.currency).to_integral_value(), decimal_places(price.currency)
+    _number(price.minimum, "minimum", largest, places)
     if not 0 < len(price.tiers) <= MAX_TIERS:
         raise _invalid("tiers", f"there must be 1 to {MAX_TIERS}")
     if not price.scheme.tiered and len(price.tiers) > 1:
         raise _invalid("tiers", "only graduated and volume prices have several")
     for place, tier in enumerate(price.tiers):
         _number(tier.unit_price, f"tiers[{place}].unit_price", MAX_PRICE_PER_CALL, USAGE_PRICE_PLACES)
-        _number(tier.flat_fee, f"tiers[{place}].flat_fee", MAX_PRICE, decimal_places(price.currency))
+        _number(tier.flat_fee, f"tiers[{place}].flat_fee", largest, places)
     _ends(*price.tiers)
 
 

@@ -6,11 +6,20 @@ from decimal import Decimal
 from typing import Any, Final
 
 from billing_core.errors import Invalid
-from billing_core.money import PERCENT_PLACES, USAGE_PRICE_PLACES, currency_code, decimal_places, scaled
+from billing_core.money import (
+    PERCENT_PLACES,
+    USAGE_PRICE_PLACES,
+    Money,
+    currency_code,
+    decimal_places,
+    largest_price,
+    scaled,
+)
 from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
 from billing_core.text import needed
 
-MAX_PRICE: Final = Decimal(10) ** 9
+# What a seat or an add-on may cost, in minor units: a million of them can be added up in 64 bits.
+LARGEST_PART: Final = 10**12
 # Exact to the twelfth decimal, more would not fit into the database's integers.
 MAX_PRICE_PER_CALL: Final = Decimal(10) ** 6
 MAX_INCLUDED: Final = 10**9
@@ -95,7 +104,7 @@ def columns(terms: Terms) -> dict[str, Any]:
         "timing": terms.timing,
         "included_calls": terms.included_calls,
         "price_per_call": _number(terms.price_per_call, "price_per_call", MAX_PRICE_PER_CALL, USAGE_PRICE_PLACES),
-        "seat_price_minor": None if terms.seat_price is None else amount(terms.seat_price, "seat_price", currency),
+        "seat_price_minor": None if terms.seat_price is None else part(terms.seat_price, "seat_price", currency),
         "included_seats": terms.included_seats,
         "trial_end": terms.trial_end,
         "ends_after": terms.ends_after,
@@ -126,7 +135,7 @@ def _check_further(terms: Terms, own: str) -> None:
         if (amounts.seat_price is None) != (terms.seat_price is None):
             raise _invalid(f"further[{currency}].seat_price", "is needed in each currency or in none")
         if amounts.seat_price is not None:
-            amount(amounts.seat_price, f"further[{currency}].seat_price", currency)
+            part(amounts.seat_price, f"further[{currency}].seat_price", currency)
 
 
 def _check_add_ons(add_ons: tuple[AddOn, ...], currencies: set[str]) -> None:
@@ -145,7 +154,7 @@ def _check_add_ons(add_ons: tuple[AddOn, ...], currencies: set[str]) -> None:
                 f"add_ons[{place}].prices", f"are needed in {', '.join(sorted(currencies))}, and in no other"
             )
         for currency, price in add_on.prices.items():
-            amount(price, f"add_ons[{place}].prices[{currency}]", currency)
+            part(price, f"add_ons[{place}].prices[{currency}]", currency)
 
 
 def _check_phases(terms: Terms) -> None:
@@ -174,9 +183,18 @@ def facts(terms: Terms) -> dict[str, Any]:
 
 
 def amount(number: Decimal, name: str, currency: str) -> int:
-    """In minor units; Invalid says this name."""
+    """What a plan costs, in minor units; Invalid says this name."""
+    return _minor(number, name, currency, largest_price(currency))
+
+
+def part(number: Decimal, name: str, currency: str) -> int:
+    """What a seat or an add-on costs, in minor units; Invalid says this name."""
+    return _minor(number, name, currency, Money(LARGEST_PART, currency).amount)
+
+
+def _minor(number: Decimal, name: str, currency: str, largest: Decimal) -> int:
     places = decimal_places(currency)
-    return scaled(_number(number, name, MAX_PRICE, places), places)
+    return scaled(_number(number, name, largest.to_integral_value(), places), places)
 
 
 def _texts(**numbers: Decimal | None) -> dict[str, str | None]:

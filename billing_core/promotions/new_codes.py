@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
-from billing_core.money import PERCENT_PLACES, currency_code, decimal_places, scaled
+from billing_core.money import PERCENT_PLACES, currency_code, decimal_places, largest_price, scaled
 from billing_core.promotions.models import LONGEST_CODE, PromoDuration
 from billing_core.text import needed
 
-MAX_AMOUNT: Final = Decimal(10) ** 9
 MAX_PERIODS: Final = 1_000
 MAX_LIMIT: Final = 10**9
 
@@ -81,7 +80,7 @@ def _reduction(new: NewCode) -> dict[str, Any]:
     except Invalid as unknown:
         raise Invalid(str(unknown), fields={"currency": str(unknown)}) from None
     places = decimal_places(currency)
-    amount = _number(new.amount, "amount", MAX_AMOUNT, places)
+    amount = _number(new.amount, "amount", largest_price(currency).to_integral_value(), places)
     return {"percent": None, "amount_minor": scaled(amount, places), "currency": currency}
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_core.errors import Invalid
-from billing_core.money import LARGEST_PRICE, PRICE_PLACES, Money, decimal_places, largest_amount
+from billing_core.money import PRICE_PLACES, Money, decimal_places, largest_amount, largest_price
 from billing_core.orders.models import sku_key
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import TierMode
@@ -55,7 +55,7 @@ def columns(pricing: Pricing, currency: str) -> dict[str, Any]:
 
 
 def _price(price: Decimal, currency: str) -> Decimal:
-    _refuse_outside(price, min(LARGEST_PRICE, largest_amount(currency)), "unit_price")
+    _refuse_outside(price, largest_price(currency), "unit_price")
     if price != round(price, PRICE_PLACES):
         raise _invalid("unit_price", f"has more than {PRICE_PLACES} decimals")
     return price

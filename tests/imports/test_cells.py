@@ -70,9 +70,14 @@ def test_what_is_no_quantity_says_why(cell, reason):
     assert str(refused.value) == reason
 
 
-@given(st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False, allow_infinity=False))
+@given(st.decimals(min_value=0, max_value=9 * 10**12, places=6, allow_nan=False, allow_infinity=False))
 def test_a_price_is_read_to_six_decimals(price):
     assert cells.price(f"{price:f}") == price
+
+
+def test_a_price_is_at_most_nine_million_million():
+    with pytest.raises(Unreadable, match="is larger than 9,000,000,000,000"):
+        cells.price("9000000000000.000001")
 
 
 def test_a_price_has_no_seventh_decimal():

@@ -244,6 +244,14 @@ WRONG = {
     "negative price": ("x,X,USD,-1,month,1,1", ("price", "-1", "must not be negative")),
     "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "1.005", "has more decimals than USD is paid in")),
     "inexact price without cents": ("x,X,JPY,1.5,month,1,1", ("price", "1.5", "has more decimals than JPY is paid in")),
+    "more than the largest amount": (
+        "x,X,KWD,1000000000000.001,month,1,1",
+        ("price", "1000000000000.001", "is more than the largest amount in KWD"),
+    ),
+    "more than the largest price": (
+        "x,X,JPY,9000000000001,month,1,1",
+        ("price", "9000000000001", "is larger than 9,000,000,000,000"),
+    ),
     "less than a cent": ("x,X,USD,0.000010,month,1,1", ("price", "0.00001", "has more decimals than USD is paid in")),
     "interval": ("x,X,USD,1,3 moons,1,1", ("interval", "3 moons", NO_INTERVAL)),
     "no interval at all": ("x,X,USD,1,0 months,1,1", ("interval", "0 months", NO_INTERVAL)),

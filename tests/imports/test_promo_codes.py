@@ -158,6 +158,10 @@ WRONG = {
     "amount zero": ("X,,,0.00,USD,once,,,,", ("amount", "0.00", "must be above 0")),
     "negative amount": ("X,,,-5,USD,once,,,,", ("amount", "-5", "must not be negative")),
     "inexact amount": ("X,,,1.005,USD,once,,,,", ("amount", "1.005", "has more decimals than USD is paid in")),
+    "more than the largest amount": (
+        "X,,,1000000000000.001,KWD,once,,,,",
+        ("amount", "1000000000000.001", "is more than the largest amount in KWD"),
+    ),
     "inexact yen": ("X,,,0.5,JPY,once,,,,", ("amount", "0.5", "has more decimals than JPY is paid in")),
     "duration": ("X,,5,,,monthly,,,,", ("duration", "monthly", "is not a duration; use one of once, periods, forever")),
     "limit": ("X,,5,,,once,,0,,", ("limit", "0", "must be above 0")),

@@ -139,6 +139,39 @@ def test_a_wrong_rate_is_rejected(row, rejection, services, take_in, sessions):
     assert (row_count(sessions, Rate), refused.applied) == (0, False)
 
 
+def test_prices_and_bounds_of_a_file_may_be_the_largest_of_their_currency_and_no_larger(services, take_in, sessions):
+    """Of USD a file, as a page, takes prices of 9 × 10^12; of KWD 10^12 dinars are 10^15 fils."""
+    take_in("customers", "customer_ref,name,currency\nKUW,Kuwait,KWD\n")
+    dollars, dinars = "9000000000000", "1000000000000"
+    refused = take_in(
+        "rates",
+        HEADER
+        + "".join(
+            f"KUW,{row}\n"
+            for row in (
+                f"pick,{dinars}.001,KWD,2025-01-01,2025-01-31,,,,,",
+                f"pick,1,KWD,2025-02-01,2025-02-28,{dinars}.001,,,,",
+                f"pick,1,KWD,2025-03-01,2025-03-31,,{dinars}.001,,,",
+            )
+        ),
+    )
+    reason = "is more than the largest amount in KWD"
+    assert rejections(refused) == [
+        (2, "unit_price", f"{dinars}.001", reason),
+        (3, "minimum", f"{dinars}.001", reason),
+        (4, "maximum", f"{dinars}.001", reason),
+    ]
+    take_in(
+        "rates", HEADER + f"KUW,pick,{dinars},KWD,,,{dinars},{dinars},,,\nACME,pick,{dollars},USD,,,{dollars},,,,\n"
+    )
+    assert {
+        (rate.currency, rate.unit_price, rate.minimum_minor, rate.maximum_minor) for rate in rates_of(sessions)
+    } == {
+        ("KWD", Decimal(dinars), 10**15, 10**15),
+        ("USD", Decimal(dollars), 9 * 10**14, None),
+    }
+
+
 def test_overlapping_rates_of_one_file_name_each_other(services, take_in, sessions):
     refused = take_in(
         "rates", HEADER + "ACME,pick,1,USD,2025-01-01,2025-06-30,,,,,\nACME,pick,2,USD,2025-06-30,,,,,,\n"

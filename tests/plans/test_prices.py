@@ -24,7 +24,7 @@ PER_MAIL = Price("USD", Scheme.PER_UNIT, (Tier(None, D("0.02")),))
 STEPPED = Price(
     "USD",
     Scheme.GRADUATED,
-    (Tier(D("1000.5"), D("0.000000000001"), D("9.90")), Tier(D(10**12), D(10**6)), Tier(None, D(0), D(10**9))),
+    (Tier(D("1000.5"), D("0.000000000001"), D("9.90")), Tier(D(10**12), D(10**6)), Tier(None, D(0), D(9 * 10**12))),
     per=D("0.000001"),
     included=D(10**9),
     minimum=D("25.01"),
@@ -181,7 +181,7 @@ def stepped(*tiers):
         ({"included": D("0.0000001")}, "included"),
         ({"minimum": D("0.001")}, "minimum"),
         ({"minimum": D(-1)}, "minimum"),
-        ({"minimum": D(10**9 + 1)}, "minimum"),
+        ({"minimum": D(9 * 10**12 + 1)}, "minimum"),
         ({"tiers": ()}, "tiers"),
         ({"tiers": (tier("1"), tier())}, "tiers"),
         ({"scheme": Scheme.PACKAGE, "tiers": (tier("1"), tier())}, "tiers"),
@@ -191,6 +191,8 @@ def stepped(*tiers):
         ({"tiers": (tier(unit_price="1000001"),)}, "tiers[0].unit_price"),
         ({"tiers": (tier(flat_fee="0.001"),)}, "tiers[0].flat_fee"),
         ({"tiers": (tier(flat_fee="-1"),)}, "tiers[0].flat_fee"),
+        ({"tiers": (tier(flat_fee="9000000000000.01"),)}, "tiers[0].flat_fee"),
+        ({"minimum": D("1000000000000.001"), "currency": "KWD"}, "minimum"),
         ({"tiers": (tier("1"),)}, "tiers[0].up_to"),
         (stepped(tier("1"), tier("2")), "tiers[1].up_to"),
         (stepped(tier(), tier()), "tiers[0].up_to"),
@@ -211,7 +213,8 @@ def test_prices_that_cannot_be_are_refused_by_the_name_of_the_field(facts, field
 def test_the_greatest_and_least_prices_pass():
     check(STEPPED)
     check(replace(PER_MAIL, **stepped(*(tier(place) for place in range(1, 50)), tier())))
-    check(replace(PER_MAIL, per=D(10**9), minimum=D(10**9), included=D(10**9)))
+    check(replace(PER_MAIL, per=D(10**9), minimum=D(9 * 10**12), included=D(10**9)))
+    check(replace(PER_MAIL, minimum=D(10**12), currency="KWD"))
 
 
 @pytest.mark.parametrize("table", ["plan_prices", "plan_price_tiers"])

@@ -12,7 +12,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import SYSTEM
 from billing_core.metering import meters
 from billing_core.metering.models import Aggregation
-from billing_core.money import currencies
+from billing_core.money import currencies, decimal_places
 from billing_core.plans import parts, service
 from billing_core.plans.models import BillingTiming, PlanInterval, PlanPhase, TrialEnd
 from billing_core.plans.prices import Metered
@@ -117,24 +117,32 @@ MANY = ["USD", *sorted(currencies() - {"USD"})[:50]]
 
 
 def test_the_greatest_terms_are_kept_exactly(session):
-    amounts = Amounts(D(10**9), D(10**9))
+    """Base prices of as much as may be billed for one unit; a seat's or an add-on's of 10^12 minor units."""
+    greatest_of = {2: Amounts(D(9 * 10**12), D(10**10)), 0: Amounts(D(9 * 10**12), D(10**12))}
+    greatest_of[3] = Amounts(D(10**12), D(10**9))
+    amounts = {currency: greatest_of[decimal_places(currency)] for currency in currencies()}
     greatest = Terms(
         "USD",
-        D(10**9),
+        D(9 * 10**12),
         10**9,
         D(0),
-        seat_price=D(10**9),
+        seat_price=D(10**10),
         included_seats=10**6,
         ends_after=10**4,
-        further=dict.fromkeys(MANY[1:], amounts),
-        add_ons=tuple(AddOn(f"{i:064}", "n" * 200, dict.fromkeys(MANY, D(10**9))) for i in range(50)),
+        further={currency: amounts[currency] for currency in MANY[1:]},
+        add_ons=tuple(
+            AddOn(f"{i:064}", "n" * 200, {currency: amounts[currency].seat_price for currency in MANY})
+            for i in range(50)
+        ),
         phases=(Phase(9_951, D(1000)), *[Phase(1, D("0.0001"))] * 49),
     )
     version = made(session, greatest)
     session.expire_all()
     assert parts.terms_of(session, version.id) == greatest
     assert refused_for(session, replace(greatest, included_calls=10**9 + 1)) == ["included_calls"]
-    one_more = {next(iter(currencies() - set(MANY))): amounts}
+    assert refused_for(session, replace(greatest, price=D("9000000000000.01"))) == ["price"]
+    assert refused_for(session, replace(greatest, seat_price=D("10000000000.01"))) == ["seat_price"]
+    one_more = {other: amounts[other] for other in list(currencies() - set(MANY))[:1]}
     assert refused_for(session, replace(greatest, further=greatest.further | one_more)) == ["further"]
     longest = replace(PLAIN, phases=(Phase(10_001, D(1)),))
     assert refused_for(session, longest) == ["phases[0].periods"]

@@ -109,7 +109,7 @@ def test_who_creates_the_same_code_at_once_takes_it_once(sessions):
         (replace(AMOUNT, amount=Decimal("0.001")), "amount"),
         (replace(AMOUNT, amount=Decimal("0.5"), currency="JPY"), "amount"),
         (replace(AMOUNT, amount=Decimal("Infinity")), "amount"),
-        (replace(AMOUNT, amount=Decimal(10**9) + 1), "amount"),
+        (replace(AMOUNT, amount=Decimal(9 * 10**12) + 1), "amount"),
         (replace(AMOUNT, currency=""), "currency"),
         (replace(AMOUNT, currency="XXY"), "currency"),
         (replace(PERCENT, duration=PromoDuration.PERIODS), "periods"),
@@ -134,7 +134,7 @@ def test_a_code_that_cannot_be_is_refused_by_the_name_of_the_field(session, new,
 def test_the_greatest_code_is_kept_exactly(session):
     greatest = NewCode(
         "ΐ" * 64,
-        amount=Decimal(10**9),
+        amount=Decimal(10**12),
         currency="KWD",
         duration=PromoDuration.PERIODS,
         periods=1_000,
@@ -144,7 +144,7 @@ def test_the_greatest_code_is_kept_exactly(session):
     )
     made = service.create(session, SYSTEM, greatest, now=NOW)
     session.expire(made)
-    assert (made.code, made.amount_minor, made.limit) == ("ΐ" * 64, 10**12, 10**9)
+    assert (made.code, made.amount_minor, made.limit) == ("ΐ" * 64, 10**15, 10**9)
 
 
 def test_a_code_is_ended_early_once_with_a_trace(session):

@@ -3,13 +3,13 @@
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, String, case, cast, func, literal, type_coerce
 
 from billing_core.imports.kind import wrong
-from billing_core.money import PRICE_PLACES, currencies, decimal_places
+from billing_core.money import LARGEST_MINOR, PRICE_PLACES, currencies, decimal_places
 
 _ONE = 10**PRICE_PLACES
 
 
 def in_minor_units(amount: ColumnElement[object], currency: ColumnElement[str]) -> ColumnElement[int]:
-    """``amount`` is a staged UnitPrice that ``inexact`` does not find."""
+    """``amount`` is a staged UnitPrice that ``inexact`` and ``too_large`` do not find."""
     return type_coerce(amount, BigInteger) // _parts_of_a_minor_unit(currency)
 
 
@@ -18,6 +18,13 @@ def inexact(rows: FromClause, column: str, currency: ColumnElement[str]) -> Sele
     reason = "has more decimals than " + currency + " is paid in"
     statement = wrong(rows, column, written(rows.c[column]), reason)
     return statement.where(type_coerce(rows.c[column], BigInteger) % _parts_of_a_minor_unit(currency) != 0)
+
+
+def too_large(rows: FromClause, column: str, currency: ColumnElement[str]) -> Select[tuple[object, ...]]:
+    """A check: prices and amounts that are more than the largest amount of their currency."""
+    reason = "is more than the largest amount in " + currency
+    statement = wrong(rows, column, written(rows.c[column]), reason)
+    return statement.where(in_minor_units(rows.c[column], currency) > LARGEST_MINOR)
 
 
 def written(amount: ColumnElement[object]) -> ColumnElement[str]:

@@ -115,6 +115,12 @@ def _inexact_price(staged: Staged) -> Select[Any]:
     return statement.outerjoin(_LATEST, _LATEST.c.code == rows.c.plan_code)
 
 
+def _price_too_large(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    statement = amounts.too_large(rows, "price", _currency(staged))
+    return statement.outerjoin(_LATEST, _LATEST.c.code == rows.c.plan_code)
+
+
 def _without_calls(staged: Staged) -> Select[Any]:
     return _half_of_usage(staged.table, "included_calls", "price_per_call")
 
@@ -237,7 +243,7 @@ PLANS = Definition(
         ),
     ),
     resolve=_resolve_plans,
-    checks=(_inexact_price, _without_calls, _without_price_per_call),
+    checks=(_inexact_price, _price_too_large, _without_calls, _without_price_per_call),
     merge_checks=(_bound_to_a_currency, _usage_in_several_currencies),
     derived=(Derived("unit", "interval", _unit), Derived("interval_count", "interval", _interval_count, Integer())),
     insert_only=frozenset({"created_at"}),

@@ -99,6 +99,12 @@ def _inexact_amount(staged: Staged) -> Select[Any]:
     return amounts.inexact(staged.table, "amount", currency).where(currency.is_not(None))
 
 
+def _amount_too_large(staged: Staged) -> Select[Any]:
+    if not {"amount", "currency"} <= staged.given:
+        return _contradiction(staged).where(false())
+    return amounts.too_large(staged.table, "amount", staged.table.c.currency)
+
+
 def _promised(rows: FromClause) -> Select[Any]:
     """Other terms would change what customers pay who have redeemed the code."""
     redeemed = select(PromoRedemption.id).where(
@@ -159,7 +165,7 @@ DEFINITION = Definition(
     ),
     resolve=_resolve,
     references=(_unknown_plan,),
-    checks=(_contradiction, _inexact_amount),
+    checks=(_contradiction, _inexact_amount, _amount_too_large),
     merge_checks=(_promised,),
     derived=(Derived("key", "code", key_of),),
     insert_only=frozenset({"code", "created_at"}),

@@ -1,6 +1,7 @@
 """Rates from a file: one per customer, service and day, in the customer's currency."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -73,13 +74,14 @@ def _foreign_currency(staged: Staged) -> Select[Any]:
     return statement.where(_currency(staged) != Customer.currency)
 
 
-def _inexact(name: str) -> Any:
+def _fault(find: Callable[[Table, str, ColumnElement[str]], Select[Any]], name: str) -> Any:
+    """What ``find`` finds in the column of this name, in the currency of each row."""
+
     def check(staged: Staged) -> Select[Any]:
         rows = staged.table
         if name not in staged.given:
             return _nothing_wrong(rows)
-        statement = amounts.inexact(rows, name, _currency(staged))
-        return statement.join(Customer, Customer.ref == rows.c.customer_ref)
+        return find(rows, name, _currency(staged)).join(Customer, Customer.ref == rows.c.customer_ref)
 
     return check
 
@@ -197,8 +199,9 @@ DEFINITION = Definition(
         columns.unknown_customer,
         unknown("service_code", Service.code, "no service has this code; import services first"),
         _foreign_currency,
-        _inexact("minimum"),
-        _inexact("maximum"),
+        _fault(amounts.inexact, "minimum"),
+        _fault(amounts.inexact, "maximum"),
+        *(_fault(amounts.too_large, name) for name in ("unit_price", "minimum", "maximum")),
         _backwards,
         _maximum_below_minimum,
     ),

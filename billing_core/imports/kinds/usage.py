@@ -226,7 +226,7 @@ DEFINITION = Definition(
             together=cells.event_names("endpoint"),
         ),
         Field("response_time", cells.response_time, Exact, blank=None, synonyms=("duration", "latency", "seconds")),
-        Field("quantity", cells.price, Exact, blank=10**PLACES, synonyms=("units", "value", "count")),
+        Field("quantity", cells.usage_quantity, Exact, blank=10**PLACES, synonyms=("units", "value", "count")),
     ),
     derived=(_DIGESTS,),
     resolve=_resolve,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pycountry
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit
 from billing_core.invoices.models import LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
 from billing_core.languages.formats import writing
-from billing_core.money import LARGEST_MINOR, Money, currency_code
+from billing_core.money import LARGEST_MINOR, LARGEST_PRICE, Money, currency_code
 from billing_core.payment_terms.reading import understood
 from billing_core.payment_terms.terms import LONGEST_TEXT
 from billing_core.payment_terms.wording import in_language
@@ -57,6 +57,14 @@ class DraftLine:
     service_id: int | None = None
     report_id: int | None = None
     usage_line_id: int | None = None
+
+    @classmethod
+    def of_amount(cls, description: str, amount: Money, **facts: Any) -> Self:
+        """A line of a whole amount: one of it, or a thousand of its thousandth where it is more than a price can be."""
+        price, quantity = amount.amount, Decimal(1)
+        if abs(price) > LARGEST_PRICE:
+            price, quantity = price / 1000, Decimal(1000)
+        return cls(description, quantity, price, **facts)
 
     @property
     def computed(self) -> Line:

@@ -13,7 +13,7 @@ from billing_core.invoices import report_wording
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.content.totals import rounded
-from billing_core.money import LARGEST_PRICE, Money
+from billing_core.money import Money
 from billing_core.rating.models import CostType
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.prices import AtPrice
@@ -35,11 +35,9 @@ def of_service(report: Report, total: ServiceTotal, prices: Sequence[AtPrice], l
 
 
 def of_amount(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
-    """A line of a whole amount: one of it, or a thousand of its thousandth where it is more than a price can be."""
-    price, quantity = Money(amount_minor, report.currency).amount, Decimal(1)
-    if price > LARGEST_PRICE:
-        price, quantity = price / 1000, Decimal(1000)
-    return DraftLine(description, quantity, price, service_id=service_id, report_id=report.id)
+    """A line of a whole amount."""
+    amount = Money(amount_minor, report.currency)
+    return DraftLine.of_amount(description, amount, service_id=service_id, report_id=report.id)
 
 
 def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: str) -> list[DraftLine]:

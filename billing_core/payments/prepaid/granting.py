@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import select
@@ -18,14 +17,12 @@ from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import DraftLine, blank_for
 from billing_core.invoices.models import LineType
 from billing_core.languages.formats import writing
-from billing_core.money import Money
+from billing_core.money import LARGEST_MINOR, Money
 from billing_core.payments.prepaid import bookkeeping
 from billing_core.payments.prepaid.bookkeeping import Move
 from billing_core.payments.prepaid.models import MovementKind, Origin, PrepaidGrant, PrepaidPurchase
 from billing_core.text import reason_of
 
-# In minor units.
-GREATEST: Final = 10**13
 MOST_DAYS: Final = 3_660
 
 
@@ -132,14 +129,15 @@ def check_days(valid_days: int | None) -> None:
 def _draft(session: Session, actor: Actor, customer: Customer, amount_minor: int, today: date, now: datetime) -> int:
     """Without tax: that is due on the usage which the credit pays for."""
     words = writing(customer.language)
-    price = Money(amount_minor, customer.currency).amount
     blank = blank_for(customer, businesses.one(session, customer.business_id), today)
-    line = DraftLine(words.gettext("Prepaid credit for usage"), Decimal(1), price, type=LineType.OTHER)
+    line = DraftLine.of_amount(
+        words.gettext("Prepaid credit for usage"), Money(amount_minor, customer.currency), type=LineType.OTHER
+    )
     untaxed = words.gettext("Taxed with the usage that the credit pays for")
     content = replace(blank, zero_tax_reason=untaxed, lines=(line,))
     return invoices.create(session, actor, content, now=now).id
 
 
 def _check_amount(amount_minor: int) -> None:
-    if not 0 < amount_minor <= GREATEST:
+    if not 0 < amount_minor <= LARGEST_MINOR:
         raise Invalid("Choose an amount of more than 0", fields={"amount": "must be more than 0, and not as large"})

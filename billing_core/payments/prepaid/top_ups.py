@@ -17,6 +17,7 @@ from billing_core.dates import day_in
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.money import LARGEST_MINOR
 from billing_core.payments.prepaid import granting
 from billing_core.payments.prepaid.models import PrepaidGrant, PrepaidMovement, PrepaidPurchase, PrepaidTopUp
 
@@ -191,7 +192,7 @@ def _left() -> ColumnElement[int]:
 
 
 def _check(wanted: Wanted) -> None:
-    if not 0 < wanted.below_minor <= wanted.up_to_minor <= granting.GREATEST:
+    if not 0 < wanted.below_minor <= wanted.up_to_minor <= LARGEST_MINOR:
         raise Invalid(
             "It has to be topped up to at least the amount below which it is too little, and that is more than 0",
             fields={"up_to": "is less than the amount below which it is too little, or too large"},

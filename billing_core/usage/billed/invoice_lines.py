@@ -13,7 +13,7 @@ from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.content.totals import rounded
 from billing_core.metering.models import NO_BUCKET
-from billing_core.money import LINE_QUANTITY_PLACES, PRICE_PLACES, Money
+from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PRICE_PLACES, Money
 from billing_core.plans.prices import Place
 from billing_core.usage.billed.wording import line_words
 from billing_core.usage.charges import Charge
@@ -35,10 +35,12 @@ def of_charge(
     """The lines, which come to the charge's amount; it has one."""
     amount = _amount(charge)
     priced = _priced(charge, amount)
+    if not priced:
+        words = charge_words(charge, names, language)
+        return [DraftLine.of_amount(words, amount, tax_rate=tax_rate, usage_line_id=usage_line_id)]
     told = [_words(charge, names, language, (part,), first=place == 0) for place, part in enumerate(charge.parts)]
-    if len(priced) < 2:
+    if len(priced) == 1:
         told = [charge_words(charge, names, language)]
-        priced = priced or [(_ONE, amount.amount)]
     return [
         DraftLine(words, quantity, price, tax_rate=tax_rate, usage_line_id=usage_line_id)
         for words, (quantity, price) in zip(told, priced, strict=True)
@@ -78,7 +80,7 @@ def _priced(charge: Charge, amount: Money) -> list[tuple[Decimal, Decimal]]:
             quantity, price = _quantity_and_price(part, amount.currency)
         found.append((quantity, price))
         left -= rounded(DraftLine("", quantity, price).computed, amount.currency)
-    return found if not left and all(price >= 0 for _, price in found) else []
+    return found if not left and all(0 <= price <= LARGEST_PRICE for _, price in found) else []
 
 
 def _quantity_and_price(part: Part, currency: str) -> tuple[Decimal, Decimal]:

@@ -205,7 +205,7 @@ def on_a_draft(
             customer_id = group.period.customer_id
             description = words(group, names, accounts[customer_id].customer.language)
             rate = tax_rate if group.tax_rate is None else group.tax_rate
-            line = DraftLine(description, Decimal(1), group.worth.amount, tax_rate=rate, usage_line_id=line_id)
+            line = DraftLine.of_amount(description, group.worth, tax_rate=rate, usage_line_id=line_id)
             lines.setdefault(customer_id, []).append(Late(settlement, line, group.worth.currency))
     return lines
 

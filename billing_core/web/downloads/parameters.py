@@ -16,6 +16,7 @@ from billing_core.errors import Invalid, NotFound
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.money import LARGEST_MINOR
 from billing_core.payments.queries import PaymentFilter
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
@@ -26,7 +27,7 @@ ForExcel = Annotated[bool, Query(alias="excel")]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 # A day that has neighbours.
 Day = Annotated[date, Field(ge=EARLIEST_DAY, le=LATEST_DAY)]
-Amount = Annotated[Decimal, Field(ge=0, le=10**14)]
+Amount = Annotated[Decimal, Field(ge=0, le=LARGEST_MINOR)]
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 

@@ -13,7 +13,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import Invoice
 from billing_core.ledger.models import LedgerEntry
-from billing_core.money import Money
+from billing_core.money import LARGEST_MINOR, Money
 from billing_core.payments import sending
 from billing_core.payments.prepaid import granting, queries, upkeep
 from billing_core.payments.prepaid.models import MovementKind, Origin
@@ -54,7 +54,7 @@ def test_given_credit_is_posted_listed_and_traced(session):
     [
         ({"amount_minor": 0}, "amount"),
         ({"amount_minor": -1}, "amount"),
-        ({"amount_minor": granting.GREATEST + 1}, "amount"),
+        ({"amount_minor": LARGEST_MINOR + 1}, "amount"),
         ({"expires_on": TODAY - timedelta(days=1)}, "expires_on"),
         ({"reason": " "}, "reason"),
     ],
@@ -78,7 +78,7 @@ def test_what_cannot_be_sold_is_named(session, facts, field):
 def test_the_edges_of_what_can_be_given_and_sold(session):
     customer = a_customer(session)
     give(session, customer, 1, TODAY)
-    give(session, customer, granting.GREATEST)
+    give(session, customer, LARGEST_MINOR)
     assert sell(session, customer, 1, valid_days=1)
     assert sell(session, customer, 1, valid_days=3_660)
 

@@ -103,7 +103,7 @@ def test_only_the_customer_s_own_is_counted_and_others_are_left_alone(session):
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(0, 5), Wanted(-1, 5), Wanted(6, 5), Wanted(1, 10**13 + 1), Wanted(1, 5, 0), Wanted(1, 5, 3_661)]
+    "wanted", [Wanted(0, 5), Wanted(-1, 5), Wanted(6, 5), Wanted(1, 10**15 + 1), Wanted(1, 5, 0), Wanted(1, 5, 3_661)]
 )
 def test_what_cannot_be_wanted_is_refused(session, wanted):
     with pytest.raises(Invalid):

@@ -15,7 +15,7 @@ from billing_core.businesses.queries import today
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import Actor
-from billing_core.money import decimal_places
+from billing_core.money import LARGEST_MINOR, decimal_places
 from billing_core.promotions import listing, service
 from billing_core.promotions.listing import CodeFilter, CodeRow, CodeStatus
 from billing_core.promotions.models import LONGEST_CODE, PromoDuration
@@ -30,13 +30,14 @@ router = described_router(prefix="/v1/billing/promo-codes", tags=["Billing"])
 
 DEFAULT_LIMIT: Final = 20
 MOST_AT_ONCE: Final = 100
-# In minor units, of the currencies that have three decimals: the service says more precisely what is too much.
-_MOST = 10**12
 _Percent = Annotated[
     Number, Field(gt=0, le=100), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100})
 ]
+# In minor units: the service says more precisely what is too much.
 _Amount = Annotated[
-    WholeNumber, Field(ge=1, le=_MOST), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _MOST})
+    WholeNumber,
+    Field(ge=1, le=LARGEST_MINOR),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_MINOR}),
 ]
 _Periods = Annotated[
     WholeNumber, Field(ge=1, le=MAX_PERIODS), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_PERIODS})

@@ -14,8 +14,9 @@ from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import LATEST_DAY, day_in, utc_now
 from billing_core.identity import Actor
+from billing_core.money import LARGEST_MINOR
 from billing_core.payments.prepaid import granting, queries, top_ups
-from billing_core.payments.prepaid.granting import GREATEST, MOST_DAYS
+from billing_core.payments.prepaid.granting import MOST_DAYS
 from billing_core.payments.prepaid.queries import GrantRow
 from billing_core.payments.prepaid.top_ups import Wanted
 from billing_core.text import LONGEST_REASON
@@ -52,8 +53,8 @@ _EXAMPLE: dict[str, Any] = {
     "grants": [_GRANT],
     "count": 1,
 }
-# In major units; enough in every currency.
-_MOST = 10**10
+# In major units of a currency without smaller ones: the service says more precisely what is too much.
+_MOST = LARGEST_MINOR
 _Amount = Annotated[
     Number, Field(gt=0, le=_MOST), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST})
 ]
@@ -187,7 +188,7 @@ def give_prepaid_credit(
         session,
         caller.actor,
         customer.id,
-        amount_minor=amounts.minor(given.amount, customer.currency, "amount", greatest=GREATEST),
+        amount_minor=amounts.minor(given.amount, customer.currency, "amount", greatest=LARGEST_MINOR),
         expires_on=given.expires_on,
         reason=given.reason,
         today=day_in(businesses.one(session, customer.business_id).time_zone, now),
@@ -217,7 +218,7 @@ def update_prepaid_credit(
 
 def _wanted(given: TopUp, currency: str) -> Wanted:
     below, up_to = (
-        amounts.minor(amount, currency, f"top_up.{name}", greatest=GREATEST)
+        amounts.minor(amount, currency, f"top_up.{name}", greatest=LARGEST_MINOR)
         for name, amount in (("below", given.below), ("up_to", given.up_to))
     )
     return Wanted(below, up_to, given.valid_days, given.sends)

@@ -92,7 +92,7 @@ def test_a_code_with_letters_that_addresses_escape_has_an_address(client):
         ({"code": "X", "amount": 100, "currency": "usd"}, "currency"),
         ({"code": "X", "amount": 0, "currency": "USD"}, "amount"),
         ({"code": "X", "amount": 10.5, "currency": "USD"}, "amount"),
-        ({"code": "X", "amount": 10**11 + 1, "currency": "USD"}, "amount"),
+        ({"code": "X", "amount": 9 * 10**14 + 1, "currency": "USD"}, "amount"),
         ({"code": "X", "percent": 20, "plan_id": "nosuch"}, "plan_id"),
         ({"code": "X", "percent": 20, "duration": "monthly"}, "duration"),
         ({"code": "X", "percent": 20, "duration": "periods"}, "periods"),
