@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -36,6 +37,8 @@ class Addressed:
     due_on: date | None = None
     payment_terms: str = ""
     notes: str = ""
+    discount_percent: Decimal | None = None
+    discount_minor: int | None = None
 
 
 def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
@@ -63,6 +66,8 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
             customer_email=addressed.customer_email,
             payment_terms=addressed.payment_terms.strip() or _UNTIL_KNOWN,
             notes=addressed.notes,
+            discount_percent=addressed.discount_percent,
+            discount_minor=addressed.discount_minor,
             lines=addressed.lines,
         )
     )

@@ -15,12 +15,12 @@ from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LineType
 from billing_core.invoices.service import Details
-from billing_core.money import LARGEST_PRICE
+from billing_core.money import LARGEST_PRICE, decimal_places, scaled
 from billing_core.text import is_email_address
 from billing_core.web.api.exact_json import Body, Number
 
 # The document's fields that have another name on an invoice.
-_COLUMNS = {"issued_date": "issued_on", "due_date": "due_on"}
+_COLUMNS = {"issued_date": "issued_on", "due_date": "due_on", "discount_amount": "discount_minor"}
 _FIELDS = {column: name for name, column in _COLUMNS.items()}
 
 Currency = Literal["USD", "EUR", "GBP", "CAD", "AUD"]
@@ -52,6 +52,20 @@ def _positive(value: Decimal) -> Decimal:
     return value
 
 
+def _minor(amount: Decimal | None, currency: str, field: str) -> int | None:
+    """In minor units; Invalid, under our own name of the field, where the currency has no such parts."""
+    if amount is None:
+        return None
+    if abs(amount) > LARGEST:
+        reason = f"must be at most {LARGEST:,}"
+    else:
+        try:
+            return scaled(amount, decimal_places(currency))
+        except ValueError:
+            reason = f"may have at most {decimal_places(currency)} decimals in {currency}"
+    raise Invalid(f"The discount {reason}", fields={field: reason})
+
+
 Day = Annotated[
     date,
     BeforeValidator(_day),
@@ -67,6 +81,16 @@ Price = Annotated[
     Number, WithJsonSchema({"type": "number", "minimum": -int(LARGEST_PRICE), "maximum": int(LARGEST_PRICE)})
 ]
 Percentage = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
+# Beyond the document, of a line and of the whole invoice.
+DiscountPercent = Annotated[
+    Percentage | None, Field(description="Taken off before tax, in percent; beside no `discount_amount`", examples=[4])
+]
+DiscountAmount = Annotated[
+    Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST})] | None,
+    Field(
+        description="Taken off before tax, in the currency's major unit; beside no `discount_percent`", examples=[20]
+    ),
+]
 Name = Annotated[str, Field(max_length=LONGEST["customer_name"])]
 Terms = Annotated[str, Field(max_length=LONGEST["payment_terms"], examples=["Net 30"])]
 Notes = Annotated[str, Field(max_length=LONGEST["notes"])]
@@ -118,6 +142,20 @@ class NewLine(Body):
     )
     type: LineType | None = Field(None, description="`service` where it is left out")
     tax_rate: Percentage | None = Field(None, description="Percent; 0 where it is left out", examples=[10])
+    discount_percent: DiscountPercent = None
+    discount_amount: DiscountAmount = None
+
+    def drafted(self, place: int, currency: str) -> DraftLine:
+        """``place``: which line it is, from 1."""
+        return DraftLine(
+            self.description,
+            self.quantity,
+            self.unit_price,
+            self.type or LineType.SERVICE,
+            Decimal(0) if self.tax_rate is None else self.tax_rate,
+            self.discount_percent,
+            _minor(self.discount_amount, currency, f"lines.{place}.discount_minor"),
+        )
 
 
 class NewInvoice(Body):
@@ -147,8 +185,11 @@ class NewInvoice(Body):
         None, description="The customer's own where they are left out, else those of the business"
     )
     line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=without_most)
+    discount_percent: DiscountPercent = None
+    discount_amount: DiscountAmount = None
 
     def addressed(self) -> Addressed:
+        currency = self.currency or "USD"
         return Addressed(
             business_id=self.business_id,
             customer_email=self.customer_email,
@@ -156,19 +197,12 @@ class NewInvoice(Body):
             number=self.invoice_number,
             issued_on=self.issued_date,
             due_on=self.due_date,
-            currency=self.currency or "USD",
+            currency=currency,
             notes=self.notes or "",
             payment_terms=self.payment_terms or "",
-            lines=tuple(
-                DraftLine(
-                    line.description,
-                    line.quantity,
-                    line.unit_price,
-                    line.type or LineType.SERVICE,
-                    Decimal(0) if line.tax_rate is None else line.tax_rate,
-                )
-                for line in self.line_items
-            ),
+            discount_percent=self.discount_percent,
+            discount_minor=_minor(self.discount_amount, currency, "discount_minor"),
+            lines=tuple(line.drafted(place, currency) for place, line in enumerate(self.line_items, start=1)),
         )
 
 
@@ -207,7 +241,7 @@ def documented_field(name: str) -> str:
     """As the document names a field of an invoice; its lines are counted from 0."""
     match name.split("."):
         case ["lines", position, part]:
-            return f"line_items.{int(position) - 1}.{part}"
+            return f"line_items.{int(position) - 1}.{_FIELDS.get(part, part)}"
         # The lines are there; their total is too large.
         case ["lines"]:
             return "total_amount"

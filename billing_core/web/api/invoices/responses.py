@@ -7,7 +7,7 @@ against it, so that no answer is checked while somebody waits for it.
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import WithJsonSchema, with_config
 from typing_extensions import TypedDict
@@ -69,7 +69,9 @@ _LIST: dict[str, Any] = {
 
 @with_config(json_schema_extra={"example": _LINE})
 class InvoiceLineItem(TypedDict):
-    """``unit_price`` in the currency's major unit, ``tax_rate`` in percent."""
+    """``unit_price`` in the currency's major unit, ``tax_rate`` in percent. Its discount is there where it has one, in
+    percent or in the major unit.
+    """
 
     line_item_id: str
     invoice_id: str
@@ -79,6 +81,8 @@ class InvoiceLineItem(TypedDict):
     type: LineType
     tax_rate: WrittenNumber
     created_at: datetime
+    discount_percent: NotRequired[WrittenNumber]
+    discount_amount: NotRequired[WrittenNumber]
 
 
 @with_config(json_schema_extra={"example": _LISTED})
@@ -103,7 +107,9 @@ class ListedInvoice(TypedDict):
 
 @with_config(json_schema_extra={"example": _INVOICE})
 class Invoice(TypedDict):
-    """An invoice with its lines. ``stripe_invoice_id`` is null until Stripe reports one."""
+    """An invoice with its lines. ``stripe_invoice_id`` is null until Stripe reports one. Where the whole invoice has a
+    discount, it is in percent or in the currency's major unit.
+    """
 
     invoice_id: str
     business_id: str
@@ -126,6 +132,8 @@ class Invoice(TypedDict):
     line_items: list[InvoiceLineItem]
     created_at: datetime
     updated_at: datetime
+    discount_percent: NotRequired[WrittenNumber]
+    discount_amount: NotRequired[WrittenNumber]
 
 
 class InvoiceListFilter(TypedDict):
@@ -170,22 +178,35 @@ def invoice(view: InvoiceView, lines: Sequence[LineRow], business_id: str, today
         "stripe_invoice_id": view.stripe_invoice_id,
         "paid_at": view.paid_at,
         "viewed_at": view.viewed_at,
-        "line_items": [_line(line, view.public_id) for line in lines],
+        "line_items": [_line(line, view) for line in lines],
         "created_at": view.created_at,
         "updated_at": view.updated_at,
+        **_discount(view, view.currency),
     }
 
 
-def _line(line: LineRow, invoice_id: str) -> InvoiceLineItem:
+class _Discount(TypedDict):
+    discount_percent: NotRequired[WrittenNumber]
+    discount_amount: NotRequired[WrittenNumber]
+
+
+def _discount(one: InvoiceView | LineRow, currency: str) -> _Discount:
+    if one.discount_percent is not None:
+        return {"discount_percent": number(one.discount_percent)}
+    return {} if one.discount_minor is None else {"discount_amount": money(one.discount_minor, currency)}
+
+
+def _line(line: LineRow, view: InvoiceView) -> InvoiceLineItem:
     return {
         "line_item_id": line.public_id,
-        "invoice_id": invoice_id,
+        "invoice_id": view.public_id,
         "description": line.description,
         "quantity": number(line.quantity),
         "unit_price": number(line.unit_price),
         "type": line.type,
         "tax_rate": number(line.tax_rate),
         "created_at": line.created_at,
+        **_discount(line, view.currency),
     }
 
 

@@ -100,6 +100,7 @@ def _bring_body_in_line(body: dict[str, Any], *, changes: bool) -> None:
         body["events"] = [_event_in_line(event, place) for place, event in enumerate(body["events"])]
     if "line_items" in body:
         body["line_items"] = [_in_line(line) for line in body["line_items"][:MOST_LINES]]
+        body |= _discounted(body)
 
 
 def _bring_open_invoice_in_line(body: dict[str, Any]) -> None:
@@ -173,7 +174,14 @@ def _in_line(line: dict[str, Any]) -> dict[str, Any]:
         "quantity": _rounded(line["quantity"], 6) or 1,
         "unit_price": _rounded(abs(line["unit_price"]), 6),
     }
-    return line | ({"tax_rate": _rounded(line["tax_rate"], 4)} if line.get("tax_rate") else {})
+    return _discounted(line | ({"tax_rate": _rounded(line["tax_rate"], 4)} if line.get("tax_rate") else {}))
+
+
+def _discounted(body: dict[str, Any]) -> dict[str, Any]:
+    """By one discount, which is no more than there is."""
+    if "discount_amount" in body:
+        body = body | {"discount_amount": None}
+    return body | ({"discount_percent": _rounded(body["discount_percent"], 4)} if body.get("discount_percent") else {})
 
 
 def _rounded(number: float, places: int) -> float:

@@ -141,6 +141,44 @@ def test_a_negative_price_takes_something_off_as_long_as_something_is_left(creat
     assert (refused.status_code, list(refused.json()["fields"])) == (400, ["line_items.1.quantity"])
 
 
+@on_sqlite
+def test_discounts_of_lines_and_of_the_whole_are_taken_off_before_tax(create, client):
+    """200 less 4 % is 192, 100 less 20 is 80; 272 less 10 % is 244.80, at 19 % 46.512 of tax."""
+    lines = [LINE | {"discount_percent": 4}, LINE | {"quantity": 1, "discount_amount": 20}]
+
+    made = create(line_items=lines, discount_percent=10)
+
+    assert '"amount":244.8,"tax_amount":46.51,"total_amount":291.31,' in made.text
+    found = client.get(f"/api/invoices/{made.json()['invoice_id']}").json()
+    assert (found["discount_percent"], "discount_amount" in found) == (10, False)
+    assert [line.get("discount_percent") for line in found["line_items"]] == [4, None]
+    assert [line.get("discount_amount") for line in found["line_items"]] == [None, 20]
+    assert create(line_items=[LINE], discount_amount=0.5).json()["discount_amount"] == 0.5
+    assert not {"discount_percent", "discount_amount"} & create(discount_percent=0).json().keys()
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("facts", "line", "field"),
+    [
+        ({"discount_percent": 101}, {}, "discount_percent"),
+        ({"discount_percent": 5, "discount_amount": 1}, {}, "discount_percent"),
+        ({"discount_amount": -1}, {}, "discount_amount"),
+        ({"discount_amount": 0.001}, {}, "discount_amount"),
+        ({"discount_amount": 10**13}, {}, "discount_amount"),
+        ({"discount_amount": 200.01}, {}, "discount_amount"),
+        ({"discount_amount": "1"}, {}, "discount_amount"),
+        ({}, {"discount_amount": 0.001}, "line_items.0.discount_amount"),
+        ({}, {"discount_amount": 200.01}, "line_items.0.discount_amount"),
+        ({}, {"discount_percent": -1}, "line_items.0.discount_percent"),
+        ({}, {"discount_percent": 5, "discount_amount": 1}, "line_items.0.discount_percent"),
+    ],
+)
+def test_a_wrong_discount_is_named(create, facts, line, field):
+    refused = create(line_items=[LINE | line], **facts)
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, [field])
+
+
 # Pages of the list
 
 
