@@ -17,9 +17,10 @@ from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
 from billing_core.subscriptions.overview import attention as of_subscribers
 from billing_core.subscriptions.overview import figures as of_subscriptions
+from billing_core.tax_returns import figures as of_tax_returns
 from billing_core.usage import figures as of_usage
 
-# The figures of one service or one report are made on demand: see ``reports.figures.of_key``.
+# The figures of one service, one report or one cell of a tax return are made on demand: see ``of_key`` of each.
 FIGURES: Final = {
     figure.key: figure
     for figure in (
@@ -44,7 +45,7 @@ FIGURES: Final = {
 
 def find(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
     """The figure of a link and the scope in which this actor sees it; NotFound where there is no such figure."""
-    figure = FIGURES.get(key) or of_reports.of_key(key)
+    figure = FIGURES.get(key) or of_reports.of_key(key) or of_tax_returns.of_key(key)
     if figure is None:
         raise NotFound(f"There is no figure “{key}”")
     return figure, figures.visible(actor, figure, scope)

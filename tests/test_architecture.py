@@ -32,7 +32,7 @@ ORDER = {
         ["reports"],
         ["invoices"],
         ["payments"],
-        ["receivables"],
+        ["receivables", "tax_returns"],
         ["usage"],
         ["online_payments"],
         ["mailing"],

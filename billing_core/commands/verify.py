@@ -21,6 +21,7 @@ from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
 from billing_core.subscriptions import verification as subscriptions
+from billing_core.tax_returns import verification as tax_returns
 from billing_core.usage.billed import verification as usage
 
 
@@ -52,6 +53,7 @@ def rooms(session: Session) -> list[Iterable[Check]]:
         invoices.checks(session),
         billed_orders.checks(session),
         receivables.checks(session, today=today),
+        tax_returns.checks(session),
         prepaid.checks(session),
         online_payments.checks(session),
         subscriptions.checks(session),

@@ -24,6 +24,7 @@ from billing_core.web.downloads import (
     receivables,
     reports,
     subscriptions,
+    tax_returns,
     usage,
 )
 from billing_core.web.headers import SafeAnswers
@@ -45,6 +46,7 @@ ROUTERS = (
     usage.router,
     promo_codes.router,
     subscriptions.router,
+    tax_returns.router,
     invoice.router,
     pay.router,
     card.router,

@@ -427,6 +427,16 @@ DAMAGES = {
             "credit note CN-2026-001, line 0 of its invoice",
         ),
     ],
+    "Tax by rate and day, as invoices and credit notes print it, is the tax that was posted": [
+        (
+            "UPDATE invoice_taxes SET tax_minor = 7 WHERE invoice_id = 1",
+            "business 1, 2026-01-01, 0 %: 0.07 USD on documents, 0.00 USD posted",
+        ),
+        (
+            "UPDATE credit_note_lines SET tax_rate = 190000, tax_minor = 5 WHERE credit_note_id = 1",
+            "business 1, 2026-01-02, 19 %: -0.05 USD on documents, 0.00 USD posted",
+        ),
+    ],
     "Each credit note takes back the revenue and the tax that were posted": [
         ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),
         ("UPDATE credit_notes SET tax_minor = 1, total_minor = 501 WHERE id = 1", "credit note CN-2026-001"),

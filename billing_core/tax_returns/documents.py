@@ -1,0 +1,168 @@
+"""What each document says about tax, as SQL: a row for each document and rate.
+
+An invoice counts on its own day, a credit note on its own. A cancelled invoice has no second document: what credit
+notes have left of it is taken off on the day on which cancelling was posted. What was written off stays taxed, and so
+do invoices that nobody has paid: tax is owed by what was agreed. Drafts do not count.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select, text, union_all
+from sqlalchemy.orm import aliased
+
+from billing_core.database.functions import equals
+from billing_core.figures import Scope
+from billing_core.invoices.content.tax_rows import InvoiceTax
+from billing_core.invoices.models import LISTED, CreditNote, CreditNoteLine, Invoice
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+
+INVOICE, CREDIT_NOTE, CANCELLATION = "invoice", "credit_note", "cancellation"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Which rows: those of one business, country, rate in percent, and reason for 0 %. None does not limit; an empty
+    country is that of customers without one.
+    """
+
+    business_id: int | None = None
+    country: str | None = None
+    rate: Decimal | None = None
+    reason: str | None = None
+
+
+EVERYTHING: Final = Cell()
+
+
+def documents(scope: Scope, cell: Cell = EVERYTHING) -> Subquery:
+    """(kind, number, invoice_id, invoice_number, customer_id, business_id, currency, country, rate, reason, day, net,
+    tax) in minor units; what takes off is negative. The scope's period, currency, customer and instant hold.
+    """
+    parts = (_invoices(scope, cell), _credit_notes(scope, cell), *_cancellations(scope, cell))
+    return union_all(*(_in_cell(part, cell) for part in parts)).subquery("documents")
+
+
+def _selected(kind: str, number: Any, day: Any, rate: Any, reason: Any, net: Any, tax: Any) -> Select[Any]:
+    return select(
+        literal(kind).label("kind"),
+        number.label("number"),
+        Invoice.id.label("invoice_id"),
+        Invoice.number.label("invoice_number"),
+        Invoice.customer_id,
+        Invoice.business_id,
+        Invoice.currency,
+        Invoice.customer_country.label("country"),
+        rate.label("rate"),
+        case((rate == 0, reason), else_="").label("reason"),
+        day.label("day"),
+        net.label("net"),
+        tax.label("tax"),
+    )
+
+
+def _in_cell(rows: Select[Any], cell: Cell) -> Select[Any]:
+    columns = rows.selected_columns
+    if cell.country is not None:
+        rows = rows.where(Invoice.customer_country == cell.country)
+    if cell.rate is not None:
+        rows = rows.where(columns.rate == cell.rate)
+    if cell.reason is not None:
+        rows = rows.where(columns.reason == cell.reason)
+    return rows
+
+
+def _invoices(scope: Scope, cell: Cell) -> Select[Any]:
+    rows = _selected(
+        INVOICE,
+        Invoice.number,
+        Invoice.issued_on,
+        InvoiceTax.tax_rate,
+        Invoice.zero_tax_reason,
+        InvoiceTax.net_minor,
+        InvoiceTax.tax_minor,
+    )
+    conditions = _conditions(scope, cell, Invoice, Invoice.issued_on, Invoice.sent_at)
+    return rows.join(InvoiceTax, InvoiceTax.invoice_id == Invoice.id).where(
+        # As written, so that the index on the day serves.
+        text(f"({LISTED})"),
+        Invoice.sent_at.is_not(None),
+        *conditions,
+    )
+
+
+def _credit_notes(scope: Scope, cell: Cell) -> Select[Any]:
+    rows = _selected(
+        CREDIT_NOTE,
+        CreditNote.number,
+        CreditNote.issued_on,
+        CreditNoteLine.tax_rate,
+        func.coalesce(CreditNote.zero_tax_reason, ""),
+        -CreditNoteLine.amount_minor,
+        -CreditNoteLine.tax_minor,
+    )
+    conditions = _conditions(scope, cell, CreditNote, CreditNote.issued_on, CreditNote.created_at)
+    return (
+        rows.select_from(CreditNote)
+        .join(Invoice, Invoice.id == CreditNote.invoice_id)
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .where(*conditions)
+    )
+
+
+def _cancellations(scope: Scope, cell: Cell) -> tuple[Select[Any], Select[Any]]:
+    """All of a cancelled invoice, and back again what credit notes had credited before."""
+    cancelled = _cancelled(scope, cell)
+    facts = (CANCELLATION, Invoice.number, cancelled.c.day)
+    whole = _selected(
+        *facts, InvoiceTax.tax_rate, Invoice.zero_tax_reason, -InvoiceTax.net_minor, -InvoiceTax.tax_minor
+    )
+    credited = _selected(
+        *facts, CreditNoteLine.tax_rate, Invoice.zero_tax_reason, CreditNoteLine.amount_minor, CreditNoteLine.tax_minor
+    )
+    return (
+        whole.select_from(cancelled)
+        .join(Invoice, Invoice.id == cancelled.c.invoice_id)
+        .join(InvoiceTax, InvoiceTax.invoice_id == Invoice.id),
+        credited.select_from(cancelled)
+        .join(Invoice, Invoice.id == cancelled.c.invoice_id)
+        .join(CreditNote, CreditNote.invoice_id == Invoice.id)
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id),
+    )
+
+
+def _cancelled(scope: Scope, cell: Cell) -> Subquery:
+    """(invoice_id, day): cancelling reverses the entry that the invoice posted when it was sent."""
+    sent = aliased(LedgerEntry)
+    return (
+        select(LedgerPosting.invoice_id, LedgerEntry.effective_on.label("day"))
+        .join(sent, sent.id == LedgerEntry.reverses_id)
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .where(
+            LedgerEntry.kind == EntryKind.REVERSAL,
+            sent.kind == EntryKind.INVOICE,
+            LedgerPosting.account == Account.RECEIVABLE,
+            *_conditions(scope, cell, LedgerEntry, LedgerEntry.effective_on, LedgerEntry.recorded_at),
+        )
+        .subquery("cancelled")
+    )
+
+
+def _conditions(scope: Scope, cell: Cell, of: Any, day: ColumnElement[date] | Any, known: Any) -> list[Any]:
+    """The scope and the business, by the columns of the table that the index is on."""
+    conditions: list[Any] = []
+    if scope.period is not None:
+        conditions.append(scope.period.contains(day))
+    if scope.as_at is not None:
+        conditions.append(day <= scope.as_at)
+    if scope.known_at is not None:
+        conditions.append(known <= scope.known_at)
+    if scope.currency is not None:
+        conditions.append(equals(of.currency, scope.currency))
+    if scope.customer_id is not None:
+        conditions.append(of.customer_id == scope.customer_id)
+    if cell.business_id is not None:
+        conditions.append(of.business_id == cell.business_id)
+    return conditions
