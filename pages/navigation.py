@@ -24,6 +24,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("subscriptions.py", "Subscriptions", ":material/event_repeat:", Permission.SUBSCRIPTION_READ),
         ("payment_links.py", "Payment links", ":material/link:", Permission.PAYMENT_READ),
         ("payments.py", "Payments", ":material/payments:", Permission.PAYMENT_READ),
+        ("tax.py", "Tax", ":material/account_balance:", Permission.INVOICE_READ),
     ],
     "Set-up": [
         ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),

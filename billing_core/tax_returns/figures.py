@@ -120,4 +120,4 @@ def _rows(measure: Measure, cell: Cell, scope: Scope) -> Select[Any]:
     if side:
         rows = rows.where(found.kind == INVOICE if side == "invoiced" else found.kind != INVOICE)
     key = (Invoice.id, Invoice.customer_name, found.kind, found.number, found.invoice_number)
-    return rows.group_by(*key, found.day, found.currency).having(amount != 0)
+    return rows.group_by(*key, found.day, found.currency)

@@ -87,6 +87,12 @@ def tax_return(session: Session, actor: Actor, scope: Scope, *, business_id: int
     return [TaxRow(*row) for row in session.execute(statement)]
 
 
+def newest_day(session: Session, actor: Actor, *, business_id: int | None = None) -> date | None:
+    """The day of the newest invoice that was sent; None where there is none."""
+    conditions = _conditions(_visible(actor, Scope()), business_id)
+    return session.scalar(select(func.max(Invoice.issued_on)).where(Invoice.sent_at.is_not(None), *conditions))
+
+
 def document_count(session: Session, actor: Actor, scope: Scope, *, business_id: int | None = None) -> int:
     found = _listed(actor, scope, business_id).subquery()
     return session.scalar(select(func.count()).select_from(found)) or 0
@@ -113,6 +119,11 @@ def _listed(actor: Actor, scope: Scope, business_id: int | None) -> Select[Any]:
         .join(Invoice, Invoice.id == found.invoice_id)
         .group_by(*key, Invoice.customer_name, Invoice.customer_tax_id)
     )
+
+
+def _conditions(scope: Scope, business_id: int | None) -> list[Any]:
+    facts = ((Invoice.customer_id, scope.customer_id), (Invoice.business_id, business_id))
+    return [column == fact for column, fact in facts if fact is not None]
 
 
 def _visible(actor: Actor, scope: Scope) -> Scope:

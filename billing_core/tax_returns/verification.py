@@ -42,9 +42,8 @@ def _posted(session: Session) -> Check:
 
 
 def _sums(session: Session, statement: Any) -> Counter[Any]:
-    """Minor units by business, currency, day and rate; a day and rate without tax is left out."""
+    """Minor units by business, currency, day and rate."""
     sums: Counter[Any] = Counter()
     for business, currency, day, rate, minor in session.execute(statement):
-        if minor:
-            sums[business, currency, day, Decimal(rate)] += int(minor)
+        sums[business, currency, day, Decimal(rate)] += int(minor)
     return sums

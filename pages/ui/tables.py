@@ -142,13 +142,19 @@ def link(label: str, address: Callable[[Any], str], shown: str = ":material/open
 
 
 def button(
-    label: str, cell: Callable[[Any], str | None], *, opens: Callable[[Any], None], width: ColumnWidth | None = None
+    label: str,
+    cell: Callable[[Any], str | None],
+    *,
+    opens: Callable[[Any], None],
+    width: ColumnWidth | None = None,
+    right: bool = False,
 ) -> Column:
     """A button in each row, or nothing where ``cell`` names none. It is pressed by a click alone, where a table that
     opens its rows would open one for whoever only moves through it with the keyboard. For them a row can be ticked, and
-    its buttons stand below the table.
+    its buttons stand below the table. ``right``: they show amounts.
     """
-    return Column(label, cell, st.column_config.TextColumn(label, width=width), presses=opens)
+    config = st.column_config.TextColumn(label, width=width, alignment="right" if right else "left")
+    return Column(label, cell, config, presses=opens)
 
 
 def orderings(columns: Sequence[Column]) -> dict[str, str]:
@@ -209,13 +215,15 @@ def show(
 
 
 def _buttons_of(row: Any, columns: Sequence[Column], key: str) -> None:
-    """Those of the ticked row, where the keyboard reaches them. Behind an icon stands a name, and not yet of what."""
+    """Those of the ticked row, where the keyboard reaches them. Behind an icon stands a name, and not yet of what; nor
+    does an amount say it.
+    """
     with st.container(horizontal=True):
         for column in columns:
             if shown := column.cell(row):
                 icon, _, text = str(shown).rpartition(": ")
                 st.button(
-                    md(f"{column.label} {text}" if icon else text),
+                    md(f"{column.label} {text}" if icon or column.config.get("alignment") == "right" else text),
                     key=f"{key}_{column.label}_of_ticked",
                     icon=f"{icon}:" if icon else None,
                     on_click=column.presses,
@@ -231,7 +239,7 @@ def _config(column: Column, key: str, rows: tuple[Any, ...]) -> ColumnConfig | B
         column.label,
         width=column.config.get("width"),
         type="tertiary",
-        alignment="left",
+        alignment=column.config.get("alignment"),
         key=button_key,
         on_click=_press,
         args=(button_key, rows, column.presses),
