@@ -48,7 +48,7 @@ ORDER = {
     "billing_core.reports": [
         ["models", "wording", "explanation"],
         ["queries", "coverage", "snapshot", "summary", "report_figures"],
-        ["contents", "difference", "overlaps", "figures"],
+        ["contents", "difference", "outdated", "overlaps", "figures"],
         ["prices"],
         ["service", "series", "verification"],
         ["exports"],

@@ -13,16 +13,18 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from billing_core import VERSION, runtime
 from billing_core.bill_runs import planning, progress, rehearsal
-from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.progress import Progress
 from billing_core.bill_runs.rehearsal import Change
 from billing_core.commands import Answer
+from billing_core.commands.reports import warn_of_outdated
 from billing_core.customers import queries as customers
 from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
@@ -205,6 +207,8 @@ def _answer(run_id: int) -> Answer:
         done = progress.progress(session, SYSTEM, run_id, now=utc_now())
         failed = progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED, limit=done.total)
         unpriced = progress.without_rates(session, SYSTEM, run_id, limit=done.total)
+        of_run = select(BillRunCustomer.customer_id).where(BillRunCustomer.run_id == run_id)
+        changed = warn_of_outdated(session, of_run)
     data: dict[str, Any] = {
         "run": run_id,
         "goal": done.goal.value,
@@ -216,6 +220,7 @@ def _answer(run_id: int) -> Answer:
         "invoiced_minor": done.invoiced,
         "not_done": done.waiting,
         "without_rates": unpriced,
+        "outdated": changed,
         "failed": [{"customer_id": row.customer_id, "reason": row.reason} for row in failed],
     }
     lines = [

@@ -88,6 +88,7 @@ class OrderFacts:
         rates: Iterable[Terms],
         *,
         order_id: int | None = None,
+        among: Select[int] | None = None,
         also: Iterable[Need] = (),
     ) -> None:
         needs = dict.fromkeys([*also, *(need for rate in rates for need in _needs(rate))])
@@ -98,6 +99,8 @@ class OrderFacts:
         )
         if order_id is not None:
             statement = statement.where(Order.id == order_id)
+        if among is not None:
+            statement = statement.where(Order.id.in_(among))
         self.rows: FromClause = _over_lines(statement, customer_id, needs).subquery("facts")
 
     def __getitem__(self, need: Need) -> ColumnElement[Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     String,
     and_,
     case,
@@ -71,8 +72,11 @@ def charges(
     service_ids: Collection[int] | None = None,
     *,
     order_id: int | None = None,
+    among: Select[int] | None = None,
 ) -> Statement | None:
     """One row for each order and service with a quantity above 0; None where the customer has no rates.
+
+    ``order_id``, or ``among`` (a SELECT of ids): of these orders alone.
 
     Columns: order_id, service_id, rate_id, quantity (thousandths), unit_price (millionths), tier, bound, matched,
     amount_minor. A percentage covers all of the order's other services, even where only some are requested.
@@ -83,7 +87,7 @@ def charges(
         return None
     largest = limits.bounds(session, customer_id, period, rates)
     rates = [replace(rate, wide=largest.is_wide(rate)) for rate in rates]
-    facts = OrderFacts(customer_id, period, rates, order_id=order_id)
+    facts = OrderFacts(customer_id, period, rates, order_id=order_id, among=among)
     quantities = _quantities(facts, rates, period)
     bases = _bases(quantities, rates, largest)
     limits.refuse_what_is_too_large(session, rates, largest, quantities, bases)

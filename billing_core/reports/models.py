@@ -139,6 +139,18 @@ class ReportQuestionTotal(Base):
     question_count: Mapped[int]
 
 
+class ChangedOrder(Base):
+    """An order of a current report that has changed since, or has come into its period. Generating the report again
+    settles it.
+    """
+
+    __tablename__ = "changed_orders"
+    __table_args__ = CLUSTERED
+
+    report_id: Mapped[int] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"), primary_key=True)
+    order_id: Mapped[int] = mapped_column(BigId, ForeignKey(Order.id, ondelete="RESTRICT"), primary_key=True)
+
+
 class BillingMonth(Base):
     """Stored totals of one customer's orders in one month, so that no page counts a million orders. ``unbilled_orders``
     are the billable ones on no current report. Updated by ``reports.coverage`` with every change of orders and reports;

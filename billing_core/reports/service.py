@@ -17,7 +17,7 @@ from billing_core.identity.permissions import SYSTEM, Actor, Permission
 from billing_core.outgoing_webhooks.models import EventType
 from billing_core.outgoing_webhooks.publishing import Announcement, announce
 from billing_core.rating.models import QuestionKind, Service
-from billing_core.reports import contents, coverage, difference, overlaps, queries, snapshot
+from billing_core.reports import contents, coverage, difference, outdated, overlaps, queries, snapshot
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.difference import Difference, ServiceChange
 from billing_core.reports.models import BillingReport
@@ -86,6 +86,7 @@ def generate(
     report_id = snapshot.write(session, actor, terms, version=version, now=now)
     if current and snapshot.same(session, current.id, report_id):
         attempt.rollback()
+        outdated.settle(session, current.id)
         return Generated(
             current.id,
             created=False,
@@ -99,6 +100,7 @@ def generate(
 
     if current:
         _supersede(session, current.id, by=report_id, now=now)
+        outdated.settle(session, current.id)
     coverage.refresh(session, [customer_id], period)
     replaces = current.id if current else None
     total, orders, questions = session.execute(

@@ -9,7 +9,7 @@ from billing_core.customers import queries as customers
 from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
-from pages.report_sections import invoiced, invoicing
+from pages.report_sections import invoiced, invoicing, outdated
 from pages.ui import downloads, formats, tables
 from pages.ui.inputs import bulk_selection, customer_names, filters
 from pages.ui.reads import Reader
@@ -34,7 +34,7 @@ def draw(read: Reader, actor: Actor) -> None:
     chosen = tables.show(
         rows,
         # Where it was invoiced comes before who made it when, which a narrow window may hide.
-        [*columns[:-2], *invoiced.column(read, actor, rows), *columns[-2:]],
+        [*columns[:-2], *outdated.column(read, rows), *invoiced.column(read, actor, rows), *columns[-2:]],
         # Of these rows alone: ticks must not move to others when the filters or the page change.
         key=f"reports_{crc32(repr([row.id for row in rows]).encode())}",
         alt="Billing reports",

@@ -12,7 +12,7 @@ from billing_core.reports import contents, queries, report_figures
 from billing_core.reports.contents import OrderRow, ServiceTotal
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
-from pages.report_sections import changes, invoiced, prices
+from pages.report_sections import changes, invoiced, outdated, prices
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.figures import charts
@@ -94,6 +94,7 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
             icon=":material/history:",
         )
         st.button("Open the later version", on_click=_go_to, args=(report.superseded_by_id,))
+    outdated.on_report(read, report)
     changes.billed_twice(read, report)
     scope = _scope(report)
     total, orders = report_figures.total_of(report.id), report_figures.orders_of(report.id)

@@ -9,8 +9,10 @@ from sqlalchemy import select, update
 from billing_core import runtime
 from billing_core.__main__ import main
 from billing_core.commands import Answer
+from billing_core.identity import SYSTEM
+from billing_core.invoices import from_reports
 from billing_core.reports.models import BillingReport
-from tests.reports.company import a_customer, an_order
+from tests.reports.company import NOW, a_customer, an_order
 
 MARCH = ["--from", "2026-03-01", "--to", "2026-03-31"]
 
@@ -133,3 +135,34 @@ def test_what_is_logged_meanwhile_leaves_stdout_to_the_document(monkeypatch, cap
     written = capsys.readouterr()
     assert json.loads(written.out) == {"made": 3}
     assert "one customer's report failed" in written.err
+
+
+def test_reports_whose_orders_have_changed_are_warned_of(capsys, sessions, tmp_path):
+    """SO-1 of 4.00 is on a draft for March; then a file gives it a day in April, and its report of April is made."""
+    main(["report", "generate", "--customer", "ALFKI", *MARCH])
+    with sessions.begin() as session:
+        from_reports.draft_from_report(session, SYSTEM, 1, now=NOW, today=NOW.date())
+    file = tmp_path / "orders.csv"
+    file.write_text("order_number,customer_ref,order_date,status\nSO-1,ALFKI,2026-04-01,shipped\n")
+    assert main(["import", "orders", str(file)]) == 0
+    capsys.readouterr()
+    april = ["--from", "2026-04-01", "--to", "2026-04-30"]
+    warning = (
+        "Warning: report 1 (Acme Corp, 2026-03-01 to 2026-03-31): orders changed: 1, difference -4.00 USD; "
+        "it is on a draft (no. 1)\n"
+    )
+
+    assert main(["report", "generate", "--customer", "ALFKI", *april]) == 0
+    assert warning in capsys.readouterr().err
+    assert main(["--json", "report", "run", *april]) == 0
+    said = capsys.readouterr()
+    assert warning in said.err
+    assert json.loads(said.out)["outdated"] == [
+        {
+            "report": 1,
+            "orders_changed": 1,
+            "difference_minor": -400,
+            "currency": "USD",
+            "invoices": ["a draft (no. 1)"],
+        }
+    ]

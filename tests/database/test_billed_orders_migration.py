@@ -1,9 +1,10 @@
 """Which orders stand on invoices, as a database of a former version knows it: from what its reports charged."""
 
 from datetime import date
+from decimal import Decimal
 
 from alembic import command
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing_core.commands import verify
 from billing_core.database import for_changes, migrate
@@ -12,6 +13,9 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, from_reports, service
 from billing_core.invoices.billed_orders.models import BilledOrder
 from billing_core.invoices.models import InvoicedReport
+from billing_core.orders.models import OrderLine
+from billing_core.reports import coverage
+from billing_core.reports.models import ChangedOrder
 from tests.reports.company import MARCH, NOW, a_customer, an_order, billed
 
 DAY = date(2026, 4, 2)
@@ -32,6 +36,10 @@ def test_orders_on_invoices_of_a_former_version_are_billed(empty_database):
         after_sending.cancel(session, SYSTEM, cancelled, **made)
         for report in (month, month, half):
             from_reports.draft_from_report(session, SYSTEM, report, again_reason="Agreed", **made)
+        # A line that changes, and an order that comes.
+        session.execute(update(OrderLine).where(OrderLine.order_id == 1).values(quantity=Decimal(5)))
+        an_order(session, customer, "ACME-3", on=date(2026, 3, 20))
+        coverage.refresh(session)
     before = _billed(empty_database)
     # Handling and picking of the first order on 2, 3 and 4, of the other one on 2 and 3.
     assert before == [
@@ -45,6 +53,8 @@ def test_orders_on_invoices_of_a_former_version_are_billed(empty_database):
 
     assert _billed(empty_database) == before
     with empty_database() as session:
+        changed = select(ChangedOrder.report_id, ChangedOrder.order_id).order_by(ChangedOrder.report_id)
+        assert sorted(tuple(row) for row in session.execute(changed)) == [(month, 1), (month, 3), (half, 1)]
         links = session.scalars(select(InvoicedReport).order_by(InvoicedReport.invoice_id)).all()
         assert [(link.invoice_id, bool(link.again_reason), link.released_at is not None) for link in links] == [
             (1, False, True),

@@ -1,10 +1,15 @@
 """From a report to its invoice: one at a time, and several after a rehearsal."""
 
+from io import BytesIO
+
 import pytest
 from sqlalchemy import select
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.imports import Kind
+from billing_core.imports import service as imports
+from billing_core.imports.service import Incoming
 from billing_core.invoices import from_reports, service
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from tests.pages.filled import FEBRUARY, HOSTILE, fill
@@ -45,6 +50,19 @@ def test_a_report_leads_to_its_invoice(page_as, sessions, filled):
 
     assert not page.exception
     assert page.query_params == {"invoice": str(invoice_id)}
+
+
+def test_orders_that_have_changed_are_said_in_the_list_and_on_the_report(page_as, sessions, filled):
+    """ACME's M-1, of 4.00, moves from March to February, which is invoiced."""
+    content = b"order_number,customer_ref,order_date,status\nM-1,ACME,2026-02-27,shipped\n"
+    imports.apply(sessions, SYSTEM, Incoming(Kind.ORDERS, BytesIO(content), "orders.csv"), now=LATER)
+
+    page = page_as("finance").visit("reports.py", reports_sort="Total ↓")
+    assert not page.exception
+    changed = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in page.dataframe[0].value["Orders changed"]]
+    assert changed == ["1 (+4.00 USD)", "1 (-4.00 USD)", ""]
+    page = page_as("finance").visit("reports.py", report=str(filled.february))
+    assert any("have changed since it was made" in warning.value for warning in page.warning)
 
 
 def test_an_admin_goes_from_a_report_to_the_page_that_makes_its_draft(page_as, filled):

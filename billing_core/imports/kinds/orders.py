@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Date, FromClause, Integer, Select, String, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Column, Date, FromClause, Integer, MetaData, Select, String, Table, func, insert, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
@@ -14,7 +14,7 @@ from billing_core.dates import Period
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
-from billing_core.reports import coverage
+from billing_core.reports import coverage, outdated
 
 _PLAIN = (
     "status reference_number ship_to_name ship_to_address ship_to_city ship_to_state ship_to_postal_code "
@@ -62,8 +62,30 @@ def _keeping_coverage(session: Session, rows: FromClause) -> Iterator[None]:
     before = select(Order.order_date).join(rows, rows.c.existing_id == Order.id).where(touched)
     days = now.union_all(before).subquery()
     first, last = session.execute(select(func.min(days.c.day), func.max(days.c.day))).one()
-    yield
+    with _outdating_reports(session, select(rows.c.number.label("key")).where(touched), Order.number):
+        yield
     coverage.refresh(session, customers, Period(first, last))
+
+
+@contextmanager
+def _outdating_reports(session: Session, keys: Select[Any], column: InstrumentedAttribute[Any]) -> Iterator[None]:
+    """Reports of these orders, by a SELECT of their ``key`` in that column before the writing, are outdated by it."""
+    if not outdated.any_current(session):
+        yield
+        return
+    touched = Table("touched_orders", MetaData(), Column("key", column.type, primary_key=True), prefixes=["TEMPORARY"])
+    touched.create(session.connection(), checkfirst=False)
+    session.execute(insert(touched).from_select(["key"], keys.distinct()))
+    yield
+    outdated.note(session, select(Order.id).where(column.in_(select(touched.c.key))))
+    touched.drop(session.connection())
+
+
+@contextmanager
+def _outdating_lines(session: Session, rows: FromClause) -> Iterator[None]:
+    changed = select(rows.c.order_id.label("key")).where(rows.c.effect != "unchanged")
+    with _outdating_reports(session, changed, Order.id):
+        yield
 
 
 ORDERS = Definition(
@@ -161,4 +183,5 @@ ORDER_ITEMS = Definition(
     references=(unknown("order_number", Order.number, "no order has this number; import orders first"),),
     derived=(Derived("sku_key", "sku", sku_key),),
     repeats=True,
+    around=_outdating_lines,
 )
