@@ -8,8 +8,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0058"
-down_revision = "0057"
+revision = "0059"
+down_revision = "0058"
 
 _CURRENT: Final = "r.superseded_at IS NULL"
 _IN_PERIOD: Final = (
