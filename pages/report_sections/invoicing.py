@@ -47,7 +47,7 @@ def dialog(reports: Sequence[Report]) -> None:
         st.info("None of these reports can be invoiced.", icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = st.selectbox("Lines", list(LINES), format_func=LINES.__getitem__, key="invoicing_lines", width=220)
+        by = st.selectbox("Lines", list(LINES), format_func=LINES.__getitem__, key="invoicing_lines", width=290)
         rate = tax_rate("Tax rate, %", key="invoicing_tax", width=130)
     if rate is None:
         return
