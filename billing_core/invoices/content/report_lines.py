@@ -69,7 +69,7 @@ def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: s
 
 def _come_to(amount_minor: int, lines: Sequence[DraftLine], currency: str) -> bool:
     """Whether these lines, each rounded, are as many as may be billed and make the amount."""
-    return all(line.quantity <= LARGEST for line in lines) and amount_minor == sum(
+    return all(line.quantity <= LARGEST >= line.unit_price for line in lines) and amount_minor == sum(
         rounded(line.computed, currency) for line in lines
     )
 

@@ -35,12 +35,12 @@ def of_charge(
     """The lines, which come to the charge's amount; it has one."""
     amount = _amount(charge)
     priced = _priced(charge, amount)
-    if not priced:
-        words = charge_words(charge, names, language)
-        return [DraftLine.of_amount(words, amount, tax_rate=tax_rate, usage_line_id=usage_line_id)]
-    told = [_words(charge, names, language, (part,), first=place == 0) for place, part in enumerate(charge.parts)]
-    if len(priced) == 1:
+    if len(priced) > 1:
+        told = [_words(charge, names, language, (part,), first=place == 0) for place, part in enumerate(charge.parts)]
+    else:
         told = [charge_words(charge, names, language)]
+    if not priced:
+        return [DraftLine.of_amount(told[0], amount, tax_rate=tax_rate, usage_line_id=usage_line_id)]
     return [
         DraftLine(words, quantity, price, tax_rate=tax_rate, usage_line_id=usage_line_id)
         for words, (quantity, price) in zip(told, priced, strict=True)
@@ -87,21 +87,27 @@ def _quantity_and_price(part: Part, currency: str) -> tuple[Decimal, Decimal]:
     """As a line may have them, with the decimals that it may have: of the units, or of as many as the price is for, or
     else once what they come to.
     """
+    if part.share == part.per == 1 and _may_stand(part.quantity, part.price):
+        # Most do, and this is asked of every line.
+        return part.quantity, part.price
     quantity, price = Fraction(part.quantity), Fraction(part.price)
     per = Fraction(1 if part.kind is PartKind.PACKAGES else part.per)
     if part.share == 1:
         for counted, each in ((quantity, price / per), (quantity / per, price)):
-            shown = _exactly(counted, LINE_QUANTITY_PLACES), _exactly(each, PRICE_PLACES)
-            if shown[0] is not None and shown[1] is not None:
-                return shown[0], shown[1]
+            if _may_stand(counted, each):
+                return _decimal(counted), _decimal(each)
     return _ONE, Money.rounded(quantity / per * price * part.share, currency).amount
 
 
-def _exactly(number: Fraction, places: int) -> Decimal | None:
-    steps = number * 10**places
-    if steps.denominator != 1 or number > LARGEST:
-        return None
-    return Decimal(int(steps)).scaleb(-places)
+def _may_stand(quantity: Decimal | Fraction, price: Decimal | Fraction) -> bool:
+    """Whether a line may have them."""
+    exact = quantity == round(quantity, LINE_QUANTITY_PLACES) and price == round(price, PRICE_PLACES)
+    return exact and quantity <= LARGEST and price <= LARGEST
+
+
+def _decimal(number: Fraction) -> Decimal:
+    """Of a number with so few decimals."""
+    return Decimal(int(number * 10**LINE_QUANTITY_PLACES)).scaleb(-LINE_QUANTITY_PLACES)
 
 
 def _amount(charge: Charge) -> Money:
