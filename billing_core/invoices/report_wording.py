@@ -1,5 +1,6 @@
 """The text of an invoice line made from a report, in the customer's language."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -44,10 +45,7 @@ def service_words(
 def slice_words(name: str, cost_type: CostType, one: Slice, period: Period, language: str) -> str:
     """``service_words`` of what was charged at one price, such as “…: tier 2, 1,234 items, 56 orders”."""
     words = writing(language)
-    facts = _counts(cost_type, one.units, one.orders, words)
-    if one.tier is not None:
-        tier = words.gettext("tier")
-        facts.insert(0, f"{tier} {one.tier}")
+    facts = [*_tier([one], words), *_counts(cost_type, one.units, one.orders, words)]
     return f"{name}, {days(period, words)}: {', '.join(facts)}"
 
 
@@ -69,7 +67,8 @@ def computed_words(
     words = writing(language)
     terms = [_term(one, cost_type, currency, words) for one in charged.slices]
     shown = [*terms[:_MOST_TERMS], "…"] if len(terms) > _MOST_TERMS else terms
-    facts = [*_counts(cost_type, _units(charged), charged.orders, words), f"{' + '.join(shown)} {currency}"]
+    counts = _counts(cost_type, _units(charged), charged.orders, words)
+    facts = [*_tier(charged.slices, words), *counts, f"{' + '.join(shown)} {currency}"]
     if rounded:
         facts.append(words.gettext("rounded per order"))
     return f"{name}, {days(charged.days, words)}: {', '.join(facts)}"
@@ -100,6 +99,14 @@ def _term(one: Slice, cost_type: CostType, currency: str, words: Writing) -> str
     if cost_type is CostType.PERCENT_OF_SERVICES:
         return f"{words.price(one.units, currency)} × {words.percent(one.unit_price)}"
     return f"{words.quantity(one.units)} × {words.price(one.unit_price, currency)}"
+
+
+def _tier(slices: Sequence[Slice], words: Writing) -> list[str]:
+    """Its number, where all is in one."""
+    if len(slices) != 1 or slices[0].tier is None:
+        return []
+    tier = words.gettext("tier")
+    return [f"{tier} {slices[0].tier}"]
 
 
 def _units(charged: AtPrice) -> Decimal:

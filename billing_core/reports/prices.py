@@ -61,7 +61,7 @@ def rows(session: Session, report: Report) -> list[PriceRow]:
     return [
         PriceRow(total.service_name, total.cost_type, at_price.days, *facts)
         for total in contents.service_totals(session, report)
-        for at_price in prices[report.id, total.service_id]
+        for at_price in prices.get((report.id, total.service_id), ())
         for facts in _facts(at_price, total.cost_type, report.currency)
     ]
 

@@ -10,9 +10,9 @@ from pages.ui import formats, tables
 from pages.ui.reads import Reader
 
 _INSTEAD = {
-    "minimum": "Minimum per order",
-    "maximum": "Maximum per order",
-    "rounding": "Rounding of each order",
+    "minimum": "Minimum",
+    "maximum": "Maximum",
+    "rounding": "Rounding",
 }
 
 
@@ -39,7 +39,7 @@ def draw(read: Reader, report: Report) -> None:
     )
     together = sum(row.amount_minor for row in rows)
     st.caption(
-        f"In every row quantity × unit price is the amount. Sum {formats.money(together, report.currency)} "
+        f"In every row quantity × unit price is the amount. Minimum, maximum and rounding apply to each order. Sum {formats.money(together, report.currency)} "
         + ("= the report's total ✓" if together == report.total_minor else "differs from the report's total")
     )
 

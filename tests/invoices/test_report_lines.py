@@ -92,6 +92,12 @@ def line(words, quantity, price, minor, *, days=DAYS):
             of_items(11, 11),
             [line("22 items, 2 orders, 20 × 0.105 + 2 × 0.105 USD, rounded per order", 1, "2.32", 232)],
         ),
+        # 11 × 0.105 = 1.155 is 1.16 of each, and of both together 2.31.
+        (
+            [a_rate(tiers=[(Decimal(10), Decimal(1)), (None, Decimal("0.105"))], tier_mode="volume")],
+            of_items(11, 11),
+            [line("tier 2, 22 items, 2 orders, 22 × 0.105 USD, rounded per order", 1, "2.32", 232)],
+        ),
         # Two orders below 3.00, one above 5.00, one between them.
         (
             [a_rate(minimum=300, maximum=500)],

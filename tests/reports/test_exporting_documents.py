@@ -36,7 +36,7 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
     report = a_report(session, a_customer(session), (50000, 1), (7, 0), reference_number="=1+1")
     book = workbook(session, report)
 
-    assert book.sheetnames == ["Summary", "Orders", "Charges", "Questions"]
+    assert book.sheetnames == ["Summary", "Orders", "Charges", "Questions", "Prices"]
     first_day = datetime.combine(FIRST_DAY, time())
     assert rows(book["Orders"])[1] == [
         *("ACME-0", "=1+1", first_day, "completed", "John Smith", "123 Test St", 4, 2, 500.01),
@@ -50,6 +50,13 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
     assert len(rows(book["Charges"])) == 1 + 4
     assert rows(book["Questions"])[1:] == [
         ["ACME-0", "Nobody said how many units of this SKU a case holds", 'Ship "fast"', "=SKU"]
+    ]
+    # Picking was charged at 1.25 in both orders: 2 × 2.5 × 1.25 is 6.25, which is not what they were charged.
+    month = [datetime.combine(date(2023, 1, day), time()) for day in (1, 31)]
+    assert rows(book["Prices"])[1:] == [
+        ["Picking", "per item", *month, None, None, 2, 5, 1.25, 6.25],
+        ["Picking", "per item", *month, None, "rounding", 2, 1, 493.82, 493.82],
+        ['Ship "fast"', "by weight", *month, None, "minimum", 1, 1, 0.01, 0.01],
     ]
     assert [row[0].is_date for row in book["Orders"]["C2:C3"]] == [True, True]
 
@@ -125,7 +132,7 @@ def test_the_summary_adds_up_to_the_charges(session):
 def test_rows_beyond_what_a_sheet_holds_go_on_in_the_next(session, monkeypatch):
     monkeypatch.setattr(xlsx_tables, "MOST_ROWS", 2)
     book = workbook(session, a_report(session, a_customer(session), *[(100, 0)] * 5))
-    assert book.sheetnames == ["Summary", *_three("Orders"), *_three("Charges"), "Questions"]
+    assert book.sheetnames == ["Summary", *_three("Orders"), *_three("Charges"), "Questions", "Prices"]
     assert [len(rows(book[name])) - 1 for name in _three("Orders")] == [2, 2, 1]
     numbers = [row[0] for name in _three("Charges") for row in rows(book[name])[1:]]
     assert numbers == [f"ACME-{number}" for number in range(5)]

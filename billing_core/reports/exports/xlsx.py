@@ -1,4 +1,4 @@
-"""Reports as a workbook: summary, orders, charges, questions. Numbers are numbers, dates are dates, text is text."""
+"""Reports as a workbook: summary, orders, charges, questions, prices. Numbers are numbers, days days, text is text."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
@@ -9,12 +9,13 @@ from xlsxwriter.worksheet import Worksheet
 
 from billing_core.businesses.queries import default_business
 from billing_core.money import QUANTITY_PLACES, Money, decimal_places
-from billing_core.reports import contents
+from billing_core.reports import contents, prices
 from billing_core.reports.exports import rows, xlsx_tables
 from billing_core.reports.exports.explained import UNIT_PRICE_PLACES, Explaining
 from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.exports.xlsx_rows import Content, day, text
 from billing_core.reports.exports.xlsx_tables import Columns, Kind, Sheet, Styles
+from billing_core.reports.prices import PriceRow
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 
@@ -48,6 +49,18 @@ _QUESTIONS: Columns = (
     ("Service", 28, Kind.TEXT),
     ("SKU", 22, Kind.TEXT),
 )
+_PRICES: Columns = (
+    ("Service", 28, Kind.TEXT),
+    ("Charged by", 20, Kind.TEXT),
+    ("From", 12, Kind.DAY),
+    ("To", 12, Kind.DAY),
+    ("Tier", 6, Kind.COUNT),
+    ("Bound", 10, Kind.TEXT),
+    ("Orders", 10, Kind.COUNT),
+    ("Quantity", 12, Kind.NUMBER),
+    ("Unit price", 12, Kind.NUMBER),
+    ("Amount", 14, Kind.AMOUNT),
+)
 
 
 def workbook(session: Session, report: Report) -> Iterator[bytes]:
@@ -72,6 +85,8 @@ def _sheets(session: Session, report: Report) -> Iterator[Sheet]:
     yield from xlsx_tables.sheets("Charges", _CHARGES, count, charges)
     if report.question_count:
         yield from xlsx_tables.sheets("Questions", _QUESTIONS, report.question_count, _question_rows(session, report))
+    if charged_at := prices.rows(session, report):
+        yield from xlsx_tables.sheets("Prices", _PRICES, len(charged_at), _price_rows(report, charged_at))
 
 
 def _summary(session: Session, report: Report, sheet: Worksheet, styles: Styles) -> None:
@@ -140,3 +155,13 @@ def _question_rows(session: Session, report: Report) -> Iterator[Sequence[Conten
     for batch in rows.batches(session, rows.questions(report)):
         for _, number, service, sku, kind in batch:
             yield text(number), text(question_words(kind)), text(service), text(sku)
+
+
+def _price_rows(report: Report, charged_at: Sequence[PriceRow]) -> Iterator[Sequence[Content]]:
+    places = decimal_places(report.currency)
+    for row in charged_at:
+        yield (
+            *(text(row.service_name), text(cost_type_words(row.cost_type)), day(row.days.start), day(row.days.end)),
+            *(str(row.tier) if row.tier else None, text(row.instead), str(row.order_count)),
+            *(f"{row.quantity:f}", f"{row.unit_price:f}", scaled(row.amount_minor, places)),
+        )
