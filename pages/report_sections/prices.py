@@ -39,7 +39,8 @@ def draw(read: Reader, report: Report) -> None:
     )
     together = sum(row.amount_minor for row in rows)
     st.caption(
-        f"In every row quantity × unit price is the amount. Minimum, maximum and rounding apply to each order. Sum {formats.money(together, report.currency)} "
+        "In every row quantity × unit price is the amount. Minimum, maximum and rounding are those of each order. "
+        f"Sum {formats.money(together, report.currency)} "
         + ("= the report's total ✓" if together == report.total_minor else "differs from the report's total")
     )
 
