@@ -102,7 +102,7 @@ def _quantity_and_price(part: Part, currency: str) -> tuple[Decimal, Decimal]:
 def _may_stand(quantity: Decimal | Fraction, price: Decimal | Fraction) -> bool:
     """Whether a line may have them."""
     exact = quantity == round(quantity, LINE_QUANTITY_PLACES) and price == round(price, PRICE_PLACES)
-    return exact and quantity <= LARGEST and price <= LARGEST
+    return exact and quantity <= LARGEST and price <= LARGEST_PRICE
 
 
 def _decimal(number: Fraction) -> Decimal:
