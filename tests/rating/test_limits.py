@@ -147,6 +147,22 @@ def test_half_a_coin_more_than_the_largest_amount_is_refused(session, currency):
     assert amounts(session, [rate], [an_order(weight=weight - D("0.001"))], customer_id=2) == [{1: 10**15}]
 
 
+def wide(prices, currency, *, mode=None, tiers=(), percent=False):
+    """A rate whose products need not fit into 64 bits."""
+    kind = CostType.PERCENT_OF_SERVICES if percent else CostType.PER_ITEM
+    terms = (1, 1, "", kind, prices[0], currency, date(2026, 1, 1), None, None, None, (), mode, tiers, None)
+    return Terms(*terms, wide=True)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "minor"),
+    # 5,000,000 thousandths of millionths are half a cent. 10^27 of them come to far more than can be billed.
+    [(4_999_999, 1, 0), (5_000_000, 1, 1), (14_999_999, 1, 1), (10**18, 10**9, 10**15 + 1)],
+)
+def test_a_product_of_any_size_is_rounded_once(session, quantity, price, minor):
+    assert session.scalar(select(in_sql.amount(wide([price], "USD"), literal(quantity, BigInteger)))) == minor
+
+
 scaled = st.integers(0, 10**18) | st.integers(0, 10**7)
 tier_modes = st.sampled_from([None, *TierMode])
 
@@ -165,10 +181,7 @@ def test_a_product_of_any_size_agrees_with_fractions(session):
     )
     def agree(quantity, prices, ends, mode, currency, percent):
         tiers = tuple(map(Tier, [*ends, None], prices)) if mode else ()
-        kind = CostType.PERCENT_OF_SERVICES if percent else CostType.PER_ITEM
-        rate = Terms(
-            *(1, 1, "", kind, prices[0], currency, date(2026, 1, 1), None, None, None, (), mode, tiers, None), wide=True
-        )
+        rate = wide(prices, currency, mode=mode, tiers=tiers, percent=percent)
         statement = select(in_sql.amount(rate, literal(quantity, BigInteger)))
 
         exact = Fraction(cost(quantity, prices, ends, mode) * MINOR_UNITS[currency], 10**11 if percent else 10**9)
