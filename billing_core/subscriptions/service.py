@@ -17,12 +17,12 @@ from billing_core.plans import offers
 from billing_core.plans import queries as plans
 from billing_core.plans.models import PlanVersion
 from billing_core.promotions import redeeming
-from billing_core.subscriptions import beginning, calendar, invoicing, lifecycle, metered
+from billing_core.subscriptions import beginning, calendar, invoicing, lifecycle, metered, pricing
 from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE, TRIALING
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice, SubscriptionTerms
+from billing_core.subscriptions.pricing import Terms
 
 LONGEST_TRIAL: Final = 365
-MOST_SEATS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +119,8 @@ def activate(
 def agreed(session: Session, actor: Actor, customer: Customer, wanted: Wanted) -> int:
     """The version of the plan that is agreed on, once everything is checked."""
     if not 0 <= wanted.trial_days <= LONGEST_TRIAL:
-        raise _invalid("trial_days", f"must be from 0 to {LONGEST_TRIAL}")
-    if not 1 <= wanted.seats <= MOST_SEATS:
-        raise _invalid("seats", f"must be from 1 to {MOST_SEATS:,}")
+        reason = f"must be from 0 to {LONGEST_TRIAL}"
+        raise Invalid(f"trial_days {reason}", fields={"trial_days": reason})
     version = plans.latest(session, actor, wanted.plan_code)
-    offer = offers.offer(session, version.id, customer.currency)
-    for code, quantity in wanted.add_ons.items():
-        offer.add_on(code)
-        if not 1 <= quantity <= MOST_SEATS:
-            raise _invalid(f"add_ons.{code}", f"must be from 1 to {MOST_SEATS:,}")
-    if wanted.seats != 1 and offer.seat_price_minor is None:
-        raise _invalid("seats", f"are not part of the plan {wanted.plan_code}")
+    pricing.check(Terms(offers.offer(session, version.id, customer.currency), wanted.seats, wanted.add_ons))
     return version.id
-
-
-def _invalid(field_name: str, reason: str) -> Invalid:
-    return Invalid(f"{field_name} {reason}", fields={field_name: reason})

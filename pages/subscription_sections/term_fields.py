@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from billing_core.plans.offers import Offer
-from billing_core.subscriptions.service import MOST_SEATS
+from billing_core.subscriptions.pricing import MOST_SEATS
 from pages.ui import formats
 from pages.ui.text import md
 

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,11 +13,9 @@ from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.plans import queries as plans
 from billing_core.plans.models import BillingTiming
-from billing_core.subscriptions import queries
+from billing_core.subscriptions import pricing, queries
 from billing_core.subscriptions.models import SubscriptionChange
 from billing_core.subscriptions.pricing import Terms
-
-MOST: Final = 1_000_000
 
 
 class When(enum.StrEnum):
@@ -58,7 +56,7 @@ def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]])
         version_id = one.get("version_id", present.offer.version_id)
         seats, add_ons = one.get("seats", present.seats), one.get("add_ons", present.add_ons)
         present = queries.terms_of(session, version_id, present.offer.currency, seats, add_ons)
-        _check(present)
+        pricing.check(present)
     return present
 
 
@@ -95,28 +93,10 @@ def newest(session: Session, subscription_id: int) -> int | None:
     return session.scalar(asked)
 
 
-def whole_price(terms: Terms, number: int) -> int:
-    """What a whole period costs before any discount, in minor units."""
-    offer = terms.offer
-    add_ons = sum(quantity * offer.add_on(code).price_minor for code, quantity in terms.add_ons.items())
-    return offer.price_in(number) + offer.paid_seats(terms.seats) * (offer.seat_price_minor or 0) + add_ons
-
-
 def by_money(before: Terms, after: Terms, number: int) -> When:
     """More takes effect now, less when what was charged is used up."""
-    return When.PERIOD_END if whole_price(after, number) < whole_price(before, number) else When.NOW
-
-
-def _check(terms: Terms) -> None:
-    offer = terms.offer
-    if not 1 <= terms.seats <= MOST:
-        raise _invalid("seats", f"must be from 1 to {MOST:,}")
-    if terms.seats != 1 and offer.seat_price_minor is None:
-        raise _invalid("seats", f"are not part of the plan {offer.code}")
-    for code, quantity in terms.add_ons.items():
-        offer.add_on(code)
-        if not 1 <= quantity <= MOST:
-            raise _invalid(f"add_ons.{code}", f"must be from 1 to {MOST:,}")
+    less = pricing.whole_price(after, number) < pricing.whole_price(before, number)
+    return When.PERIOD_END if less else When.NOW
 
 
 def is_in_advance(terms: Terms) -> bool:
@@ -126,7 +106,3 @@ def is_in_advance(terms: Terms) -> bool:
 def same_interval(one: Terms, other: Terms) -> bool:
     first, second = one.offer, other.offer
     return (first.interval, first.interval_count) == (second.interval, second.interval_count)
-
-
-def _invalid(field_name: str, reason: str) -> Invalid:
-    return Invalid(f"{field_name} {reason}", fields={field_name: reason})

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.database.functions import number_in
 from billing_core.subscriptions import queries
-from billing_core.subscriptions.changes.wanted import whole_price
 from billing_core.subscriptions.models import ChangeState, MovedSubscription, Subscription, SubscriptionChange
+from billing_core.subscriptions.pricing import whole_price
 
 _WAITS: Final = and_(SubscriptionChange.state == ChangeState.SCHEDULED, SubscriptionChange.move_id.is_(None))
 

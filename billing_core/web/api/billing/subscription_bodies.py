@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 
 from billing_core.subscriptions.listing import SubscriptionRow
 from billing_core.subscriptions.models import SubscriptionState
-from billing_core.subscriptions.service import LONGEST_TRIAL, MOST_SEATS, Wanted
+from billing_core.subscriptions.pricing import MOST_SEATS
+from billing_core.subscriptions.service import LONGEST_TRIAL, Wanted
 from billing_core.web.api.exact_json import Body, WholeNumber
 
 _NEW: dict[str, Any] = {
