@@ -1,4 +1,5 @@
-"""What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due.
+"""What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due, or to that less what
+early payment takes off.
 
 Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own. Where they cannot
 (a negative line, a discount on the whole, a part payment, a rounding difference of before, too many lines), it is one.
@@ -9,6 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+from billing_core.invoices.content import early_payment
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument
 from billing_core.languages.formats import Writing, writing
 from billing_core.money import LINE_QUANTITY_PLACES, PRICE_PLACES, decimal_places, scaled
@@ -23,18 +26,20 @@ _BLANKS: Final = re.compile(r"[^\S\u00a0\u202f]+")
 
 
 def charge_of(invoice: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
-    """``invoice_id`` and ``link_id`` are public ids; ``today`` is the business's day.
+    """``invoice_id`` and ``link_id`` are public ids; ``today`` is the business's day: while early payment takes
+    something off, so much less is asked for.
 
     A draft has no number yet. An overdue invoice is payable by tomorrow, as no gateway takes a past day.
     """
     words = writing(invoice.language)
+    early = early_payment.best_on(invoice, today)
     return Charge(
         link_id=link_id,
         invoice_id=invoice_id,
         invoice_number=invoice.number or "",
         currency=invoice.currency,
-        amount_minor=invoice.due_minor,
-        lines=_lines(invoice, words),
+        amount_minor=early.to_pay_minor if early else invoice.due_minor,
+        lines=(_reduced(invoice, early, words),) if early else _lines(invoice, words),
         customer_email=invoice.customer.email,
         customer_name=invoice.customer.name,
         due_on=max(invoice.due_on, today + timedelta(days=1)),
@@ -56,8 +61,17 @@ def _lines(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
     all_count = all(line.unit_minor > 0 for line in listed)
     if whole and all_count and len(listed) <= MOST_LINES and not settled and not invoice.totals.discount_minor:
         return listed
+    return (ChargeLine(_short(_whole_due(invoice, words)), invoice.due_minor),)
+
+
+def _reduced(invoice: InvoiceDocument, early: Offer, words: Writing) -> ChargeLine:
+    discount = words.gettext("Early-payment discount of {percent}").format(percent=words.percent(early.percent))
+    return ChargeLine(_short(f"{_whole_due(invoice, words)} ({discount})"), early.to_pay_minor)
+
+
+def _whole_due(invoice: InvoiceDocument, words: Writing) -> str:
     due = words.gettext("Amount due")
-    return (ChargeLine(_short(f"{_title(invoice, words)}, {due[:1].lower()}{due[1:]}"), invoice.due_minor),)
+    return f"{_title(invoice, words)}, {due[:1].lower()}{due[1:]}"
 
 
 def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:

@@ -3,11 +3,13 @@ payment was refunded beyond its amount, and what disputes cost.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sqlalchemy import String, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, PaymentLink
 from billing_core.ledger.models import Account, LedgerEntry, LedgerPosting
@@ -36,7 +38,6 @@ def checks(session: Session) -> Iterator[Check]:
 
 def _links(session: Session) -> Check:
     differing = or_(
-        PaymentLink.amount_minor != Invoice.due_minor,
         PaymentLink.currency != Invoice.currency,
         Invoice.payment_url.is_distinct_from(PaymentLink.url),
     )
@@ -47,9 +48,28 @@ def _links(session: Session) -> Check:
     return Check(
         "Each active payment link asks for what is due, and its invoice leads to it",
         proof.count(session, PaymentLink, _ACTIVE),
-        proof.named(session, wrong.where(_ACTIVE, differing).order_by(PaymentLink.id), "payment link id {0} of {1}")
+        _other_amounts(session)
+        + proof.named(session, wrong.where(_ACTIVE, differing).order_by(PaymentLink.id), "payment link id {0} of {1}")
         + proof.named(session, of_nothing.order_by(Invoice.id), "invoice id {0}, {1}, leads to no active link"),
     )
+
+
+def _other_amounts(session: Session) -> tuple[str, ...]:
+    """Links that ask neither for what is due nor for that less what early payment takes off."""
+    owed = (Invoice.issued_on, Invoice.payment_terms, Invoice.currency, Invoice.paid_minor, Invoice.credited_minor)
+    statement = (
+        select(PaymentLink.id, PaymentLink.amount_minor, Invoice.number, *owed)
+        .add_columns(Invoice.written_off_minor, Invoice.due_minor)
+        .join(Invoice, Invoice.id == PaymentLink.invoice_id)
+        .where(_ACTIVE, PaymentLink.amount_minor != Invoice.due_minor)
+        .order_by(PaymentLink.id)
+    )
+    wrong = (
+        f"payment link id {row.id} of {row.number}"
+        for row in session.execute(statement)
+        if all(offer.to_pay_minor != row.amount_minor for offer in early_payment.offers(row))
+    )
+    return tuple(islice(wrong, proof.NAMED))
 
 
 def _attempts(session: Session) -> Check:

@@ -14,11 +14,13 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, postings
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.models import EventKind
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind, LedgerPosting
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money
+from billing_core.payments import early_discounts
 from billing_core.payments.models import (
     LONGEST_REFERENCE,
     Allocation,
@@ -60,7 +62,7 @@ def balances(session: Session, actor: Actor, customer_id: int) -> list[tuple[int
 
 
 def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int, today: date, now: datetime) -> None:
-    """Pay an invoice, or part of it, from the customer's credit."""
+    """Pay an invoice, or part of it, from the customer's credit. Exactly what it costs early payers settles it."""
     actor.require(Permission.PAYMENT_WRITE)
     shown = invoices.one(session, actor, invoice_id)
     customers.for_change(session, actor, shown.customer_id)
@@ -76,6 +78,7 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 
     # Nothing is owed before the invoice's own date, which may be in the future.
     applied_on = max(today, invoice.issued_on)
+    taken = early_payment.taken_by(early_payment.offers(invoice), amount_minor, applied_on)
     sides = [
         Side(Account.CUSTOMER_CREDIT, amount_minor),
         Side(Account.RECEIVABLE, -amount_minor, invoice_id=invoice.id),
@@ -106,6 +109,8 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
         after={**data, "currency": invoice.currency},
         now=now,
     )
+    if taken is not None:
+        early_discounts.credit(session, actor, invoice, taken, applied_on, now=now)
 
 
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:

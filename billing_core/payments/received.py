@@ -19,18 +19,16 @@ from billing_core.customers.models import Customer
 from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import credit_notes, lifecycle, postings
+from billing_core.invoices import lifecycle, postings
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.content import early_payment
-from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
-from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import LARGEST_MINOR, Money, currency_code
-from billing_core.payments import credit, queries
+from billing_core.payments import credit, early_discounts, queries
 from billing_core.payments.models import (
     LONGEST_REFERENCE,
     Allocation,
@@ -124,10 +122,12 @@ def record_collected(
     received: Received,
     names: GatewayNames,
     pays: bool,
+    asked: bool = False,
     today: date,
     now: datetime,
 ) -> Payment:
-    """Record what a gateway collected for an invoice. It pays the invoice, or becomes credit as a whole.
+    """Record what a gateway collected for an invoice. It pays the invoice, or becomes credit as a whole. ``asked``: it
+    is what we asked for, so an early-payment discount in it holds, whenever the money came.
 
     The caller has locked the customer and the invoice, and knows that this payment is not recorded yet.
     """
@@ -137,7 +137,7 @@ def record_collected(
     paid, to_allocate = ([invoice], {invoice.id: received.amount_minor}) if pays else ([], {})
     for one in paid:
         _check_fits(one, customer, received.currency, received.amount_minor)
-    payment = _write(session, actor, customer, invoice.business_id, received, paid, to_allocate, now=now)
+    payment = _write(session, actor, customer, invoice.business_id, received, paid, to_allocate, asked=asked, now=now)
     payment.mode, payment.gateway_key = names.mode, names.key
     payment.intent_id, payment.charge_id = names.intent_id, names.charge_id
     session.flush()
@@ -253,6 +253,7 @@ def _write(
     paid: list[Invoice],
     amounts: Mapping[int, int],
     *,
+    asked: bool = False,
     now: datetime,
 ) -> Payment:
     payment = Payment(
@@ -316,11 +317,12 @@ def _write(
         },
         now=now,
     )
+    day_of_offer = None if asked else received.received_on
     # Last of all: the numbers of credit notes are drawn one after another.
     for invoice in paid:
-        taken = early_payment.taken_by(offered[invoice.id], amounts[invoice.id], received.received_on)
+        taken = early_payment.taken_by(offered[invoice.id], amounts[invoice.id], day_of_offer)
         if taken is not None:
-            _credit_discount(session, actor, invoice, taken, received.received_on, now=now)
+            early_discounts.credit(session, actor, invoice, taken, received.received_on, now=now)
     return payment
 
 
@@ -350,25 +352,6 @@ def _allocate(
     )
     data = {"payment_id": payment.id, "amount_minor": amount, "method": payment.method.value}
     lifecycle.settle(session, actor, invoice, paid=amount, event=EventKind.PAYMENT, data=data, now=now)
-
-
-def _credit_discount(
-    session: Session, actor: Actor, invoice: Invoice, taken: Offer, paid_on: date, *, now: datetime
-) -> None:
-    """What early payment took off: base and tax of the invoice shrink by it, at each rate."""
-    words = writing(invoice.language)
-    issued_on = max(paid_on, invoice.issued_on)
-    credit_notes.issue(
-        session,
-        actor,
-        invoice.id,
-        amount_minor=taken.discount_minor,
-        reason=words.gettext("Early-payment discount of {percent}").format(percent=words.percent(taken.percent)),
-        issued_on=issued_on,
-        today=issued_on,
-        early_payment=True,
-        now=now,
-    )
 
 
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:

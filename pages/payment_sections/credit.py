@@ -8,6 +8,7 @@ from billing_core.dates import utc_now
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.money import Money
@@ -96,6 +97,11 @@ def apply(customer_id: int, business_id: int, currency: str) -> None:
 
     chosen = st.selectbox("Invoice", list(open_invoices), format_func=name, key="credit_for_invoice")
     most = min(available.minor, open_invoices[chosen].due_minor)
+    early = early_payment.best_on(read(invoices.one, chosen), read.day_of(business_id))
+    if early is not None and early.to_pay_minor <= available.minor:
+        most = early.to_pay_minor
+        discount, until = formats.money(early.discount_minor, currency), formats.day(early.until)
+        st.caption(f"Exactly that settles it until {md(until)}: {md(discount)} of early-payment discount come off.")
     amount = amount_field("Amount", most, currency, key=f"credit_for_{chosen}")
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:

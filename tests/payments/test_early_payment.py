@@ -16,7 +16,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.content.early_payment import offers
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
-from billing_core.payments import received
+from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 from tests.invoices.company import NOW, TODAY, a_customer, a_line, an_invoice
@@ -76,6 +76,34 @@ def test_the_reduced_amount_in_time_settles_the_invoice_and_corrects_tax_at_each
         (Decimal(19), 200, 38),
     ]
     assert [check for check in checks(session) if check.wrong] == []
+
+
+def from_credit(session, invoice, amount_minor, on):
+    """Of 200.00 that the customer had before."""
+    kept = {"customer_id": invoice.customer_id, "received": money(200_00, TODAY), "allocations": {}}
+    received.record(session, SYSTEM, **kept, today=on, now=NOW)
+    credit.apply(session, SYSTEM, invoice.id, amount_minor=amount_minor, today=on, now=NOW)
+
+
+def asked_for(session, invoice, amount_minor, on):
+    """By a link; the bank took two days longer."""
+    names = GatewayNames(Mode.SANDBOX, "pay_1")
+    locked, late = queries.for_change(session, SYSTEM, invoice.id), on + timedelta(days=2)
+    came = {"received": money(amount_minor, late), "pays": True, "asked": True, "today": late}
+    received.record_collected(session, SYSTEM, locked, names=names, **came, now=NOW)
+
+
+@pytest.mark.parametrize("way", [from_credit, asked_for])
+def test_credit_that_is_used_in_time_and_what_we_asked_for_take_the_discount_too(session, invoice, way):
+    way(session, invoice, 16_905, LAST)
+    assert (invoice.state, invoice.paid_minor, invoice.credited_minor) == (InvoiceState.PAID, 16_905, 345)
+    assert session.scalars(select(CreditNote.early_payment)).one() is True
+    assert [check for check in checks(session) if check.wrong] == []
+
+
+def test_credit_that_is_used_too_late_is_a_part_payment(session, invoice):
+    from_credit(session, invoice, 16_905, LAST + timedelta(days=1))
+    assert (invoice.state, invoice.due_minor) == (InvoiceState.OPEN, 345)
 
 
 @pytest.mark.parametrize(("amount", "days"), [(16_905, 15), (16_904, 1), (16_906, 1)])

@@ -16,6 +16,7 @@ from billing_core import payments
 from billing_core.audit.models import AuditEntry
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import PERMISSIONS, Actor, Permission, Role, actor_with
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.content.totals import Share
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import Invoice
@@ -28,6 +29,7 @@ from billing_core.payments import (
     chargebacks,
     credit,
     crediting,
+    early_discounts,
     exporting,
     opening,
     queries,
@@ -108,6 +110,11 @@ def _credit(session: Session, actor: Actor, of: Subjects) -> Any:
     return crediting.credit(session, actor, session.get(Invoice, of.open), parts, reason="less", **DAY)
 
 
+def _credit_discount(session: Session, actor: Actor, of: Subjects) -> Any:
+    taken = Offer(Decimal(1), TODAY, 1_00, 99_00)
+    return early_discounts.credit(session, actor, session.get(Invoice, of.open), taken, TODAY, now=NOW)
+
+
 def _alike(session, actor, of):
     return queries.alike(session, actor, of.customer, Money(100, "EUR"), received_on=TODAY, reference="")
 
@@ -146,6 +153,7 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
     ),
     "credit.pay_out": (WRITE, _pay_out),
     "crediting.credit": (WRITE, _credit),
+    "early_discounts.credit": (WRITE, _credit_discount),
     "exporting.as_csv": (Permission.EXPORT, _as_csv),
     "queries.listing": (READ, lambda session, actor, of: session.execute(queries.listing(actor, ALL)).all()),
     "queries.page": (READ, lambda session, actor, of: queries.page(session, actor, ALL)),

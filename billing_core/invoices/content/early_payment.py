@@ -58,9 +58,18 @@ def offers(owed: Owed, due_minor: int | None = None) -> list[Offer]:
     ]
 
 
-def taken_by(offered: Iterable[Offer], amount_minor: int, paid_on: date) -> Offer | None:
-    """The offer that a payment of exactly this amount on that day takes."""
-    return next((one for one in offered if one.to_pay_minor == amount_minor and paid_on <= one.until), None)
+def taken_by(offered: Iterable[Offer], amount_minor: int, paid_on: date | None) -> Offer | None:
+    """The offer that a payment of exactly this amount on that day takes; ``paid_on`` None: it was asked for so much
+    while the offer held.
+    """
+    of_amount = (one for one in offered if one.to_pay_minor == amount_minor)
+    return next((one for one in of_amount if paid_on is None or paid_on <= one.until), None)
+
+
+def best_on(owed: Owed, day: date) -> Offer | None:
+    """The offer that asks for least of those that hold on that day."""
+    holding = (one for one in offers(owed) if day <= one.until)
+    return min(holding, key=lambda one: one.to_pay_minor, default=None)
 
 
 def in_words(offered: Iterable[Offer], currency: str, words: Writing, *, today: date | None = None) -> list[str]:

@@ -1,6 +1,7 @@
 """Payment links end with their last day, and test links when the product collects real money.
 
-Checked every hour, and at the start if nobody has since the hour began.
+A link that ends with a discount for paying early is followed by one for what is due then. Checked every hour, and at
+the start if nobody has since the hour began.
 """
 
 from datetime import datetime
@@ -11,11 +12,12 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery, pauses
 from billing_core.jobs.schedules import outcomes
 from billing_core.online_payments import configured
-from billing_core.online_payments.links import expiry
+from billing_core.online_payments.links import expiry, workflow
 from billing_core.processes.models import Queue
 from billing_core.settings import settings
 
@@ -45,6 +47,25 @@ def end_due(now: datetime | None = None) -> int:
     return ended
 
 
+def renew(now: datetime | None = None) -> int:
+    """Create links for what is due in place of those that ended with an early-payment discount; how many were."""
+    now = now or utc_now()
+    with runtime.sessions()() as session:
+        invoice_ids = expiry.to_renew(session, now=now)
+    made = 0
+    for invoice_id in invoice_ids:
+        try:
+            gateway = configured.gateway(runtime.sessions(), settings())
+            workflow.create(runtime.sessions(), SYSTEM, gateway, invoice_id, now=now)
+        except BillingError as refusal:
+            log.warning("payment_link_not_renewed", invoice_id=invoice_id, because=str(refusal))
+        else:
+            made += 1
+    return made
+
+
 @DBOS.step(name="end_due_links")
 def _end_step() -> int:
-    return end_due()
+    ended = end_due()
+    renew()
+    return ended

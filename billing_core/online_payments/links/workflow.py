@@ -18,6 +18,7 @@ from billing_core.dates import start_of_day
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, payment_links, queries, service
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents import document
 from billing_core.invoices.lifecycle import DRAFT, OPEN, named
 from billing_core.invoices.models import Invoice
@@ -199,6 +200,7 @@ def _charge(session: Session, invoice: Invoice, *, link_id: str, token: str, tod
 
 
 def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
-    """The end of the link's last day in the business's time zone."""
-    last = max(invoice.due_on, today) + VALID_FOR
+    """The end of the link's last day in the business's time zone: where it asks for less, that of the discount."""
+    early = early_payment.best_on(document.of_invoice(session, invoice.id), today)
+    last = early.until if early else max(invoice.due_on, today) + VALID_FOR
     return start_of_day(businesses.one(session, invoice.business_id).time_zone, last + timedelta(days=1))

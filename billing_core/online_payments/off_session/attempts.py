@@ -4,7 +4,7 @@ The attempt is recorded first, with its key. So after any failure the same charg
 and its outcome is found, by us or by the gateway's event, whichever comes first.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -14,10 +14,12 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers.queries import visible_to
 from billing_core.database import Sessions
+from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, payment_links
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.lifecycle import DRAFT, OPEN, named
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
@@ -45,7 +47,8 @@ def begin(
     session: Session, actor: Actor, invoice_id: int, method_id: int, *, amount_minor: int | None = None, now: datetime
 ) -> int:
     """Begin to charge what is due on an invoice, or the total of a draft, to a card; returns the attempt's id.
-    ``amount_minor``: less than that, because credit is to pay the rest.
+    ``amount_minor``: less than that, because credit is to pay the rest; None: less what early payment takes off of an
+    invoice today.
 
     Its payment link ends, and none can be created while the attempt runs. Conflict where nothing is due, where another
     attempt runs, and where the card is another customer's or off file.
@@ -54,11 +57,11 @@ def begin(
     method = methods.for_change(session, actor, method_id)
     invoice = invoices.for_change(session, actor, invoice_id)
     _check(session, invoice, method)
-    amount = _due(invoice) if amount_minor is None else amount_minor
+    business = businesses.one(session, invoice.business_id)
+    amount = _to_charge(invoice, day_in(business.time_zone, now)) if amount_minor is None else amount_minor
     if not 0 < amount <= _due(invoice):
         raise Conflict(f"{Money(amount, invoice.currency)} is not what can be charged for {_lowered(invoice)}")
     _end_link(session, actor, invoice, now=now)
-    business = businesses.one(session, invoice.business_id)
     attempt = ChargeAttempt(
         invoice_id=invoice.id,
         method_id=method.id,
@@ -209,6 +212,11 @@ def _check(session: Session, invoice: Invoice, method: PaymentMethodOnFile) -> N
 
 def _due(invoice: Invoice) -> int:
     return invoice.total_minor if invoice.state is DRAFT else invoice.due_minor
+
+
+def _to_charge(invoice: Invoice, today: date) -> int:
+    early = early_payment.best_on(invoice, today) if invoice.state is OPEN else None
+    return early.to_pay_minor if early is not None else _due(invoice)
 
 
 def _lowered(invoice: Invoice) -> str:

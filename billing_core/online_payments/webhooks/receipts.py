@@ -1,11 +1,12 @@
-"""Recording what a gateway collected. It pays its invoice where it is exactly what is due, or what a card on file was
-charged of that; else a person decides.
+"""Recording what a gateway collected. It pays its invoice where it is exactly what is due, or that less what early
+payment takes off, or what a card on file was charged of it; else a person decides.
 """
 
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, payment_links, service
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.lifecycle import DRAFT
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.payment_links import LinkState
@@ -34,7 +35,11 @@ def record(session: Session, actor: Actor, match: Match, paid: Paid) -> tuple[Pa
     expected = Money(due, invoice.currency)
     # Credit that was to pay the rest may be gone by now.
     is_part = match.attempt is not None and came.currency == expected.currency and came.minor < due
-    pays = due > 0 and (came == expected or is_part)
+    # What a link or a charge asked for holds, whenever the money came.
+    asked = match.asked is not None and match.asked[1] == came
+    offered = early_payment.offers(invoice) if due and came.currency == expected.currency else []
+    early = early_payment.taken_by(offered, came.minor, None if asked else match.day(paid.at))
+    pays = due > 0 and (came == expected or is_part or early is not None)
     _end_link(session, actor, match)
     payment = received.record_collected(
         session,
@@ -49,12 +54,13 @@ def record(session: Session, actor: Actor, match: Match, paid: Paid) -> tuple[Pa
         ),
         names=GatewayNames(match.mode, paid.key, paid.intent_id, paid.charge_id),
         pays=pays,
+        asked=asked,
         today=match.today,
         now=match.now,
     )
     fees.ask(session, actor, payment, mode=match.mode, now=match.now)
     if pays:
-        return payment, f"{came} paid {'a part of ' if is_part else ''}the invoice"
+        return payment, f"{came} paid {'a part of ' if is_part and early is None else ''}the invoice"
     if match.attempt is not None and invoice.state is DRAFT and came.minor < invoice.total_minor:
         # Credit is to pay the rest, once whoever began the charge sends the draft.
         return payment, f"{came} kept as credit until the invoice is sent"

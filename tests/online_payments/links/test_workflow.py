@@ -1,10 +1,11 @@
 """Creating a payment link: one at a time, whatever fails in between, for those who may."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, NotFound, UpstreamFailed
@@ -14,6 +15,7 @@ from billing_core.invoices.content.content import Content
 from billing_core.invoices.documents import document
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
+from billing_core.jobs.schedules import link_expiry
 from billing_core.online_payments.gateway import ChargeLine, Declined
 from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.links import workflow
@@ -21,6 +23,8 @@ from billing_core.online_payments.links.queries import LinkFilter
 from billing_core.outbox.models import OutboxMessage
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_line, an_invoice, kinds
 from tests.online_payments.created_links import create, deliver, newest, pay_by_hand, seen, the_invoice, wrong
+from tests.online_payments.linked import tell
+from tests.online_payments.stripe.events import NOON, Paying
 
 pytestmark = pytest.mark.usefixtures("proven")
 
@@ -52,6 +56,44 @@ def test_the_last_day_of_a_link_ends_where_the_business_is(sessions, gateway, op
         default_business(session).time_zone = "Europe/Amsterdam"
     # The first of May in the Netherlands, which are two hours ahead then.
     assert create(sessions, gateway, open_id).expires_at == datetime(2026, 5, 1, 22, tzinfo=UTC)
+
+
+def test_while_a_discount_runs_the_link_asks_for_less_and_ends_with_it(sessions, gateway, monkeypatch):
+    """2 % of 238.00 are 4.76, until 16 March: 233.24. Afterwards a link for 238.00 takes its place, once."""
+    with sessions.begin() as session:
+        invoice_id = an_invoice(session, a_customer(session), payment_terms="2% 14 days, net 30").id
+    link = create(sessions, gateway, invoice_id)
+    ((asked, _),) = gateway.places.values()
+    assert (link.amount_minor, asked.amount_minor, link.expires_at) == (
+        233_24,
+        233_24,
+        datetime(2026, 3, 17, tzinfo=UTC),
+    )
+    assert [(line.name.partition(", ")[2], line.unit_minor) for line in asked.lines] == [
+        ("amount due (Early-payment discount of 2%)", 233_24)
+    ]
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    monkeypatch.setattr("billing_core.online_payments.configured.gateway", lambda *_: gateway)
+    monkeypatch.setattr("billing_core.online_payments.configured.mode", lambda *_: Mode.TEST)
+    assert (link_expiry.end_due(link.expires_at - timedelta(seconds=1)), link_expiry.renew(link.expires_at)) == (0, 0)
+
+    assert (link_expiry.end_due(link.expires_at), link_expiry.renew(link.expires_at)) == (1, 1)
+
+    renewed = newest(sessions, invoice_id)
+    assert (renewed.state, renewed.amount_minor) == (LinkState.ACTIVE, 238_00)
+    assert link_expiry.renew(link.expires_at) == 0
+
+
+def test_what_a_link_asked_for_while_a_discount_ran_settles_the_invoice(sessions, gateway):
+    with sessions.begin() as session:
+        invoice_id = an_invoice(session, a_customer(session), payment_terms="2% 14 days, net 30").id
+    link = create(sessions, gateway, invoice_id)
+    metadata = {"link_id": link.public_id, "invoice_id": the_invoice(sessions, invoice_id).public_id}
+    # A direct debit, which took until 20 March.
+    debit = Paying(amount=233_24, currency="usd", metadata=metadata, link=link.gateway_id, paid_at=NOON + 10 * 86_400)
+    tell(sessions, debit.succeeded(), now=datetime(2026, 3, 21, tzinfo=UTC))
+    paid = the_invoice(sessions, invoice_id)
+    assert (paid.state, paid.paid_minor, paid.credited_minor) == (InvoiceState.PAID, 233_24, 4_76)
 
 
 def test_a_hosted_invoice_has_its_id_at_once(sessions, gateway, open_id):

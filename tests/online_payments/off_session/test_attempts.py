@@ -56,6 +56,22 @@ def test_a_charge_pays_the_invoice(sessions, gateway, invoice, attempt_id):
     assert kinds(sessions, invoice) == ["created", "sent", "payment"]
 
 
+@pytest.mark.parametrize(("days", "charged", "credited"), [(0, 9_700, 300), (31, 10_000, 0)])
+def test_a_card_is_charged_what_the_invoice_costs_early_payers(sessions, gateway, place, days, charged, credited):
+    """3 % within 20 days of 1 March, of 100.00."""
+    with sessions.begin() as session:
+        session.get_one(Invoice, place.invoice_id).payment_terms = "3% 20 days, net 30"
+    now = NOW + timedelta(days=days)
+    with sessions.begin() as session:
+        attempt_id = attempts.begin(session, SYSTEM, place.invoice_id, place.method_id, now=now)
+    answer = attempts.charge(sessions, gateway, attempt_id)
+    with sessions.begin() as session:
+        attempts.record(session, SYSTEM, attempt_id, answer, now=now)
+    with sessions() as session:
+        invoice = session.get_one(Invoice, place.invoice_id)
+        assert (invoice.paid_minor, invoice.credited_minor, invoice.due_minor) == (charged, credited, 0)
+
+
 def test_what_is_charged_is_what_was_due_when_it_began(sessions, gateway, invoice, attempt_id):
     charge(sessions, gateway, attempt_id)
     ((key, (asked, _)),) = gateway.charged.items()
