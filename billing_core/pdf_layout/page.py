@@ -29,8 +29,8 @@ LEADING: Final = 0.48
 _BIG_ENDIAN = "feff"
 # What a glyph is in the file for which another one stands: a space of no width.
 _SAYS_NOTHING = (0x200B,)
-# No line of a page has more characters.
-_MOST_ON_A_LINE = 500
+# Of most texts that are wrapped, no character is narrower on average.
+_NARROW = 250
 # Thai and Lao vowels that are written before the consonant that they follow.
 _BEFORE_THEIR_CONSONANT = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
 # How thick the outlines of letters are drawn that their font has not in bold, for each point of size.
@@ -258,13 +258,17 @@ class Paper(FPDF):
                 if room < 0:
                     return max(count, 1)
             return len(line)
-        # No line takes more: a long text is not shaped again for each of its lines.
-        line = line[:_MOST_ON_A_LINE]
-        for start, taken in shaped(line, bold=bold).steps:
-            room -= taken
-            if room < 0 and start:
-                return len(line[:start].rstrip(_BEFORE_THEIR_CONSONANT)) or start
-        return len(line)
+        # Of a long text no more is shaped than a line may take.
+        tried = int(room / _NARROW) + 1
+        while True:
+            left = room
+            for start, taken in shaped(line[:tried], bold=bold).steps:
+                left -= taken
+                if left < 0 and start:
+                    return len(line[:start].rstrip(_BEFORE_THEIR_CONSONANT)) or start
+            if tried >= len(line):
+                return len(line)
+            tried *= 2
 
 
 def _glyphs(font: TTFFont, run: Run, size: float) -> str:
