@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from billing_core.dates import utc_now
+from billing_core.invoices.documents import legibility
 from billing_core.languages.available import own_name
 from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
@@ -15,6 +16,7 @@ from billing_core.settings import settings
 from pages.invoice_sections import recalling
 from pages.ui import context, formats, messages, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -46,6 +48,11 @@ def send(invoice_ids: Sequence[int]) -> None:
             "sent: change the dates first if that is not intended.",
             icon=":material/event_busy:",
         )
+    missing = read(legibility.of_drafts, [plan.invoice_id for plan in going])
+    names = {plan.invoice_id: plan.customer_name for plan in going}
+    print_hint.warn(
+        {f"{names[one]}, {field}": found for one, fields in missing.items() for field, found in fields.items()}
+    )
     if again := sum(plan.sent_before is not None for plan in going):
         again_words = "was mailed before and goes" if again == 1 else "were mailed before and go"
         st.caption(f"{formats.counted(again, 'invoice')} {again_words} out again.")

@@ -2,9 +2,12 @@
 
 from dataclasses import fields, replace
 
+from billing_core.businesses.queries import default_business
+from billing_core.identity import SYSTEM
 from billing_core.invoices.documents import legibility
 from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.issuers import Issuer
+from tests.invoices import company
 from tests.invoices.documents import a_document, a_line
 
 # Of the Yuan dynasty: no font here has it.
@@ -41,3 +44,14 @@ def test_every_text_of_a_document_is_looked_at():
 def test_a_customer_without_a_name_is_looked_at_by_its_address_for_mail():
     document = replace(a_document(), customer=Recipient("", email=f"{KA}@example.com"))
     assert legibility.of_invoice(document) == {"Bill to": [KA]}
+
+
+def test_many_drafts_are_looked_at_together(session):
+    customer = company.a_customer(session)
+    plain = company.a_draft(session, customer, company.a_line())
+    odd = company.a_draft(session, customer, company.a_line(), company.a_line(f"Travel {KA}"), notes=f"a{KA}")
+    assert legibility.of_drafts(session, SYSTEM, [plain.id, odd.id]) == {odd.id: {"Notes": [KA], "Line 2": [KA]}}
+    # What our business is called is on all of them.
+    default_business(session).name = f"Acme {KA}"
+    found = legibility.of_drafts(session, SYSTEM, [plain.id])
+    assert found == {plain.id: {"Our name": [KA]}}

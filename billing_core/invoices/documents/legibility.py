@@ -3,9 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import among
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import issuers
 from billing_core.invoices.documents.document import InvoiceDocument
 from billing_core.invoices.issuers import Issuer
+from billing_core.invoices.models import Invoice, InvoiceLineItem, InvoiceState
 from billing_core.pdf_layout.text import unprintable
+
+Unprintable = Mapping[str, Sequence[str]]
+# So many lines of drafts are looked at together.
+MOST_LINES: Final = 20_000
 
 _OF_ISSUER: Final = {
     "name": "Our name",
@@ -18,7 +31,18 @@ _OF_ISSUER: Final = {
 }
 
 
-def of_invoice(document: InvoiceDocument) -> Mapping[str, Sequence[str]]:
+_OF_DRAFT: Final = {
+    "customer_name": "Bill to",
+    "customer_address": "Address",
+    "customer_tax_id": "Customer's tax number",
+    "reference": "Reference",
+    "payment_terms": "Payment terms",
+    "zero_tax_reason": "Reason for 0 % tax",
+    "notes": "Notes",
+}
+
+
+def of_invoice(document: InvoiceDocument) -> Unprintable:
     """The characters that its PDF cannot show, by the field in which they are; lines are counted from 1."""
     customer = document.customer
     texts = {
@@ -33,6 +57,41 @@ def of_invoice(document: InvoiceDocument) -> Mapping[str, Sequence[str]]:
         "Notes": document.notes,
         **{f"Line {place}": line.description for place, line in enumerate(document.lines, 1)},
     }
+    return _found(texts)
+
+
+def of_drafts(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> Mapping[int, Unprintable]:
+    """The same of those among these invoices that are still drafts, by their ids, before many are sent at once.
+
+    Of their lines the first ``MOST_LINES``.
+    """
+    actor.require(Permission.INVOICE_READ)
+    drafts = (
+        among(Invoice.id, invoice_ids),
+        Invoice.state == InvoiceState.DRAFT,
+        visible_to(actor, Invoice.customer_id),
+    )
+    columns = [getattr(Invoice, field) for field in _OF_DRAFT]
+    rows = session.execute(select(Invoice.id, Invoice.business_id, *columns).where(*drafts).order_by(Invoice.id)).all()
+    ours = session.scalars(select(Business).where(Business.id.in_({row.business_id for row in rows})))
+    of_business = {business.id: _of_issuer(issuers.of_business(business)) for business in ours}
+    texts = {
+        row.id: {**of_business[row.business_id], **{label: getattr(row, field) for field, label in _OF_DRAFT.items()}}
+        for row in rows
+    }
+    lines = (
+        select(InvoiceLineItem.invoice_id, InvoiceLineItem.position, InvoiceLineItem.description)
+        .join(Invoice, Invoice.id == InvoiceLineItem.invoice_id)
+        .where(*drafts)
+        .order_by(InvoiceLineItem.invoice_id, InvoiceLineItem.position)
+        .limit(MOST_LINES)
+    )
+    for invoice_id, position, description in session.execute(lines):
+        texts[invoice_id][f"Line {position}"] = description
+    return {invoice_id: found for invoice_id, of_one in texts.items() if (found := _found(of_one))}
+
+
+def _found(texts: Mapping[str, str]) -> Unprintable:
     return {field: found for field, text in texts.items() if (found := unprintable(text))}
 
 
