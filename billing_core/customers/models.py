@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.businesses.models import Business
 from billing_core.database import Base
+from billing_core.languages.available import nearest, regional
 
 
 def new_public_id() -> str:
@@ -25,6 +26,7 @@ class Customer(Base):
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
     Until ``held_until``, that day included, it is not reminded. ``time_zone`` is the IANA zone in whose days its usage
     is billed; ``zero_tax_reason`` is why its invoices have tax of 0 %. Both are the business's where they are empty.
+    ``format_region`` is the country whose way of writing numbers and dates its documents have; empty: its own.
     """
 
     __tablename__ = "customers"
@@ -49,9 +51,15 @@ class Customer(Base):
     language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
     payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    format_region: Mapped[str] = mapped_column(String(2), default="", server_default="")
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def locale(self) -> str:
+        """Its language as its region writes figures and dates, such as ``de-CH``: how everything for it is written."""
+        return regional(nearest(self.language), self.format_region or self.country)

@@ -13,7 +13,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import time_zone
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.languages.available import SOURCE_LANGUAGE, languages
+from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest, own_name, regions
 from billing_core.text import is_email_address, reason_of
 
 # The editable fields, with the length of each as declared by its column.
@@ -33,6 +33,7 @@ LENGTHS: dict[str, int] = {
         "language",
         "payment_terms",
         "time_zone",
+        "format_region",
     )
 }
 
@@ -49,6 +50,7 @@ def change(
     customer = queries.for_change(session, actor, customer_id)
     if customer.version != version:
         raise Conflict("Somebody else has changed this customer meanwhile. Look at it again before you save.")
+    _check_region(changes, customer)
     return _save(session, actor, Permission.CUSTOMER_WRITE, customer, changes, now)
 
 
@@ -92,6 +94,15 @@ def _save(
     return customer
 
 
+def _check_region(changes: Mapping[str, str], customer: Customer) -> None:
+    """Whether the region chosen for numbers and dates writes the customer's language, as they will be."""
+    language = nearest(changes.get("language", customer.language))
+    region = changes.get("format_region", customer.format_region)
+    if region and region not in regions(language):
+        reason = f"is no country whose way of writing {own_name(language)} is known"
+        raise Invalid("The customer was not saved", fields={"format_region": reason})
+
+
 def checked(facts: Mapping[str, str]) -> dict[str, str]:
     """The fields as they are stored; Invalid with a reason for each that is wrong."""
     unknown = sorted(set(facts) - set(LENGTHS))
@@ -99,12 +110,13 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
         raise Invalid(f"{unknown[0]} cannot be changed", fields={unknown[0]: "cannot be changed"})
     stripped = {name: value.strip() for name, value in facts.items()}
     problems: dict[str, str] = {}
-    if country := stripped.get("country", ""):
-        code = country_code(country)
-        if code is None:
-            problems["country"] = "is not a country that we know, by name or ISO code"
-        else:
-            stripped["country"] = code
+    for name in ("country", "format_region"):
+        if country := stripped.get(name, ""):
+            code = country_code(country)
+            if code is None:
+                problems[name] = "is not a country that we know, by name or ISO code"
+            else:
+                stripped[name] = code
     problems |= {
         name: f"is longer than {LENGTHS[name]} characters"
         for name, value in stripped.items()

@@ -146,7 +146,7 @@ def contents_of(
         if not report.total_minor:
             raise Conflict(f"Report {report.id} bills nothing: there is nothing to invoice")
     customers = _customers(session, {report.customer_id for report in reports})
-    languages = {customer_id: customer.language for customer_id, customer in customers.items()}
+    languages = {customer_id: customer.locale for customer_id, customer in customers.items()}
     lines = _lines(session, reports, languages, by)
     businesses = {business.id: business for business in session.scalars(select(Business))}
 

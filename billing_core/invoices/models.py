@@ -191,6 +191,7 @@ class Invoice(Base):
     customer_tax_id: Mapped[str] = mapped_column(String(64), default="")
     customer_country: Mapped[str] = mapped_column(String(2), default="", server_default="")
     zero_tax_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    # With the country whose way of writing figures it has, such as "de-CH"; without it on what was made before that.
     language: Mapped[str] = mapped_column(String(8), default="en")
     # The issuer as it was when the invoice was sent: name, address, email, tax_id, bank_details. NULL in a draft.
     issuer: Mapped[dict[str, Any] | None]

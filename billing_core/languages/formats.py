@@ -129,6 +129,7 @@ def ngettext_noop(singular: str, plural: str) -> tuple[str, str]:
     return singular, plural
 
 
+@cache
 def _translations(language: str) -> NullTranslations:
     """A language's catalogue, read from its source: no compiled file has to be kept in step with it."""
     if language == SOURCE_LANGUAGE:

@@ -78,9 +78,9 @@ def prepare_statement(session: Session, actor: Actor, request: StatementRequest)
     actor.require(Permission.INVOICE_SEND)
     customer = customers.one(session, actor, request.customer_id)
     business_id = request.business_id or customer.business_id
-    wording = letters.wordings(session, [business_id]).of(business_id, MailKind.STATEMENT, customer.language)
+    wording = letters.wordings(session, [business_id]).of(business_id, MailKind.STATEMENT, customer.locale)
     values = _statement_values(session, actor, request)
-    return Prepared(customer.email, letters.letter(wording, values, customer.language))
+    return Prepared(customer.email, letters.letter(wording, values, customer.locale))
 
 
 def send_statement(
@@ -131,7 +131,7 @@ def _statement_values(session: Session, actor: Actor, request: StatementRequest)
     business = businesses.one(session, request.business_id or customer.business_id)
     closing = statement.closing(session, actor, request)
     return letters.statement_values(
-        customer.name, business.name, request.period, closing, request.currency, customer.language
+        customer.name, business.name, request.period, closing, request.currency, customer.locale
     )
 
 

@@ -48,7 +48,7 @@ def _mails(
     addresses = [(address, SOURCE_LANGUAGE) for address in alert.recipients]
     # A customer without an address is told by nobody, as with every other mail.
     if alert.to_customer and customer.email:
-        addresses.append((customer.email, customer.language))
+        addresses.append((customer.email, customer.locale))
     for number, (address, language) in enumerate(addresses, start=1):
         wording = texts.of(business.id, MailKind.USAGE_ALERT, language)
         yield mails.mail(

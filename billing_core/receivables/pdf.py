@@ -44,7 +44,7 @@ def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> 
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
     business_id = request.business_id or customer.business_id
     issuer = issuers.of_business(businesses.one(session, business_id))
-    words = writing(customer.language)
+    words = writing(customer.locale)
     name = words.gettext("Statement of account")
     letter = Letter(
         words,

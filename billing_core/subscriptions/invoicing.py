@@ -126,7 +126,7 @@ def _write(
     now: datetime,
 ) -> int:
     customer = session.get_one(Customer, subscription.customer_id)
-    lines = tuple(line(item, customer.language, subscription.currency, subscription.tax_rate) for item in items)
+    lines = tuple(line(item, customer.locale, subscription.currency, subscription.tax_rate) for item in items)
     if of_usage is None:
         business = session.get_one(Business, subscription.business_id)
         blank = blank_for(customer, business, issued_on)

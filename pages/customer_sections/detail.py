@@ -11,6 +11,7 @@ from billing_core.customers import queries
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, day_in
 from billing_core.identity import Actor, Permission
+from billing_core.languages.available import own_name
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
@@ -111,6 +112,7 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
         "Phone": customer.phone,
         "Tax number": customer.tax_id,
         "Reason for 0 % tax": customer.zero_tax_reason,
+        "Written to in": own_name(customer.locale),
         "Customer since": formats.day(day_in(read.company.time_zone, customer.created_at)),
     }
     st.table(

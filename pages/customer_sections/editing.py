@@ -8,8 +8,8 @@ from billing_core.customers.models import Customer
 from billing_core.customers.service import LENGTHS
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor
-from billing_core.languages.available import languages, nearest, own_name
 from billing_core.metering import zone_changes
+from pages.customer_sections import language
 from pages.ui import messages
 from pages.ui.context import transaction
 from pages.ui.inputs import print_hint, terms_reading
@@ -21,7 +21,7 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
     if customer.time_zone not in zones:
         zones = (*zones, customer.time_zone)
     form = f"customer_{customer.id}_{customer.version}"
-    # Outside the form, so that the reading follows what is typed.
+    # Outside the form, so that the reading and the sample follow what is typed and chosen.
     payment_terms = st.text_input(
         "Payment terms",
         customer.payment_terms,
@@ -33,6 +33,7 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
     today = day_in(business.time_zone, utc_now())
     terms_reading.show(payment_terms or business.payment_terms, today, of_many=True)
     print_hint.show(payment_terms)
+    spoken, format_region = language.choose(customer, form=form)
     with st.form(form, border=True):
         left, right = st.columns(2)
         with left:
@@ -50,13 +51,6 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
                 help="Printed on invoices that have lines with 0 % tax, such as Reverse charge",
             )
             print_hint.show(zero_tax_reason)
-            language = st.selectbox(
-                "Language",
-                languages(),
-                languages().index(nearest(customer.language)),
-                format_func=own_name,
-                help="Of the documents and mails to this customer",
-            )
             time_zone = st.selectbox(
                 "Time zone",
                 zones,
@@ -86,7 +80,8 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
             "country": country,
             "tax_id": tax_id,
             "zero_tax_reason": zero_tax_reason,
-            "language": language,
+            "language": spoken,
+            "format_region": format_region,
             "payment_terms": payment_terms,
             "time_zone": time_zone,
         }

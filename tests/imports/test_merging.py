@@ -118,6 +118,25 @@ def test_a_blank_currency_is_the_business_s_own_or_stays(two_customers, take_in,
     assert currencies == {"ACME": "USD", "BETA": "EUR", "NEW": "USD"}
 
 
+def test_a_language_and_the_region_of_its_formats_are_taken_from_a_file(two_customers, take_in, sessions):
+    rows = "ACME,Acme,German,Switzerland\nBETA,Beta,,\nNEW,New,,IN\nOLD,Old,fr,Canada\n"
+    assert counts(take_in("customers", f"customer_ref,name,language,format_region\n{rows}")) == (2, 2, 0, 0)
+    take_in("customers", "customer_ref,name,language\nACME,Acme,\n")
+    with sessions() as session:
+        kept = session.execute(select(Customer.ref, Customer.language, Customer.format_region).order_by(Customer.ref))
+        assert [tuple(row) for row in kept] == [
+            ("ACME", "de", "CH"),
+            ("BETA", "en", ""),
+            ("NEW", "en", "IN"),
+            ("OLD", "fr", "CA"),
+        ]
+
+
+def test_a_language_that_nobody_writes_and_a_region_without_one_are_refused(take_in):
+    outcome = take_in("customers", "customer_ref,name,language,format_region\nX,X,Klingon,\nY,Y,de,Japan\n")
+    assert [(one.line, one.column) for one in outcome.rejections] == [(2, "language"), (3, "format_region")]
+
+
 def test_a_changed_customer_keeps_its_ids_and_counts_its_version(two_customers, take_in, sessions):
     with sessions() as session:
         before = session.scalars(select(Customer).where(Customer.ref == "ACME")).one()

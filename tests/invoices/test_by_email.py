@@ -44,7 +44,7 @@ def test_what_is_known_of_the_customer_is_filled_in_and_what_the_program_says_is
     acme = a_customer(session, language="de", **known)
     made = create(session, addressed)
     assert (made.customer_id, made.customer_name, made.customer_tax_id) == (acme, "Acme Corp", "DE123")
-    assert (made.customer_address, made.language) == ("Hauptstr. 1\n10115 Berlin\nDeutschland", "de")
+    assert (made.customer_address, made.language) == ("Hauptstr. 1\n10115 Berlin\nDeutschland", "de-DE")
     assert made.zero_tax_reason == "Reverse charge"
     assert create(session, addressed, customer_name="Acme Accounting").customer_name == "Acme Accounting"
 

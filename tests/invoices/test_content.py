@@ -209,7 +209,7 @@ def test_a_blank_invoice_is_filled_from_customer_and_business(session):
     filled = blank(session, READER, acme, today=TODAY)
 
     assert filled.customer_address == "Hauptstr. 1\n10115 Berlin\nDeutschland"
-    assert (filled.currency, filled.language, filled.customer_tax_id) == ("EUR", "de", "DE123")
+    assert (filled.currency, filled.language, filled.customer_tax_id) == ("EUR", "de-DE", "DE123")
     assert (filled.payment_terms, filled.due_on, filled.lines) == ("14 Tage netto", date(2026, 3, 16), ())
 
 

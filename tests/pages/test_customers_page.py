@@ -150,6 +150,22 @@ def test_a_customers_language_is_chosen_among_all_that_have_a_catalogue(dutch, p
         assert session.scalar(select(Customer.language).where(Customer.id == filled.bolt)) == "nl"
 
 
+def test_numbers_and_dates_are_written_as_in_the_country_that_is_chosen(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    next(field for field in page.selectbox if field.label == "Language").set_value("de").run()
+    region = next(field for field in page.selectbox if field.label == "Numbers and dates")
+    region.set_value("CH").run()
+    captions = [one.value.replace("\\", "").replace("\xa0", " ") for one in page.caption]
+    assert "For example: EUR 1’234’567.50 · 7.5% · 02.03.2026 · 2. März 2026" in captions
+    page.form_submit_button[0].click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        bolt = session.get_one(Customer, filled.bolt)
+        assert (bolt.language, bolt.format_region, bolt.locale) == ("de", "CH", "de-CH")
+
+
 def test_only_admins_are_offered_to_edit(page_as, sessions):
     filled = fill(sessions)
     page = page_as("manager").visit("customers.py", customer=str(filled.bolt))

@@ -1,5 +1,6 @@
 """Customers from a file."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
@@ -8,26 +9,55 @@ from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
+from billing_core.languages.available import SOURCE_LANGUAGE, english_name, languages, own_name, regions
 from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 
 _PLAIN = (
     *("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id"),
-    *("zero_tax_reason", "payment_terms"),
+    *("zero_tax_reason", "payment_terms", "format_region"),
 )
 
 
+def _language(cell: str) -> str:
+    """One of the languages that customers are written to in, by its code or its name in English or itself."""
+    code = _languages().get(cell.strip().casefold())
+    if code is None:
+        raise cells.Unreadable(
+            "is not a language that customers are written to in; use one of " + ", ".join(languages())
+        )
+    return code
+
+
+def _format_region(cell: str) -> str:
+    """A country, by name or code, whose way of writing one of the languages is known."""
+    code = cells.country(cell)
+    if not any(code in regions(one) for one in languages()):
+        raise cells.Unreadable("is not a country whose way of writing numbers in one of our languages is known")
+    return code
+
+
+@cache
+def _languages() -> dict[str, str]:
+    """Every spelling of a language that is understood, in small letters."""
+    spellings = {code: (code, own_name(code), english_name(code)) for code in languages()}
+    return {spelling.casefold(): code for code, known in spellings.items() for spelling in known}
+
+
 def _resolve(staged: Staged) -> Select[Any]:
-    """A blank currency keeps the customer's, or is the business's own for a new customer."""
+    """A blank currency or language keeps the customer's; a new customer's is the business's own, or English."""
     rows, setting = staged.table, staged.setting
     own = func.coalesce(Customer.currency, literal(setting.currency, String))
     currency = func.coalesce(rows.c.currency, own) if "currency" in staged.given else own
+    spoken = func.coalesce(Customer.language, literal(SOURCE_LANGUAGE, String))
+    language = func.coalesce(rows.c.language, spoken) if "language" in staged.given else spoken
     return select(
         rows.c.line,
         rows.c.customer_ref.label("ref"),
         *staged.columns(*_PLAIN),
         currency.label("currency"),
+        language.label("language"),
         rows.c.public_id,
         rows.c.uuid,
         literal(setting.business_id).label("business_id"),
@@ -81,6 +111,8 @@ DEFINITION = Definition(
             cells.payment_terms,
             synonyms=("terms", "terms of payment", "payment conditions", "zahlungsbedingungen", "zahlungsziel"),
         ),
+        Field("language", _language, blank=None, synonyms=("language code", "sprache", "langue", "idioma")),
+        Field("format_region", _format_region, synonyms=("number format", "date format")),
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),

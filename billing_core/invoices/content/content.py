@@ -19,7 +19,7 @@ from billing_core.invoices.content import field_checks as check
 from billing_core.invoices.content.field_checks import Reasons
 from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, rounded, totals
 from billing_core.invoices.models import LineType
-from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
+from billing_core.languages.available import SOURCE_LANGUAGE, is_known, languages
 from billing_core.languages.formats import writing
 from billing_core.money import LARGEST_MINOR, LARGEST_PRICE, Money, currency_code
 from billing_core.payment_terms.reading import understood
@@ -123,7 +123,7 @@ def blank_for(customer: Customer, business: Business, today: Day) -> Content:
     """``blank`` from rows that were already read. The customer's own terms, else the business's, in the customer's
     language; ``due_on`` None where they do not say when it is due.
     """
-    payment_terms = agreed_terms(customer, business, customer.language)
+    payment_terms = agreed_terms(customer, business, customer.locale)
     agreed = understood(payment_terms)
     issued_on = day_of(today, business.id)
     return Content(
@@ -137,7 +137,7 @@ def blank_for(customer: Customer, business: Business, today: Day) -> Content:
         customer_address=postal_address(customer),
         customer_tax_id=customer.tax_id,
         zero_tax_reason=customer.zero_tax_reason or business.zero_tax_reason,
-        language=nearest(customer.language),
+        language=customer.locale,
         payment_terms=payment_terms,
     )
 
@@ -165,7 +165,7 @@ def postal_address(customer: Customer) -> str:
 def _country(customer: Customer) -> str:
     if not customer.country:
         return ""
-    named: str | None = writing(customer.language).locale.territories.get(customer.country)
+    named: str | None = writing(customer.locale).locale.territories.get(customer.country)
     if named is None:
         known = pycountry.countries.get(alpha_2=customer.country)
         return known.name if known else customer.country
@@ -184,7 +184,7 @@ def checked(content: Content) -> Content:
     percent, minor = check.discount(reasons, "discount", content.discount_percent, content.discount_minor)
     issued_on, due_on = _days(reasons, content, texts["payment_terms"])
     currency = _currency(reasons, content.currency)
-    if content.language not in languages():
+    if not is_known(content.language):
         reasons["language"] = f"is none of {', '.join(languages())}"
     cleaned = replace(
         content,

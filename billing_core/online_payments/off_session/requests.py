@@ -104,7 +104,7 @@ def by_token(session: Session, token: str, *, now: datetime) -> Asked:
     card = methods.card_on_file(session, request.method_id) if request.method_id is not None else ""
     step = Step.ANSWERED if card else Step.OPEN if request.expires_at > now else Step.ENDED
     issuer = businesses.one(session, customer.business_id).name
-    return Asked(request.id, step, card, customer.id, customer.name, issuer, customer.language)
+    return Asked(request.id, step, card, customer.id, customer.name, issuer, customer.locale)
 
 
 def start(sessions: Sessions, gateway: Gateway, token: str, *, address: str, now: datetime) -> str:

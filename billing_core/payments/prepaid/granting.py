@@ -128,7 +128,7 @@ def check_days(valid_days: int | None) -> None:
 
 def _draft(session: Session, actor: Actor, customer: Customer, amount_minor: int, today: date, now: datetime) -> int:
     """Without tax: that is due on the usage which the credit pays for."""
-    words = writing(customer.language)
+    words = writing(customer.locale)
     blank = blank_for(customer, businesses.one(session, customer.business_id), today)
     line = DraftLine.of_amount(
         words.gettext("Prepaid credit for usage"), Money(amount_minor, customer.currency), type=LineType.OTHER

@@ -167,7 +167,7 @@ def compute(
     rest = given
     if ending.unused is Unused.REFUND:
         refunds, rest = giving_back.divided(session, actor, given, mode)
-    language = session.get_one(Customer, subscription.customer_id).language
+    language = session.get_one(Customer, subscription.customer_id).locale
     return Closing(
         subscription=subscription.public_id,
         version=subscription.version,

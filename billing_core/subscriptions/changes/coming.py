@@ -64,7 +64,7 @@ def of_items(session: Session, subscription: Subscription, items: Sequence[Item]
     customer = session.get_one(Customer, subscription.customer_id)
     priced = [item for item in items if item.gross_minor]
     currency = subscription.currency
-    drafted = [invoicing.line(item, customer.language, currency, subscription.tax_rate) for item in priced]
+    drafted = [invoicing.line(item, customer.locale, currency, subscription.tax_rate) for item in priced]
     sums = totals.totals([line.computed for line in drafted], currency)
     lines = tuple(Line(line.description, amount) for line, amount in zip(drafted, sums.lines, strict=True))
     return Sums(lines, sums.subtotal_minor, sums.tax_minor, sums.total_minor)

@@ -277,7 +277,7 @@ def _as_before(held: Item, item: Item) -> bool:
 def _with_amounts(session: Session, subscription: Subscription, made: Proposal) -> Proposal:
     """As the invoice will have them."""
     sums = coming.of_items(session, subscription, made.items)
-    language = session.get_one(Customer, subscription.customer_id).language
+    language = session.get_one(Customer, subscription.customer_id).locale
     credited = [Line(unused.words(one, language), -one.net_minor) for one in made.credits]
     balance = credit.balance(session, subscription.business_id, subscription.customer_id, subscription.currency).minor
     usable = max(balance + unused.kept_minor(session, made.credits), 0)

@@ -113,13 +113,13 @@ def _recall_nothing_of_others(session: Session) -> None:
 def _message(told: _Told, prices: Prices, wordings: Wordings) -> Message:
     moved, customer, business = told.moved, told.customer, told.business
     kind = _KINDS[moved.mail]
-    wording = wordings.of(business.id, kind, customer.language)
+    wording = wordings.of(business.id, kind, customer.locale)
     return mails.mail(
         kind,
         subject=("subscription", told.subscription.id),
         to=customer.email,
         customer_id=customer.id,
-        letter=letters.letter(wording, _values(told, prices, kind), customer.language),
+        letter=letters.letter(wording, _values(told, prices, kind), customer.locale),
         sender=issuers.of_business(business),
         attachments=[],
         name=f"mail:{kind.value}:{moved.move_id}:{told.subscription.public_id}",
@@ -128,7 +128,7 @@ def _message(told: _Told, prices: Prices, wordings: Wordings) -> Message:
 
 def _values(told: _Told, prices: Prices, kind: MailKind) -> dict[str, Any]:
     moved, one, version = told.moved, told.subscription, told.version
-    words = writing(told.customer.language)
+    words = writing(told.customer.locale)
     cycle = Cycle.of_days(one.anchor_day, version.interval, version.interval_count)
     values = {
         "customer_name": told.customer.name or told.customer.email,

@@ -92,7 +92,7 @@ def card_expiring(
     values = {
         "plan": ", ".join(dict.fromkeys(_plan(session, one) for one in charged)),
         "card": methods.card_of(method),
-        "expires_on": writing(customer.language).long_day(method.expires_on),
+        "expires_on": writing(customer.locale).long_day(method.expires_on),
         "card_link": _card_link(session, actor, charged, now=now),
     }
     _put(session, actor, MailKind.CARD_EXPIRING, charged[0], values, f"card:{method.public_id}:{days}", now=now)
@@ -139,14 +139,14 @@ def _put(
     business = session.get_one(Business, subscription.business_id)
     if not is_email_address(customer.email):
         return False
-    wording = letters.wordings(session, [business.id]).of(business.id, kind, customer.language)
+    wording = letters.wordings(session, [business.id]).of(business.id, kind, customer.locale)
     known = {"customer_name": customer.name or customer.email, "business_name": business.name}
     message = mails.mail(
         kind,
         subject=("subscription", subscription.id),
         to=customer.email,
         customer_id=customer.id,
-        letter=letters.letter(wording, known | values, customer.language),
+        letter=letters.letter(wording, known | values, customer.locale),
         sender=issuers.of_business(business),
         attachments=[],
         name=f"mail:{name}",
@@ -169,11 +169,11 @@ def _card(session: Session, subscription: Subscription) -> str:
 def _last_day(session: Session, subscription: Subscription) -> str:
     """Of the card that is charged."""
     method = session.get_one(PaymentMethodOnFile, subscription.payment_method_id)
-    return writing(session.get_one(Customer, subscription.customer_id).language).long_day(method.expires_on)
+    return writing(session.get_one(Customer, subscription.customer_id).locale).long_day(method.expires_on)
 
 
 def _day(session: Session, subscription: Subscription, at: datetime) -> str:
-    language = session.get_one(Customer, subscription.customer_id).language
+    language = session.get_one(Customer, subscription.customer_id).locale
     return writing(language).long_day(day_in(subscription.zone, at))
 
 

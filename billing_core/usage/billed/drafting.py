@@ -147,7 +147,7 @@ def draft(
     for one, charges in charged:
         assert one.total is not None  # noqa: S101  # questions are not billed
         account, more = accounts[one.customer_id], [item.line for item in late.get(one.customer_id, [])]
-        language = account.customer.language
+        language = account.customer.locale
         shown = [
             line
             for charge, line_id in zip(charges, islice(line_ids, len(charges)), strict=True)

@@ -49,7 +49,7 @@ def of(session: Session, billable: Billable, account: Account, late: Sequence[Gr
     """``late``: what is settled with the next invoice; what is owed of it in the invoice's currency is on it."""
     if billable.period_id is not None or billable.refusal or billable.total is None:
         return Proposal(billable, ())
-    names, language = drafting.names_of_places(session), account.customer.language
+    names, language = drafting.names_of_places(session), account.customer.locale
     currency = billable.total.currency
     lines = []
     if billable.total.minor:

@@ -203,7 +203,7 @@ def on_a_draft(
     for settlement, settled, line_ids in _settled(session, actor, Outcome.INVOICED, owed, "", now):
         for group, line_id in zip(settled, line_ids, strict=True):
             customer_id = group.period.customer_id
-            description = words(group, names, accounts[customer_id].customer.language)
+            description = words(group, names, accounts[customer_id].customer.locale)
             rate = tax_rate if group.tax_rate is None else group.tax_rate
             line = DraftLine.of_amount(description, group.worth, tax_rate=rate, usage_line_id=line_id)
             lines.setdefault(customer_id, []).append(Late(settlement, line, group.worth.currency))
@@ -251,7 +251,7 @@ def close(
     _write(session, actor, Outcome.NOTHING, nothing, "", now)
     _waive_likewise(session, actor, [group for group in settled if group.is_waived], now)
     for period, of_period, off in taken_back(settled):
-        language = accounts[period.customer_id].customer.language
+        language = accounts[period.customer_id].customer.locale
         reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
         numbers = crediting.credit(session, actor, period, off, reason=reason, today=today, now=now)
         if numbers is not None:
