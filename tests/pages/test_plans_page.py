@@ -109,7 +109,7 @@ def test_an_admin_creates_a_plan(page_as, sessions):
         ({"plan_price_new": "much"}, "“much” is not a number such as 1234.50"),
         ({"plan_price_new": "1.001"}, "Price has more than 2 decimals"),
         ({"plan_per_call_new": "0.0000000000001"}, "A call beyond costs has more than 12 decimals"),
-        ({"plan_price_new": "-1"}, "Price must be from 0 to 1,000,000,000"),
+        ({"plan_price_new": "-1"}, "Price must be from 0 to 9,000,000,000,000"),
     ],
 )
 def test_terms_that_cannot_be_are_refused_in_the_dialog(page_as, sessions, typed, why):
