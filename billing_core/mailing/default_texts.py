@@ -71,6 +71,9 @@ This is a short note that our invoice {{ number }} of {{ issued_on }} is due on 
 {% endif %}
 
 Amount due: {{ amount_due }}
+{% if early_payment %}
+{{ early_payment }}
+{% endif %}
 
 The invoice is attached, and you can view it here:
 {{ link }}
@@ -94,6 +97,9 @@ Dear {{ customer_name }},
 Our invoice {{ number }} of {{ issued_on }} is due today.
 
 Amount due: {{ amount_due }}
+{% if early_payment %}
+{{ early_payment }}
+{% endif %}
 
 The invoice is attached, and you can view it here:
 {{ link }}

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Date, Select, cast, func, null, select
+from sqlalchemy import ColumnElement, Date, Select, cast, exists, func, null, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import passed
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.identity import Permission
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
 from billing_core.payments.prepaid.models import PrepaidTopUp
@@ -65,6 +65,12 @@ def _refused_top_ups(scope: Scope) -> Select[*tuple[Any, ...]]:
     return bound(rows.where(PrepaidTopUp.refused_at.is_not(None)), scope, Customer.id)
 
 
+def _undone_discounts(scope: Scope) -> Select[*tuple[Any, ...]]:
+    """A payment that took a discount settles its invoice: where something is due, it was undone or taken back."""
+    taken = exists().where(CreditNote.invoice_id == Invoice.id, CreditNote.early_payment.is_(True))
+    return _invoices(scope, Invoice.state == InvoiceState.OPEN, taken)
+
+
 OVERDUE_INVOICES: Final = Figure(
     key="overdue_invoices",
     title="Overdue invoices",
@@ -110,4 +116,16 @@ REFUSED_TOP_UPS: Final = Figure(
     rows=_refused_top_ups,
     opens="/customers?customer={id}&customer_tab=Payments",
 )
-FIGURES: Final = (OVERDUE_INVOICES, FAILED_PAYMENTS, OLD_DRAFTS, UNSPENT_CREDIT, REFUSED_TOP_UPS)
+UNDONE_DISCOUNTS: Final = Figure(
+    key="undone_discounts",
+    title="Discounts whose payment was undone",
+    definition="Open invoices with a credit note for early payment, whose payment was undone or taken back since.",
+    formula="number of invoices",
+    permission=Permission.INVOICE_READ,
+    rows=_undone_discounts,
+    opens="/invoices?invoice={id}",
+)
+FIGURES: Final = (
+    *(OVERDUE_INVOICES, FAILED_PAYMENTS, OLD_DRAFTS, UNSPENT_CREDIT, REFUSED_TOP_UPS),
+    UNDONE_DISCOUNTS,
+)

@@ -1,6 +1,6 @@
 """A customer's statement as a PDF, set like the invoices on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -11,7 +11,9 @@ from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.identity import Actor
 from billing_core.invoices import issuers
+from billing_core.invoices.content import early_payment
 from billing_core.invoices.content.content import postal_address
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.documents.pdf_letter import Letter
 from billing_core.invoices.documents.pdf_sheets import Column
@@ -20,7 +22,7 @@ from billing_core.languages.formats import Writing, gettext_noop, writing
 from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.ageing import BUCKETS, Bucket
-from billing_core.receivables.statement import Statement, StatementRequest, StatementRow, statement
+from billing_core.receivables.statement import Statement, StatementRequest, StatementRow, early_payments, statement
 
 _WORDS = {
     EntryKind.INVOICE: gettext_noop("Invoice"),
@@ -56,7 +58,7 @@ def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> 
     letter.set_title(f"{name}, {customer.name}, {request.currency}")
     letter.letterhead(recipient, _facts(account, recipient, words), name)
     _table(letter, account, words)
-    _below(letter, account, words)
+    _below(letter, account, early_payments(session, actor, request), words)
     return letter.finished()
 
 
@@ -120,7 +122,7 @@ def _what(row: StatementRow, words: Writing) -> str:
     return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
 
 
-def _below(letter: Letter, account: Statement, words: Writing) -> None:
+def _below(letter: Letter, account: Statement, early: Sequence[tuple[str, Sequence[Offer]]], words: Writing) -> None:
     currency, left = account.request.currency, letter.w / 2 + 5
     if account.complete:
         sums = [
@@ -144,6 +146,11 @@ def _below(letter: Letter, account: Statement, words: Writing) -> None:
         if account.credit_minor:
             strip.append((words.gettext("Your credit"), words.amount(-account.credit_minor, currency)))
         letter.strip(strip)
+    lines = [
+        f"{number} · {line}" for number, offers in early for line in early_payment.in_words(offers, currency, words)
+    ]
+    if lines:
+        letter.block(words.gettext("Early payment"), "\n".join(lines))
     if account.closing_minor > 0:
         letter.block(words.gettext("Bank details"), letter.issuer.bank_details)
 

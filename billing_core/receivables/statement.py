@@ -6,7 +6,7 @@ whatever it paid. Everything is read from the ledger, as known now or at an earl
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
@@ -17,13 +17,18 @@ from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.models import CreditNote, Invoice
+from billing_core.invoices.content import early_payment
+from billing_core.invoices.content.early_payment import Offer
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.receivables import ageing
 
 # The limit of pages and PDFs; the CSV has none.
 ROWS: Final = 2_000
+# Offers of older invoices are over, and nobody reads more than so many.
+_LATEST_OFFER: Final = timedelta(days=730)
+_OFFERED: Final = 50
 _ACCOUNT: Final = (Account.RECEIVABLE, Account.CUSTOMER_CREDIT)
 
 
@@ -116,6 +121,27 @@ def statement(session: Session, actor: Actor, request: StatementRequest, *, limi
         closing(session, actor, request),
         aged[0].amounts if aged else (0,) * len(ageing.BUCKETS),
     )
+
+
+def early_payments(session: Session, actor: Actor, request: StatementRequest) -> list[tuple[str, list[Offer]]]:
+    """(number, offers) of open invoices that cost less on the statement's last day, the first that end first."""
+    actor.require(Permission.INVOICE_READ)
+    end = request.period.end
+    statement = select(Invoice).where(
+        Invoice.state == InvoiceState.OPEN,
+        Invoice.customer_id == request.customer_id,
+        Invoice.currency == request.currency,
+        visible_to(actor, Invoice.customer_id),
+        Invoice.issued_on.between(end - _LATEST_OFFER, end),
+        *([] if request.business_id is None else [Invoice.business_id == request.business_id]),
+    )
+    newest = statement.order_by(Invoice.issued_on.desc(), Invoice.id.desc()).limit(_OFFERED)
+    found = [
+        (invoice.number or "", holding)
+        for invoice in session.scalars(newest)
+        if (holding := [one for one in early_payment.offers(invoice) if one.until >= end])
+    ]
+    return sorted(found, key=lambda one: (one[1][0].until, one[0]))
 
 
 def opening(session: Session, actor: Actor, request: StatementRequest) -> int:

@@ -171,6 +171,16 @@ def _about_money(actor: Actor, today: Day) -> list[Matter]:
             ":material/savings:",
         ),
         Matter(
+            money.UNDONE_DISCOUNTS,
+            now,
+            lambda count: f"{formats.counted(count, 'invoice')} whose early payment was undone, but not its discount",
+            "invoices.py",
+            {"invoices_tab": "open"},
+            "Open invoices",
+            Permission.INVOICE_WRITE,
+            ":material/percent_discount:",
+        ),
+        Matter(
             money.REFUSED_TOP_UPS,
             now,
             lambda count: f"{formats.counted(count, 'customer')} whose prepaid credit could not be topped up",

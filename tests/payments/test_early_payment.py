@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.commands.verify import checks
+from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
 from billing_core.invoices.content.early_payment import offers
@@ -19,6 +20,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
+from billing_core.receivables import attention
 from tests.invoices.company import NOW, TODAY, a_customer, a_line, an_invoice
 
 TERMS = "14 Tage 2 % Skonto, 30 Tage netto"
@@ -33,6 +35,10 @@ def invoice(session) -> Invoice:
 
 def money(amount_minor: int, on: date) -> Received:
     return Received("USD", amount_minor, PaymentMethod.BANK_TRANSFER, on)
+
+
+def needing_attention(session) -> list[int]:
+    return [row[0] for row in session.execute(attention.UNDONE_DISCOUNTS.rows(Scope(today=TODAY)))]
 
 
 def by_hand(session, invoice, amount_minor, on):
@@ -119,4 +125,7 @@ def test_the_discount_is_not_offered_again_after_the_payment_was_undone(session,
     received.undo(session, SYSTEM, payment_id, reason="Another customer's", today=LAST, now=NOW)
     assert (invoice.state, invoice.due_minor) == (InvoiceState.OPEN, 16_905)
     assert offers(invoice) == []
+    assert needing_attention(session) == [invoice.id]
+    for_one(session, invoice, 16_905, LAST)
+    assert needing_attention(session) == []
     assert [check for check in checks(session) if check.wrong] == []

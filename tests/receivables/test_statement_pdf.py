@@ -42,6 +42,28 @@ def test_it_leads_from_what_was_owed_to_what_is_owed(session):
     assert "IBAN GB29" in page
 
 
+def test_discounts_that_still_run_are_named_with_day_and_amount(session):
+    """3 % of 200.00 are 6.00: until 21 March for the invoice of 1 March, and until 11 March for another. One is part
+    paid.
+    """
+    customer = a_customer(session)
+    longer, shorter, part_paid = (an_open_invoice(session, customer, "200") for _ in range(3))
+    longer.payment_terms, shorter.payment_terms = "3% 20 days, net 30", "3% 10 days, net 30"
+    part_paid.payment_terms = longer.payment_terms
+    pay(session, customer, 10_00, **{str(part_paid.id): 10_00})
+
+    (page,) = pages(session, customer, Period(date(2026, 3, 1), date(2026, 3, 11)))
+    assert (
+        f"Early payment {shorter.number} · If paid by Mar 11, 2026: €194.00 (3% discount, €6.00) "
+        f"{longer.number} · If paid by Mar 21, 2026: €194.00 (3% discount, €6.00)"
+    ) in page
+    assert f"{part_paid.number} · If" not in page
+    (later,) = pages(session, customer, Period(date(2026, 3, 1), date(2026, 3, 12)))
+    assert f"{longer.number} · If paid by" in later
+    assert f"{shorter.number} · If" not in later
+    assert "If paid by" not in pages(session, customer, MARCH)[0]
+
+
 def test_kept_credit_stands_beside_the_ageing_so_that_both_come_to_the_amount_due(session):
     """100.00 are owed to the customer's own business and 20.00 to another, which is not written of here. Of 55.00 that
     came in, 30.00 paid a part of the 100.00; 25.00 are kept."""
