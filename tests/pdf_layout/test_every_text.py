@@ -58,7 +58,7 @@ def recipient_of(said: dict[str, str]) -> Recipient:
     return Recipient(said["customer_name"], said["customer_address"], tax_id=said["customer_tax_id"])
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(every_text(_OF_ISSUER, _OF_CUSTOMER, _OF_INVOICE, {"number": 64, "description": LONGEST_DESCRIPTION}))
 def test_an_invoice_prints_every_text_that_its_fields_accept(said):
     document = a_document(
@@ -73,7 +73,7 @@ def test_an_invoice_prints_every_text_that_its_fields_accept(said):
     assert faults(content) == []
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(every_text(_OF_ISSUER, _OF_CUSTOMER, {"number": 64, "notes": LONGEST_REASON, "zero_tax_reason": 200}))
 def test_a_credit_note_prints_every_text_that_its_fields_accept(said):
     document = CreditNoteDocument(
@@ -139,7 +139,9 @@ def test_a_report_prints_every_text_that_its_fields_accept(session, word):
     business.name, business.address, business.tax_id = longest("name", 200), longest("address", 1_000), "GB1"
     customer = a_customer_to_report(session, name=longest("customer_name", 200))
     ship_to = {"ship_to_name": longest("notes", 200), "ship_to_address": longest("customer_address", 500)}
-    report = a_report(session, customer, (500, 0), (700, 0), reference_number=longest("reference", 120), **ship_to)
+    report = a_report(
+        session, customer, (10**15 - 700, 0), (700, 0), reference_number=longest("reference", 120), **ship_to
+    )
 
     content = b"".join(files.chunks(session, SYSTEM, report.id, "pdf"))
 

@@ -79,7 +79,10 @@ def _letterhead(paper: ReportPaper, head: _Head) -> None:
     top = paper.get_y()
     paper.put(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
     paper.put(paper.right, top - 1.5, f"Total, {report.currency}", size=8, color=MUTED, align="R")
-    paper.put(paper.right, top + 3, f"{report.total.amount:,}", size=22, bold=True, color=ACCENT, align="R")
+    total = f"{report.total.amount:,}"
+    room = paper.epw - paper.width_of("Billing report", size=24, bold=True) - 6
+    size = paper.shrunk(total, room, size=22, bold=True)
+    paper.put(paper.right, top + 3, total, size=size, bold=True, color=ACCENT, align="R")
     paper.set_y(top + 15)
     paper.rule(ACCENT, 0.7)
     paper.set_y(paper.get_y() + 4)
