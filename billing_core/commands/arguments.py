@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from billing_core.bill_runs import RunGoal
 from billing_core.identity import Role
-from billing_core.imports import Kind
+from billing_core.imports import Kind, Lines
 from billing_core.reports.exports.formats import Format
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -130,6 +130,13 @@ def _import(commands: Commands) -> None:
         metavar="field=column",
         help="the column that holds a field; field==VALUE gives every row that value; field= leaves it out",
     )
+    command.add_argument(
+        "--lines",
+        choices=[each.value for each in Lines],
+        help="of order-items: add to the lines that orders have, replace all lines of the orders in the file, or "
+        "change what it names; without it, a file for which that matters is refused",
+    )
+    command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
 
 

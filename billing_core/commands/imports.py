@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from billing_core import runtime
 from billing_core.commands import Answer
 from billing_core.dates import utc_now
-from billing_core.errors import NotFound
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, service
+from billing_core.imports import Kind, Lines, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
 
@@ -26,22 +26,28 @@ def import_file(arguments: Namespace) -> Answer:
     kind = Kind(arguments.kind)
     changes = read_changes(DEFINITIONS[kind], arguments.map)
     take_in = service.check if arguments.dry_run else service.apply
-    with _opened(arguments.file) as stream:
-        incoming = service.Incoming(kind, stream, arguments.file.name, changes)
+    lines = _lines(kind, arguments.lines)
+    with _opened(arguments.file) as stream, _written(arguments.removed) as gone:
+        incoming = service.Incoming(kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines)
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
     return _answer(outcome, dry_run=arguments.dry_run)
 
 
 def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
-    data = {
+    data: dict[str, Any] = {
         "new": outcome.new,
         "changed": outcome.changed,
         "unchanged": outcome.unchanged,
         "rejected": outcome.rejected,
         "rejections": [asdict(rejected) for rejected in outcome.rejections],
     }
+    if outcome.kind in (Kind.ORDERS, Kind.ORDER_ITEMS):
+        data["billed_orders"] = outcome.billed
+    if outcome.kind is Kind.ORDER_ITEMS:
+        data |= {"removed": outcome.gone, "removed_lines": [asdict(line) for line in outcome.gone_lines]}
+        data |= {"orders_in_question": outcome.undecided}
     # Of a refused file nothing is new, nor changed.
-    would_be = "would be " if outcome.rejected else ""
+    would_be = "would be " if outcome.refused else ""
     text = "\n".join(
         f"{words}: {number}"
         for words, number in (
@@ -49,13 +55,51 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
             (f"{would_be}changed", outcome.changed),
             ("unchanged", outcome.unchanged),
             ("rejected", outcome.rejected),
+            *([("removed", outcome.gone)] if outcome.gone else []),
         )
     )
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
+    elif outcome.undecided:
+        _say(f"{outcome.file_name}: {outcome.question}. Nothing has been imported: add --lines add, replace or change")
     elif not any(data[name] for name in ("new", "changed", "unchanged")):
         print(f"{outcome.file_name} has no rows below the names of its columns", file=sys.stderr)  # noqa: T201
-    return Answer(data, text, refused=outcome.rejected > 0)
+    _tell_of_orders(outcome, dry_run=dry_run)
+    return Answer(data, text, refused=outcome.refused)
+
+
+def _lines(kind: Kind, chosen: str | None) -> Lines | None:
+    if chosen is not None and kind is not Kind.ORDER_ITEMS:
+        raise Invalid("--lines is for order-items alone")
+    return None if chosen is None else Lines(chosen)
+
+
+@contextmanager
+def _written(file: Path | None) -> Iterator[BinaryIO | None]:
+    if file is None:
+        yield None
+        return
+    try:
+        with file.open("wb") as target:
+            yield target
+    except OSError as error:
+        raise Invalid(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _tell_of_orders(outcome: service.Outcome, *, dry_run: bool) -> None:
+    """The first lines that go, and the first orders that were billed before the file changes them."""
+    for line in outcome.gone_lines[:FIRST_REASONS]:
+        fate = "would go" if dry_run else "is gone"
+        _say(f"  {line.order_number}: {line.quantity} of {line.sku} {fate}")
+    if outcome.gone > FIRST_REASONS:
+        _say(f"  … and {outcome.gone - FIRST_REASONS:,} more")
+    if outcome.billed:
+        first = ", ".join(f"{one.order_number} on {one.invoice}" for one in outcome.billed_orders[:FIRST_REASONS])
+        _say(f"Warning: {outcome.billed:,} of the orders that change are billed already: {first}")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _tell_reasons(outcome: service.Outcome, *, dry_run: bool) -> None:

@@ -16,3 +16,14 @@ class Kind(enum.StrEnum):
     CUSTOMER_PLANS = "customer-plans"
     PROMO_CODES = "promo-codes"
     USAGE = "usage"
+
+
+class Lines(enum.StrEnum):
+    """What becomes of the lines that the orders of a file have already. ADD: they stay, and those of the file come in
+    addition. REPLACE: the orders have the lines of the file alone. CHANGE: a line of the file takes the place of its
+    order's line of the same SKU or comes in addition, and the others stay.
+    """
+
+    ADD = "add"
+    REPLACE = "replace"
+    CHANGE = "change"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, mapping, parts, received, source, staging
+from billing_core.imports import Kind, Lines, mapping, parts, received, source, staging
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -96,6 +96,15 @@ def choose_origins(session: Session, actor: Actor, token: str, origins: Mapping[
             chosen[name] = origin
     if mapping.to_json(chosen) != file.mapping:
         file.mapping = mapping.to_json(chosen)
+        _reopen(file)
+
+
+def choose_lines(session: Session, actor: Actor, token: str, lines: Lines) -> None:
+    """Say what becomes of the lines that the file's orders have already. A change discards an earlier check."""
+    actor.require(Permission.IMPORT)
+    file = _idle(session, actor, token)
+    if file.lines is not lines:
+        file.lines = lines
         _reopen(file)
 
 

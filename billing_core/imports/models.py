@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from billing_core.database import Base
-from billing_core.imports import Kind
+from billing_core.imports import Kind, Lines
 
 
 class JobAim(enum.StrEnum):
@@ -65,8 +65,9 @@ class ImportJob(Base):
 
 class ImportFile(Base):
     """A file that was dropped by ``owner_id``, who alone sees it, by its ``token``. ``size`` is in bytes. ``layout``
-    and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``done`` of
-    ``total`` is the progress of ``step``, ``outcome`` what the latest check or the import found.
+    and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``lines``:
+    what becomes of the lines that its orders have; None: not said. ``done`` of ``total`` is the progress of ``step``,
+    ``outcome`` what the latest check or the import found.
     """
 
     __tablename__ = "import_files"
@@ -87,6 +88,7 @@ class ImportFile(Base):
     preview: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
     kind: Mapped[Kind | None]
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    lines: Mapped[Lines | None]
     state: Mapped[FileState] = mapped_column(default=FileState.RECEIVING)
     job_id: Mapped[int | None] = mapped_column(ForeignKey(ImportJob.id, ondelete="RESTRICT"))
     step: Mapped[str] = mapped_column(String(40), default="")
@@ -120,6 +122,8 @@ class ImportRun(Base):
     new_count: Mapped[int]
     changed_count: Mapped[int]
     unchanged_count: Mapped[int]
+    gone_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    lines: Mapped[Lines | None]
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))

@@ -22,6 +22,7 @@ class HistoryRow:
     new: int
     changed: int
     unchanged: int
+    gone: int
 
 
 def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0) -> list[HistoryRow]:
@@ -37,6 +38,7 @@ def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0)
             run.new_count,
             run.changed_count,
             run.unchanged_count,
+            run.gone_count,
         )
         .order_by(run.created_at.desc(), run.id.desc())
         .limit(limit)

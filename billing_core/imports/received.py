@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, select
 
-from billing_core.imports import Kind, mapping, merging, source
+from billing_core.imports import Kind, Lines, mapping, merging, source
 from billing_core.imports.kind import Definition
+from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.models import FileState, ImportFile
@@ -38,6 +39,7 @@ class Received:
     preview: list[list[str]]
     kind: Kind | None
     mapping: Mapping
+    lines: Lines | None
     state: FileState
     outcome: Outcome | None
     problem: str
@@ -67,7 +69,7 @@ def files() -> Select[Any]:
     """Select the columns that ``of_row`` reads, in order. Add whose files they are."""
     file = ImportFile
     columns = (file.id, file.token, file.file_name, file.size, file.layout, file.preview, file.kind, file.mapping)
-    return select(*columns, file.state, file.outcome, file.problem).order_by(*in_order())
+    return select(*columns, file.lines, file.state, file.outcome, file.problem).order_by(*in_order())
 
 
 def of_row(row: Any) -> Received:
@@ -85,6 +87,7 @@ def of_row(row: Any) -> Received:
         row.preview or [],
         row.kind,
         mapped,
+        row.lines,
         row.state,
         None if row.outcome is None or row.kind is None else _outcome(row.outcome, row.kind, row.file_name, mapped),
         row.problem,
@@ -108,6 +111,11 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "unchanged": outcome.unchanged,
         "rejected": outcome.rejected,
         "applied": outcome.applied,
+        "gone": outcome.gone,
+        "gone_lines": [asdict(one) for one in outcome.gone_lines],
+        "undecided": outcome.undecided,
+        "billed": outcome.billed,
+        "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "rejections": [asdict(row) for row in outcome.rejections],
         "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
     }
@@ -130,6 +138,12 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         [Rejected(**row) for row in stored["rejections"]],
         [merging.Change(**one) for one in stored["changes"]],
         stored["applied"],
+        # A former version stored none of these.
+        stored.get("gone", 0),
+        [GoneLine(**one) for one in stored.get("gone_lines", ())],
+        stored.get("undecided", 0),
+        stored.get("billed", 0),
+        [BilledOrderRow(**one) for one in stored.get("billed_orders", ())],
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import Table
+from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -21,11 +21,13 @@ from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
-from billing_core.errors import BillingError
+from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, merging, rejections, source, staging
+from billing_core.imports import Kind, Lines, merging, rejections, source, staging
 from billing_core.imports import mapping as mappings
 from billing_core.imports.kind import Definition, Setting, Staged
+from billing_core.imports.kinds import line_modes
+from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
@@ -34,6 +36,7 @@ from billing_core.imports.rejections import Rejected
 SHOWN_REJECTIONS = 200
 SHOWN_CHANGES = 200
 AUDITED_ROWS = 100
+SHOWN_BILLED = 20
 
 Progress = Callable[[str, int, int], None]
 READING, COMPARING, WRITING = "Reading the file", "Comparing with what is there", "Writing"
@@ -51,6 +54,10 @@ def _nothing_else(_session: Session, _outcome: "Outcome") -> None:
 class Outcome:
     """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
     ``rejections`` and ``changes`` are the first of them.
+
+    Of order lines ``gone`` are those that a file removes, since it replaces all lines of its orders; with ``undecided``
+    orders nothing is imported until it is said what becomes of their lines. ``billed`` orders that the file changes
+    stand on an invoice. ``gone_lines`` and ``billed_orders`` are the first of them.
     """
 
     kind: Kind
@@ -63,6 +70,23 @@ class Outcome:
     rejections: list[Rejected] = field(default_factory=list)
     changes: list[merging.Change] = field(default_factory=list)
     applied: bool = False
+    gone: int = 0
+    gone_lines: list[GoneLine] = field(default_factory=list)
+    undecided: int = 0
+    billed: int = 0
+    billed_orders: list[BilledOrderRow] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.rejected or self.undecided)
+
+    @property
+    def question(self) -> str:
+        """What must be said before the file is imported; empty where nothing must."""
+        if not self.undecided:
+            return ""
+        orders = "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
+        return f"{orders} other lines already: say whether to add to them, replace all of them, or change what is named"
 
     @property
     def counts(self) -> merging.Counts:
@@ -72,7 +96,9 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
-    ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV.
+    ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV, ``gone_rows``
+    every line that goes. ``lines``: what becomes of the lines that the orders of a file of lines have; None: asks where
+    it matters.
     """
 
     kind: Kind
@@ -81,6 +107,8 @@ class Incoming:
     changes: AnyMapping[str, Origin | None] = field(default_factory=dict)
     progress: Progress = _silent
     rejected_rows: BinaryIO | None = None
+    gone_rows: BinaryIO | None = None
+    lines: Lines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +155,9 @@ def rehearse(
                     outcomes.append(read)
                     continue
                 outcome, resolved = _compare(connection, read)
-                if not outcome.rejected:
-                    merging.write(connection, read.definition, resolved, outcome.counts, now=now)
+                if not outcome.refused:
+                    with Session(connection) as session:
+                        _merge(session, read, resolved, outcome)
                 outcomes.append(outcome)
             taken_back.rollback()
     return outcomes
@@ -142,7 +171,8 @@ def apply(
     now: datetime,
     also: Callable[[Session, Outcome], None] = _nothing_else,
 ) -> Outcome:
-    """Import the file. With a single rejected row nothing is written, and the outcome is not ``applied``.
+    """Import the file. With a single rejected row, or an undecided order, nothing is written, and the outcome is not
+    ``applied``.
 
     Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry. What
     ``also`` writes is committed together with what is imported.
@@ -157,8 +187,10 @@ def apply(
         with connection.begin(), Session(connection, expire_on_commit=False) as session:
             turns.write_alone(connection)
             outcome, resolved = _compare(connection, read)
-            if outcome.rejected:
+            if outcome.refused:
                 return outcome
+            if incoming.lines is Lines.ADD:
+                _refuse_again(session, incoming.kind, checksum)
             incoming.progress(WRITING, 0, 1)
             _write(session, actor, read, resolved, outcome, checksum)
             outcome = replace(outcome, applied=True)
@@ -216,6 +248,8 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
     dropped = 0
     if definition.repeats:
         merging.number_repeated_keys(connection, definition, resolved)
+        if read.incoming.lines is Lines.ADD:
+            line_modes.continue_positions(connection, resolved)
     else:
         dropped = merging.reject_repeated_keys(connection, definition, resolved, read.rejections)
     for merge_rule in definition.merge_checks:
@@ -241,7 +275,38 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         rejections=rejections.first(connection, read.rejections, read.mapping, limit=SHOWN_REJECTIONS),
         changes=changes,
     )
-    return outcome, resolved
+    return _beside_what_is_there(connection, read, resolved, outcome), resolved
+
+
+def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, outcome: Outcome) -> Outcome:
+    """With the lines that go, the orders in question, and those that are billed already."""
+    lines = read.incoming.lines
+    if outcome.kind is Kind.ORDER_ITEMS:
+        if lines is Lines.REPLACE:
+            gone = line_modes.count_gone(connection, resolved)
+            first = line_modes.first_gone(connection, resolved, limit=SHOWN_CHANGES) if gone else []
+            outcome = replace(outcome, gone=gone, gone_lines=first)
+            if read.incoming.gone_rows is not None and gone:
+                line_modes.write_gone(connection, resolved, read.incoming.gone_rows)
+        elif lines is None:
+            outcome = replace(outcome, undecided=line_modes.undecided(connection, read.definition, resolved))
+    elif outcome.kind is not Kind.ORDERS or not outcome.changed:
+        return outcome
+    billed, named = line_modes.billed(connection, read.definition, resolved, lines, limit=SHOWN_BILLED)
+    return replace(outcome, billed=billed, billed_orders=named)
+
+
+def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome) -> None:
+    if outcome.gone:
+        line_modes.remove_gone(session, resolved)
+    merging.write(session.connection(), read.definition, resolved, outcome.counts, now=read.staged.setting.now)
+
+
+def _refuse_again(session: Session, kind: Kind, checksum: str) -> None:
+    """A file that adds its lines would double them the second time."""
+    same = select(ImportRun.created_at).where(ImportRun.kind == kind.value, ImportRun.checksum == checksum)
+    if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
+        raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
 
 
 def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> None:
@@ -253,6 +318,8 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         new_count=outcome.new,
         changed_count=outcome.changed,
         unchanged_count=outcome.unchanged,
+        gone_count=outcome.gone,
+        lines=read.incoming.lines,
         created_at=now,
         created_by_id=actor.user_id,
         created_by=actor.name,
@@ -260,11 +327,11 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     session.add(run)
     mappings.remember(session, definition, read.layout, read.mapping)
     session.flush()
-    if not outcome.new and not outcome.changed:
+    if not outcome.new and not outcome.changed and not outcome.gone:
         return
     before, after = _audited(outcome)
     with definition.around(session, merging.beside(definition, resolved)):
-        merging.write(session.connection(), definition, resolved, outcome.counts, now=now)
+        _merge(session, read, resolved, outcome)
     audit.record(
         session,
         actor,
@@ -272,17 +339,21 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         ("import", run.id),
         label=f"{definition.title} from {staging.shown(read.incoming.file_name)}",
         before=before,
-        after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged} | after,
+        after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
+        | ({"gone": outcome.gone, "lines": read.incoming.lines.value} if read.incoming.lines else {})
+        | after,
         now=now,
     )
 
 
 def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Small changes are audited cell by cell, large ones by their counts."""
-    if not outcome.changed or outcome.changed > AUDITED_ROWS:
+    if not (outcome.changed or outcome.gone) or outcome.changed + outcome.gone > AUDITED_ROWS:
         return None, {}
+    removed = enumerate(outcome.gone_lines, start=1)
+    gone = {f"{line.order_number} · {line.sku}: removed, {at}": line.quantity for at, line in removed}
     return (
-        {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes},
+        {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes} | gone,
         {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )
 

@@ -22,7 +22,7 @@ from billing_core.database.functions import database_clock
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.imports import parts, received, service
+from billing_core.imports import Kind, parts, received, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportJob, JobAim
@@ -127,8 +127,8 @@ def _check(job: _Job) -> None:
 def _after_check(answer: service.Outcome | BillingError) -> dict[str, Any]:
     if isinstance(answer, BillingError):
         return {"state": FileState.REFUSED, "problem": received.printable(str(answer))}
-    state = FileState.REFUSED if answer.rejected else FileState.READY
-    return {"state": state, "outcome": received.outcome_json(answer)}
+    state = FileState.REFUSED if answer.refused else FileState.READY
+    return {"state": state, "outcome": received.outcome_json(answer), "problem": answer.question}
 
 
 def _import(job: _Job) -> None:
@@ -249,9 +249,9 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
     ):
         rejected = cast("BinaryIO", spool)
-        yield _Work(
-            job, file, service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected), rejected
-        )
+        lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
+        incoming = service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected, lines=lines)
+        yield _Work(job, file, incoming, rejected)
 
 
 @dataclass(slots=True)

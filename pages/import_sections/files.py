@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.imports import Kind, inbox, queries
+from billing_core.imports import Kind, Lines, inbox, queries
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.models import FileState
 from billing_core.imports.queries import FileProgress
@@ -66,6 +66,8 @@ def _file(actor: Actor, received: Received) -> None:
         _discard(actor, [received])
     if received.layout is not None and received.state is not FileState.IMPORTED:
         _kind(actor, received)
+        if received.kind is Kind.ORDER_ITEMS:
+            _lines(actor, received)
         columns.draw(actor, received)
     results.draw(received)
 
@@ -84,6 +86,29 @@ def _kind(actor: Actor, received: Received) -> None:
     if chosen != received.kind and not received.busy:
         with transaction() as session:
             inbox.choose_kind(session, actor, received.token, chosen)
+        st.rerun()
+
+
+LINES = {
+    Lines.ADD: "Add: they stay, and those of the file come in addition",
+    Lines.REPLACE: "Replace: the orders in the file have its lines alone, the others go",
+    Lines.CHANGE: "Change what is named: the same SKU gets the quantity of the file, the others stay",
+}
+
+
+def _lines(actor: Actor, received: Received) -> None:
+    chosen = st.radio(
+        "Lines that these orders have already",
+        list(LINES),
+        index=None if received.lines is None else list(LINES).index(received.lines),
+        format_func=LINES.__getitem__,
+        key=f"import_{received.token}_lines",
+        disabled=received.busy,
+        help="It matters for orders that have other lines than the file: without a choice, such a file is refused.",
+    )
+    if chosen is not None and chosen != received.lines and not received.busy:
+        with transaction() as session:
+            inbox.choose_lines(session, actor, received.token, chosen)
         st.rerun()
 
 

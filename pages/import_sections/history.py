@@ -30,5 +30,6 @@ def draw(actor: Actor) -> None:
         tables.count("New", "new"),
         tables.count("Changed", "changed"),
         tables.count("Unchanged", "unchanged"),
+        tables.count("Removed", "gone", help="Order lines that the file did not have"),
     )
     tables.show(rows, shown, key="import_history", alt="Files imported before, newest first")

@@ -20,13 +20,18 @@ def draw(received: Received) -> None:
         _rejected(received, outcome)
     if outcome.changes:
         _changes(received, outcome)
+    if outcome.gone:
+        _gone(received, outcome)
+    if outcome.billed:
+        _billed(outcome)
 
 
 def _counts(outcome: Outcome) -> None:
     rows = (
-        ("Would be new" if outcome.rejected else "New", outcome.new, "Rows that are not there yet"),
-        ("Would change" if outcome.rejected else "Changed", outcome.changed, "Rows that are there with other content"),
+        ("Would be new" if outcome.refused else "New", outcome.new, "Rows that are not there yet"),
+        ("Would change" if outcome.refused else "Changed", outcome.changed, "Rows that are there with other content"),
         ("Unchanged", outcome.unchanged, "Rows that are there just like this"),
+        *([("Removed", outcome.gone, "Order lines that the file does not have")] if outcome.gone else []),
         ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )
     with st.container(horizontal=True, gap="large"):
@@ -75,6 +80,33 @@ def _changes(received: Received, outcome: Outcome) -> None:
         shown = len({change.line for change in outcome.changes})
         if outcome.changed > shown:
             st.caption(f"The first {formats.count(shown)} of {formats.count(outcome.changed)} changed rows.")
+
+
+def _gone(received: Received, outcome: Outcome) -> None:
+    title = "Lines that were removed" if outcome.applied else "Lines that would go"
+    with st.expander(f"{title}: {formats.count(outcome.gone)}", expanded=True, icon=":material/delete_sweep:"):
+        st.dataframe(
+            pd.DataFrame(
+                [(line.order_number, line.sku, line.quantity) for line in outcome.gone_lines],
+                columns=["Order", "SKU", "Quantity"],
+            ),
+            hide_index=True,
+            width="stretch",
+            key=f"import_{received.token}_gone",
+            alt="Order lines that are not in the file, with order, SKU and quantity",
+        )
+        if outcome.gone > len(outcome.gone_lines):
+            st.caption(f"The first {formats.count(len(outcome.gone_lines))} of them.")
+
+
+def _billed(outcome: Outcome) -> None:
+    named = ", ".join(f"{one.order_number} on {one.invoice}" for one in outcome.billed_orders)
+    more = " …" if outcome.billed > len({one.order_number for one in outcome.billed_orders}) else ""
+    st.warning(
+        f"{formats.counted(outcome.billed, 'order')} that this file changes stand on invoices, which stay as they are: "
+        f"{md(named)}{more}",
+        icon=":material/request_quote:",
+    )
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ from billing_core.customers.models import Customer
 from billing_core.metering.models import UsageEvent
 from tests.imports.files import row_count
 
+LINES = "order_number,sku,quantity\n"
 GOOD = "customer_ref,name\nACME,Acme Inc\n"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -105,3 +106,33 @@ def test_a_file_without_rows_is_said_to_have_none(command):
     code, out, err = command("customer_ref,name\n")
     assert (code, out) == (0, "new: 0\nchanged: 0\nunchanged: 0\nrejected: 0\n")
     assert err == "erp.csv has no rows below the names of its columns\n"
+
+
+@pytest.fixture
+def an_order(command):
+    """SO-1 with 1 of A and 2 of B."""
+    command(GOOD)
+    command("order_number,customer_ref,order_date\nSO-1,ACME,2026-03-01\n", "orders")
+    command(f"{LINES}SO-1,A,1\nSO-1,B,2\n", "order-items")
+
+
+def test_a_file_of_lines_that_replaces_says_what_goes(an_order, command, tmp_path):
+    file = tmp_path / "removed.csv"
+    code, out, err = command(
+        f"{LINES}SO-1,A,1\n", "order-items", "--lines", "replace", "--removed", str(file), "--dry-run"
+    )
+    assert (code, out) == (0, "new: 0\nchanged: 0\nunchanged: 1\nrejected: 0\nremoved: 1\n")
+    assert err == "  SO-1: 2 of B would go\n"
+    assert file.read_text("utf-8-sig").splitlines() == ["order_number,sku,quantity", "SO-1,B,2.000"]
+
+    code, out, _ = command(f"{LINES}SO-1,A,1\n", "order-items", "--lines", "replace", as_json=True)
+    assert (code, json.loads(out)["removed_lines"]) == (0, [{"order_number": "SO-1", "sku": "B", "quantity": "2"}])
+
+
+def test_a_file_of_lines_that_leaves_it_open_is_refused_where_it_matters(an_order, command):
+    code, out, err = command(f"{LINES}SO-1,A,3\n", "order-items")
+    assert (code, out) == (1, "would be new: 0\nwould be changed: 1\nunchanged: 0\nrejected: 0\n")
+    assert "erp.csv: One order of this file has other lines already" in err
+    assert "--lines add, replace or change" in err
+    assert command(f"{LINES}SO-1,A,3\n", "order-items", "--lines", "add")[0] == 0
+    assert "alone" in command(GOOD, "customers", "--lines", "add")[2]

@@ -13,12 +13,12 @@ from tests.imports.files import incoming
 
 @pytest.fixture
 def take_in(sessions) -> Callable[..., Outcome]:
-    return lambda kind, content, *maps: service.apply(sessions, SYSTEM, incoming(kind, content, *maps), now=utc_now())
+    return lambda *file, **how: service.apply(sessions, SYSTEM, incoming(*file, **how), now=utc_now())
 
 
 @pytest.fixture
 def dry_run(sessions) -> Callable[..., Outcome]:
-    return lambda kind, content, *maps: service.check(sessions, SYSTEM, incoming(kind, content, *maps), now=utc_now())
+    return lambda *file, **how: service.check(sessions, SYSTEM, incoming(*file, **how), now=utc_now())
 
 
 @pytest.fixture

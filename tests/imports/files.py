@@ -4,15 +4,19 @@ import io
 
 from sqlalchemy import func, select
 
-from billing_core.imports import Kind, service
+from billing_core.imports import Kind, Lines, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
 from billing_core.imports.service import Outcome
 
 
-def incoming(kind: str, content: str | bytes, *maps: str, file_name: str = "file.csv") -> service.Incoming:
+def incoming(
+    kind: str, content: str | bytes, *maps: str, file_name: str = "file.csv", lines: str | None = None
+) -> service.Incoming:
     raw = content.encode() if isinstance(content, str) else content
-    return service.Incoming(Kind(kind), io.BytesIO(raw), file_name, read_changes(DEFINITIONS[Kind(kind)], maps))
+    changes = read_changes(DEFINITIONS[Kind(kind)], maps)
+    chosen = None if lines is None else Lines(lines)
+    return service.Incoming(Kind(kind), io.BytesIO(raw), file_name, changes, lines=chosen)
 
 
 def counts(outcome: Outcome) -> tuple[int, int, int, int]:

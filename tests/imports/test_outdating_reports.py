@@ -33,7 +33,8 @@ def reports(sessions):
 
 
 def _imported(sessions, kind, content):
-    outcome = imports.apply(sessions, SYSTEM, incoming(kind, content), now=LATER)
+    lines = "change" if kind == "order-items" else None
+    outcome = imports.apply(sessions, SYSTEM, incoming(kind, content, lines=lines), now=LATER)
     assert outcome.applied
 
 

@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import steps, upkeep
+from billing_core.imports import Lines, steps, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
 from billing_core.metering.models import UsageEvent
@@ -18,6 +18,7 @@ from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
 from tests.imports.files import row_count
 from tests.pages.roles import OTHER_ROLES
+from tests.reports.company import a_customer, an_order
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -100,6 +101,31 @@ def test_rejected_rows_are_shown_with_their_reason_and_nothing_is_imported(page_
     assert any("/rejected.csv)" in text.value for text in page.markdown)
     assert metrics(page) == [("Would be new", "5"), ("Would change", "0"), ("Unchanged", "0"), ("Rejected", "1")]
     assert row_count(sessions, Customer) == 0
+
+
+@ONE_DATABASE
+def test_a_file_of_lines_asks_what_becomes_of_those_there_are(page_as, sessions):
+    """SO-1 of 4 of A-1; the file has 1 of B."""
+    with sessions.begin() as session:
+        an_order(session, a_customer(session), "SO-1")
+    page = page_as("admin").visit("imports.py")
+    drop(page, lines="order_number,sku,quantity\nSO-1,B,1\n")
+    (file,) = files(sessions)
+    press(page, "import_check")
+    assert states(sessions) == {"lines.csv": "refused"}
+    assert any("One order of this file has other lines already" in error.value for error in page.error)
+    assert page.button(key="import_apply").disabled
+
+    page.radio(key=f"import_{file.token}_lines").set_value(Lines.REPLACE).run()
+    press(page, "import_check")
+
+    assert states(sessions) == {"lines.csv": "ready to import"}
+    assert ("Removed", "1") in metrics(page)
+    (gone,) = [table.value for table in page.dataframe if "SKU" in table.value.columns]
+    assert gone.values.tolist() == [["SO-1", "A-1", "4"]]
+    press(page, "import_apply")
+    with sessions() as session:
+        assert list(session.scalars(select(OrderLine.sku))) == ["B"]
 
 
 @ONE_DATABASE

@@ -1,0 +1,131 @@
+"""How a file of order lines meets the lines that its orders have: what goes, what is in question, what was billed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+from sqlalchemy import FromClause, Select, Table, and_, delete, exists, func, select, union, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.imports import Kind, Lines, merging
+from billing_core.imports.kind import Definition
+from billing_core.invoices.billed_orders import keeping
+from billing_core.invoices.billed_orders.models import BilledOrder
+from billing_core.invoices.models import Invoice
+from billing_core.orders.models import Order, OrderLine
+from billing_core.reports import outdated
+
+GONE_HEADER: Final = ("order_number", "sku", "quantity")
+
+
+@dataclass(frozen=True, slots=True)
+class GoneLine:
+    """A line of an order in the file that the file does not have."""
+
+    order_number: str
+    sku: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True)
+class BilledOrderRow:
+    """An order that the file changes, and the invoice on which it is billed."""
+
+    order_number: str
+    invoice: str
+
+
+def continue_positions(connection: Connection, resolved: Table) -> None:
+    """Every line of the file becomes a further one of its order."""
+    last = (
+        select(func.max(OrderLine.position))
+        .where(OrderLine.order_id == resolved.c.order_id, OrderLine.sku_key == resolved.c.sku_key)
+        .scalar_subquery()
+    )
+    further = update(resolved).values(position=resolved.c.position + func.coalesce(last, 0))
+    connection.execute(further)
+
+
+def undecided(connection: Connection, definition: Definition, resolved: Table) -> int:
+    """How many orders of the file have other lines already than the file has: what becomes of these must be said."""
+    rows = merging.beside(definition, resolved)
+    has_lines = exists().where(OrderLine.order_id == rows.c.order_id)
+    differing = select(rows.c.order_id).where(rows.c.effect != "unchanged", has_lines)
+    orders = union(differing, _gone(resolved).with_only_columns(OrderLine.order_id)).subquery("orders")
+    return connection.scalar(select(func.count()).select_from(orders)) or 0
+
+
+def count_gone(connection: Connection, resolved: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(_gone(resolved).subquery("gone"))) or 0
+
+
+def first_gone(connection: Connection, resolved: Table, *, limit: int) -> list[GoneLine]:
+    rows: Sequence[Any] = connection.execute(_named(resolved).limit(limit)).all()
+    return [GoneLine(number, sku, f"{quantity.normalize():f}") for number, sku, quantity in rows]
+
+
+def write_gone(connection: Connection, resolved: Table, target: BinaryIO) -> None:
+    """All of them as CSV, in constant memory, safe to open in a spreadsheet."""
+    rows = connection.execute(_named(resolved).execution_options(yield_per=5_000))
+    target.writelines(marked_for_excel(rows_as_csv(GONE_HEADER, rows)))
+
+
+def remove_gone(session: Session, resolved: Table) -> None:
+    """Delete them; reports of their orders are outdated by it."""
+    outdated.note(session, _gone(resolved).with_only_columns(OrderLine.order_id).distinct())
+    gone = _gone(resolved).with_only_columns(OrderLine.id)
+    session.connection().execute(delete(OrderLine).where(OrderLine.id.in_(gone)))
+
+
+def billed(
+    connection: Connection, definition: Definition, resolved: Table, lines: Lines | None, *, limit: int
+) -> tuple[int, list[BilledOrderRow]]:
+    """Of the orders that the file changes, how many stand on an invoice, and the first of them."""
+    rows = merging.beside(definition, resolved)
+    changed: FromClause
+    if definition.kind is Kind.ORDERS:
+        changed = select(rows.c.existing_id.label("order_id")).where(rows.c.effect == "changed").subquery("changed")
+    else:
+        touched = select(rows.c.order_id).where(rows.c.effect != "unchanged")
+        gone = _gone(resolved).with_only_columns(OrderLine.order_id)
+        changed = (union(touched, gone) if lines is Lines.REPLACE else touched.distinct()).subquery("changed")
+    pairs = (
+        select(changed.c.order_id, BilledOrder.invoice_id)
+        .join(BilledOrder, BilledOrder.order_id == changed.c.order_id)
+        .distinct()
+        .subquery("pairs")
+    )
+    count = connection.scalar(select(func.count(func.distinct(pairs.c.order_id)))) or 0
+    if not count:
+        return 0, []
+    first: Sequence[Any] = connection.execute(
+        select(Order.number, Invoice.id, Invoice.number)
+        .select_from(pairs)
+        .join(Order, Order.id == pairs.c.order_id)
+        .join(Invoice, Invoice.id == pairs.c.invoice_id)
+        .order_by(Order.number, Invoice.id)
+        .limit(limit)
+    ).all()
+    return count, [BilledOrderRow(number, keeping.named(invoice_id, named)) for number, invoice_id, named in first]
+
+
+def _gone(resolved: Table) -> Select[*tuple[Any, ...]]:
+    """The lines of the file's orders that no row of the file meets."""
+    key = and_(
+        resolved.c.order_id == OrderLine.order_id,
+        resolved.c.sku_key == OrderLine.sku_key,
+        resolved.c.position == OrderLine.position,
+    )
+    of_file = select(resolved.c.order_id).distinct()
+    return select(OrderLine).where(OrderLine.order_id.in_(of_file), ~exists().where(key))
+
+
+def _named(resolved: Table) -> Select[*tuple[Any, ...]]:
+    return (
+        _gone(resolved)
+        .join(Order, Order.id == OrderLine.order_id)
+        .with_only_columns(Order.number, OrderLine.sku, OrderLine.quantity)
+        .order_by(Order.number, OrderLine.sku_key, OrderLine.position)
+    )
