@@ -191,9 +191,13 @@ class Paper(FPDF):
                 self.start_page()
         return self.here()
 
+    def has_room(self, height: float) -> bool:
+        """Whether ``height`` fits on this page."""
+        return self.get_y() + height <= self.bottom
+
     def room_for(self, height: float) -> bool:
         """Start a new page unless ``height`` fits on this one; returns whether it did."""
-        full = self.get_y() + height > self.bottom
+        full = not self.has_room(height)
         if full:
             self.start_page()
         return full

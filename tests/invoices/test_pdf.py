@@ -265,6 +265,29 @@ def test_a_link_to_pay_is_a_link_and_a_code():
     assert links(replace(document, due_minor=0, state=InvoiceState.PAID)) == {"https://billing.example.com/i/x"}
 
 
+def test_the_code_stands_below_the_amount_due_while_there_is_room_and_starts_no_page_of_its_own():
+    url = "https://pay.example.com/cs_1"
+    for lines in range(3, 13, 3):
+        plain = a_document(*(a_line(f"Row {row}") for row in range(lines)))
+        with_code = replace(plain, payment_url=url)
+        assert (lines, len(pages(with_code))) == (lines, len(pages(plain)))
+        place = next(
+            note.get_object()["/Rect"]
+            for page in reader(invoice_pdf(with_code)).pages
+            for note in page.get("/Annots", [])
+            if note.get_object()["/A"]["/URI"] == url
+        )
+        assert place[0] > 297  # Points: the right half of a page 595 wide.
+
+
+@pytest.mark.parametrize("lines", range(17, 20))
+def test_bank_details_are_not_broken_across_pages(lines):
+    document = a_document(*(a_line(f"Row {row}") for row in range(lines)))
+    iban, bic = "IBAN GB00 ACME 0000 0000 01", "BIC ACMEGB2L"
+    document = replace(document, issuer=replace(document.issuer, bank_details=f"Acme Bank\n{iban}\n{bic}"))
+    assert [iban in page for page in pages(document)] == [bic in page for page in pages(document)]
+
+
 def test_the_code_is_drawn_module_by_module():
     """The bars, put together again, are the three corner patterns and as many dark modules as segno made."""
     import segno

@@ -14,7 +14,9 @@ from billing_core.invoices.models import InvoiceState
 from billing_core.languages.formats import Writing, writing
 from billing_core.pdf_layout.page import INK, MUTED
 
+# Millimetres; the height is with what has to stay free above and below.
 _QR_SIZE = 24
+_QR_HEIGHT = _QR_SIZE + 7
 # Millimetres; together they leave room for a description.
 _WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount": 30}
 
@@ -75,24 +77,31 @@ def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
 
 
 def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
-    """Totals on the right, payment details on the left; one below the other where that does not fit on a page."""
+    """Totals on the right, with the way to pay online, payment details on the left; one below the other where that
+    does not fit on a page.
+    """
     left = letter.w / 2 + 5
     top, page = letter.get_y(), letter.page
+    online = document.payment_url if document.due_minor > 0 else None
     letter.sums(presentation.sums(document, words), left=left)
     if document.state is not InvoiceState.CANCELLED:
         letter.box(words.gettext("Amount due"), words.money(document.due_minor, document.currency), left=left)
+    if online and letter.has_room(_QR_HEIGHT):
+        _pay_online(letter, online, words, left=left + 4, width=letter.right - left - 4)
+        online = None
     totals_end, totals_page = letter.get_y(), letter.page
     if totals_page == page:
         letter.set_y(top + 0.6)
     if reason := presentation.zero_tax(document, words):
         letter.block(*reason, width=left - letter.l_margin - 10)
-    _payment(letter, document, words, width=left - letter.l_margin - 10)
+    _payment(letter, document, words, online, width=left - letter.l_margin - 10)
     if letter.page == totals_page:
         letter.set_y(max(letter.get_y(), totals_end) + 2)
     letter.block(words.gettext("Notes"), document.notes)
 
 
-def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width: float) -> None:
+def _payment(letter: Letter, document: InvoiceDocument, words: Writing, online: str | None, *, width: float) -> None:
+    """``online``: the link to pay by, unless it stands with the amount due."""
     if document.due_minor > 0:
         terms = words.gettext("Payable by {day}").format(day=words.day(document.due_on))
         quote = words.gettext("Please quote {number} with your payment.").format(number=document.number)
@@ -101,8 +110,8 @@ def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width
         text = "\n".join(part for part in parts if part)
         letter.block(words.gettext("Payment"), text, width=width)
         letter.block(words.gettext("Bank details"), document.issuer.bank_details, width=width)
-        if document.payment_url:
-            _pay_online(letter, document.payment_url, words, width=width)
+        if online:
+            _pay_online(letter, online, words, left=letter.l_margin, width=width)
     elif document.payment_terms:
         letter.block(words.gettext("Terms"), document.payment_terms, width=width)
     if document.view_url:
@@ -110,11 +119,11 @@ def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width
         letter.set_y(letter.get_y() + 3)
 
 
-def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> None:
-    letter.room_for(_QR_SIZE + 5)
+def _pay_online(letter: Letter, url: str, words: Writing, *, left: float, width: float) -> None:
+    letter.room_for(_QR_HEIGHT)
     # A reader needs a quiet zone of four modules around the code.
-    top, beside = letter.get_y() + 1, letter.l_margin + _QR_SIZE + 4
-    _draw_qr(letter, url, letter.l_margin, top)
+    top, beside = letter.get_y() + 3, left + _QR_SIZE + 4
+    _draw_qr(letter, url, left, top)
     letter.set_y(top + 6)
     letter.linked(words.gettext("Pay online"), url, x=beside, width=width - _QR_SIZE - 4, size=11, bold=True)
     letter.put(beside, letter.get_y() + 1, words.gettext("Scan or click"), size=8, color=MUTED)

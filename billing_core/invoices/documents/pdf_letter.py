@@ -17,6 +17,8 @@ _WINDOW_WIDTH = 82.0
 # What the window shows of the sender's address.
 _RETURN_HEIGHT = 5.8
 _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
+# Texts up to this height, such as bank details, are not broken across pages.
+_UNBROKEN = 35
 
 GREEN: Final = ((22, 101, 52), (220, 245, 228))
 RED: Final = ((153, 27, 27), (252, 228, 228))
@@ -155,7 +157,8 @@ class Letter(Sheets):
         lines = self.lines(text, width or self.epw, size=8.5)
         if not any(lines):
             return
-        self.room_for(5 + 2 * 4.1)
+        height = 4.6 + 4.1 * len(lines)
+        self.room_for(height if height <= _UNBROKEN else 5 + 2 * 4.1)
         self.put(self.l_margin, self.get_y(), heading, size=8, bold=True, color=MUTED)
         self.set_y(self.get_y() + 4.6)
         for line in lines:
