@@ -13,8 +13,10 @@ from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices import from_reports, queries
 from billing_core.invoices.content import report_lines
+from billing_core.rating.slices import Slice
+from billing_core.reports import contents, service
 from billing_core.reports import queries as reports
-from billing_core.reports import service
+from billing_core.reports.prices import AtPrice
 from tests.arrivals import arriving
 from tests.rating import cards, naive
 from tests.rating.examples import a_rate, an_order, of_items
@@ -166,13 +168,44 @@ def test_rates_with_the_same_price_make_one_line(session):
     assert lines(session, card, orders) == [line("6 items, 2 orders", 6, 1, 600)]
 
 
-def test_a_service_with_very_many_prices_is_one_line(session, monkeypatch):
-    monkeypatch.setattr(report_lines, "MOST_LINES", 2)
+@pytest.mark.parametrize(("tiers", "count"), [(20, 20), (21, 1)])
+def test_a_service_with_very_many_prices_is_one_line(session, tiers, count):
+    ends = [*map(Decimal, range(1, tiers)), None]
 
-    found = lines(session, [a_rate(tiers=TIERS)], of_items(120))
+    found = lines(session, [a_rate(tiers=[(end, Decimal(2)) for end in ends])], of_items(tiers))
 
-    # 10 × 0.50 + 90 × 0.40 + 20 × 0.125
-    assert found == [line("120 items, 1 order", 1, "43.5", 4350)]
+    assert len(found) == count
+    if count == 1:
+        assert found == [line("21 items, 1 order", 1, 42, 4200)]
+
+
+def test_a_percentage_that_no_order_rounds_says_nothing_of_it(session):
+    """10 % of 5.00."""
+    card = [a_rate("percent_of_services", "10"), a_rate("per_order", "5", service=2)]
+    found = lines(session, card, of_items(1))
+    assert found[1:] == [line("1 order, 5.00 × 10% USD", 1, "0.5", 50)]
+
+
+def test_days_that_were_free_have_no_line(session):
+    card = [a_rate(price="0", valid_to=date(2026, 3, 5)), a_rate(price="2", valid_from=date(2026, 3, 6))]
+    orders = [an_order(("A", Decimal(3)), day=date(2026, 3, day)) for day in (1, 6)]
+    assert lines(session, card, orders) == [line("3 items, 1 order", 3, 2, 600, days="Mar 6 – 10, 2026")]
+
+
+def test_more_than_a_line_may_have_is_billed_as_an_amount(session):
+    """A million million and one items at a millionth: 1,000,000.000001."""
+    report = reports.one(session, SYSTEM, reported(session, [a_rate()], of_items(1)))
+    (total,) = contents.service_totals(session, report)
+
+    def of_items_at_a_millionth(items):
+        slices = (Slice(1, 1_000, 0), Slice(2, items * 1_000, 1))
+        at_price = AtPrice(cards.PERIOD, None, 1, (items + 1) * 1_000, slices, 100_000_000)
+        made = report_lines.of_service(report, total, [at_price], "en")
+        return [(one.quantity, one.unit_price) for one in made]
+
+    largest = 10**12
+    assert of_items_at_a_millionth(largest) == [(1, 0), (largest, Decimal("0.000001"))]
+    assert of_items_at_a_millionth(largest + 1) == [(1, 1_000_000)]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def charge(agreed, quantity, **how):
 
 def lines(one):
     found = invoice_lines.of_charge(one, {(METER, NO_BUCKET): "Mails"}, "en", usage_line_id=5)
-    assert {line.usage_line_id for line in found} == {5}
+    assert {(line.usage_line_id, line.tax_rate) for line in found} == {(5, 0)}
     return [(line.description.removeprefix(f"Mails, {DAYS}: "), line.quantity, line.unit_price) for line in found]
 
 
@@ -102,6 +102,34 @@ def lines(one):
             {},
             [("used 11, 10 × 0.1005 USD + 1 × 0.0995 USD", D(1), D("1.1"))],
         ),
+        # Two thirds of 1.00 are 0.67, and 7.67 with the fee.
+        (
+            price((None, "1", "7"), per=D(3)),
+            "2",
+            {},
+            [("used 2, 2 × 1.00 USD / 3", D(1), D("0.67")), ("fee 7.00 USD", D(1), D(7))],
+        ),
+        # What is free tells a line too.
+        (
+            price(("10", "0"), (None, "1"), scheme=Scheme.GRADUATED),
+            "12",
+            {},
+            [("used 12, 10 × 0.00 USD", D(10), D(0)), ("2 × 1.00 USD", D(2), D(1))],
+        ),
+        # Three times 0.105 are 0.315, and by themselves 0.33, which is more than the minimum of 0.32.
+        (
+            price(*((end, "0.105") for end in ("1", "2", None)), scheme=Scheme.GRADUATED, minimum=D("0.32")),
+            "3",
+            {},
+            [("used 3, 1 × 0.105 USD + 1 × 0.105 USD + 1 × 0.105 USD, at least 0.32 USD", D(1), D("0.32"))],
+        ),
+        # A price that a line cannot have is billed as a thousand of its thousandth.
+        (
+            price((None, "1", "9000000000001")),
+            "2",
+            {},
+            [("used 2, 2 × 1.00 USD + fee 9,000,000,000,001.00 USD", D(1000), D("9000000000.003"))],
+        ),
         # Fifteen days of a fee of 7.00: 3.387.
         (
             price((None, "2", "7")),
@@ -126,10 +154,12 @@ def test_what_was_waived_comes_off_in_one_line():
     assert lines(waived) == [("used 12, 12 × 1.00 USD, waived −2.00 USD", D(1), D(10))]
 
 
-def test_a_price_of_very_many_tiers_is_one_line(monkeypatch):
-    monkeypatch.setattr(invoice_lines, "MOST_LINES", 2)
-    words = "used 12.5, 10 × 1.00 USD + fee 7.00 USD + 2.5 × 0.50 USD"
-    assert lines(charge(price(*STEPPED, scheme=Scheme.GRADUATED), "12.5")) == [(words, D(1), D("18.25"))]
+@pytest.mark.parametrize(("tiers", "count"), [(20, 20), (21, 1)])
+def test_a_price_of_very_many_tiers_is_one_line(tiers, count):
+    ends = [*map(str, range(1, tiers)), None]
+    found = lines(charge(price(*((end, "2") for end in ends), scheme=Scheme.GRADUATED), str(tiers)))
+    assert len(found) == count
+    assert sum(quantity * each for _, quantity, each in found) == 2 * tiers
 
 
 @given(any_price(), st.integers(0, 60_000_000).map(lambda number: D(number).scaleb(-6)), st.sampled_from([30, 15, 7]))

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
@@ -46,6 +47,12 @@ def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
 
 def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
     return _number(reasons, field, number, PRICE_PLACES, largest=LARGEST_PRICE)
+
+
+def may_bill(quantity: Decimal | Fraction, unit_price: Decimal | Fraction) -> bool:
+    """Whether a line may have this quantity above 0 at this price, with all their decimals."""
+    exact = quantity == round(quantity, LINE_QUANTITY_PLACES) and unit_price == round(unit_price, PRICE_PLACES)
+    return exact and quantity <= LARGEST and unit_price <= LARGEST_PRICE
 
 
 def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:

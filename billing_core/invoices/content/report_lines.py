@@ -11,9 +11,9 @@ from typing import Final
 
 from billing_core.invoices import report_wording
 from billing_core.invoices.content.content import DraftLine
-from billing_core.invoices.content.field_checks import LARGEST
+from billing_core.invoices.content.field_checks import may_bill
 from billing_core.invoices.content.totals import rounded
-from billing_core.money import LARGEST_PRICE, Money
+from billing_core.money import Money
 from billing_core.rating.models import CostType
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.prices import AtPrice
@@ -69,7 +69,7 @@ def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: s
 
 def _come_to(amount_minor: int, lines: Sequence[DraftLine], currency: str) -> bool:
     """Whether these lines, each rounded, are as many as may be billed and make the amount."""
-    may_be = all(line.quantity <= LARGEST and line.unit_price <= LARGEST_PRICE for line in lines)
+    may_be = all(may_bill(line.quantity, line.unit_price) for line in lines)
     return may_be and amount_minor == sum(rounded(line.computed, currency) for line in lines)
 
 

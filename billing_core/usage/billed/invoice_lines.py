@@ -10,10 +10,10 @@ from fractions import Fraction
 from typing import Final
 
 from billing_core.invoices.content.content import DraftLine
-from billing_core.invoices.content.field_checks import LARGEST
+from billing_core.invoices.content.field_checks import may_bill
 from billing_core.invoices.content.totals import rounded
 from billing_core.metering.models import NO_BUCKET
-from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PRICE_PLACES, Money
+from billing_core.money import LINE_QUANTITY_PLACES, Money
 from billing_core.plans.prices import Place
 from billing_core.usage.billed.wording import line_words
 from billing_core.usage.charges import Charge
@@ -35,12 +35,10 @@ def of_charge(
     """The lines, which come to the charge's amount; it has one."""
     amount = _amount(charge)
     priced = _priced(charge, amount)
-    if len(priced) > 1:
-        told = [_words(charge, names, language, (part,), first=place == 0) for place, part in enumerate(charge.parts)]
-    else:
-        told = [charge_words(charge, names, language)]
     if not priced:
-        return [DraftLine.of_amount(told[0], amount, tax_rate=tax_rate, usage_line_id=usage_line_id)]
+        words = charge_words(charge, names, language)
+        return [DraftLine.of_amount(words, amount, tax_rate=tax_rate, usage_line_id=usage_line_id)]
+    told = [_words(charge, names, language, (part,), first=place == 0) for place, part in enumerate(charge.parts)]
     return [
         DraftLine(words, quantity, price, tax_rate=tax_rate, usage_line_id=usage_line_id)
         for words, (quantity, price) in zip(told, priced, strict=True)
@@ -68,8 +66,10 @@ def _words(charge: Charge, names: Mapping[Place, str], language: str, parts: Seq
 
 
 def _priced(charge: Charge, amount: Money) -> list[tuple[Decimal, Decimal]]:
-    """Quantity and unit price of each part; empty where these would not come to the amount."""
-    if len(charge.parts) > MOST_LINES or any(part.kind is PartKind.WAIVED for part in charge.parts):
+    """Quantity and unit price of each part; empty where these would not come to the amount, as where some of it was
+    waived.
+    """
+    if len(charge.parts) > MOST_LINES:
         return []
     found, left = [], amount.minor
     for part in charge.parts:
@@ -80,29 +80,21 @@ def _priced(charge: Charge, amount: Money) -> list[tuple[Decimal, Decimal]]:
             quantity, price = _quantity_and_price(part, amount.currency)
         found.append((quantity, price))
         left -= rounded(DraftLine("", quantity, price).computed, amount.currency)
-    return found if not left and all(0 <= price <= LARGEST_PRICE for _, price in found) else []
+    may_be = all(price >= 0 and may_bill(quantity, price) for quantity, price in found)
+    return found if may_be and not left else []
 
 
 def _quantity_and_price(part: Part, currency: str) -> tuple[Decimal, Decimal]:
     """As a line may have them, with the decimals that it may have: of the units, or of as many as the price is for, or
     else once what they come to.
     """
-    if part.share == part.per == 1 and _may_stand(part.quantity, part.price):
-        # Most do, and this is asked of every line.
-        return part.quantity, part.price
     quantity, price = Fraction(part.quantity), Fraction(part.price)
     per = Fraction(1 if part.kind is PartKind.PACKAGES else part.per)
     if part.share == 1:
         for counted, each in ((quantity, price / per), (quantity / per, price)):
-            if _may_stand(counted, each):
+            if may_bill(counted, each):
                 return _decimal(counted), _decimal(each)
     return _ONE, Money.rounded(quantity / per * price * part.share, currency).amount
-
-
-def _may_stand(quantity: Decimal | Fraction, price: Decimal | Fraction) -> bool:
-    """Whether a line may have them."""
-    exact = quantity == round(quantity, LINE_QUANTITY_PLACES) and price == round(price, PRICE_PLACES)
-    return exact and quantity <= LARGEST and price <= LARGEST_PRICE
 
 
 def _decimal(number: Fraction) -> Decimal:
