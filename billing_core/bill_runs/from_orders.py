@@ -10,7 +10,7 @@ from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.errors import BillingError
 from billing_core.invoices import from_reports
-from billing_core.invoices.billed_orders.keeping import AlreadyBilled
+from billing_core.invoices.billed_orders.keeping import AlreadyBilled, BilledBefore, before
 from billing_core.reports import service
 from billing_core.reports.service import Generated
 
@@ -68,15 +68,21 @@ def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Fact
 
 
 def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    billed: list[BilledBefore] = []
     seen = service.preview(
         session,
         terms.actor,
         customer_id=taken.customer_id,
         period=terms.period,
         service_ids=terms.service_ids,
+        also=lambda report_id: billed.extend(before(session, [report_id])),
         now=now,
     )
     invoiced = from_reports.earlier(session, [seen.current.id]) if seen.current else []
+    # Of one report with itself there is nothing to ask.
+    named = {one.invoice_id for one in invoiced}
+    twice = [one for one in billed if one.invoice_id not in named]
+    because = twice[0].sentence if twice else ""
     return {
         "outcome": RunOutcome.UNCHANGED if seen.unchanged else RunOutcome.CREATED,
         "report_id": seen.current.id if seen.current else None,
@@ -84,8 +90,8 @@ def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -
         "currency": seen.report.currency,
         "order_count": seen.report.order_count,
         "question_count": seen.report.question_count,
-        "twice_count": seen.overlaps.charge_count,
-        "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else "",
+        "twice_count": max(seen.overlaps.charge_count, sum(one.charge_count for one in twice)),
+        "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else because,
     }
 
 

@@ -21,6 +21,7 @@ from billing_core.database.known import known
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, postings, queries
+from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
@@ -161,11 +162,16 @@ def update_details(
 
 
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
-    """A new draft with the same content, dated today. It does not bill reports or usage again."""
+    """A new draft with the same content, dated today. It bills no usage again; reports neither, unless the original was
+    cancelled or wholly credited: then the copy bills the orders that it let go.
+    """
     actor.require(Permission.INVOICE_WRITE)
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
-    lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in content.lines)
+    billed = billed_orders.free_again(session, original.id)
+    lines = tuple(
+        replace(line, report_id=line.report_id if billed else None, usage_line_id=None) for line in content.lines
+    )
     # Where the terms do not say when it is due, or say another day, somebody has chosen so many days.
     chosen = None if _is_by_terms(content) else today + (original.due_on - original.issued_on)
     copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))

@@ -1,6 +1,6 @@
 """Generating reports: what a person can do with them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +29,10 @@ FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
 PREVIEWED_OVERLAPS = 20
 # Larger than the id column can hold: no record has it.
 _LARGEST_ID = 2**31 - 1
+
+
+def _nothing_else(_report_id: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,13 @@ def preview(
     customer_id: int,
     period: Period,
     service_ids: Collection[int] = (),
+    also: Callable[[int], None] = _nothing_else,
     now: datetime,
 ) -> Preview:
-    """What ``generate`` would store, by the real path, rolled back. Needs a session that may write."""
+    """What ``generate`` would store, by the real path, rolled back. Needs a session that may write.
+
+    ``also`` is called with the report's id while it is there.
+    """
     actor.require(Permission.REPORT_GENERATE)
     terms = _wanted(session, actor, customer_id, period, service_ids, "json")
     current = _current_version(session, terms)
@@ -153,6 +161,7 @@ def preview(
         overlaps=overlaps.of(session, report),
         overlapping=overlaps.page(session, report, limit=PREVIEWED_OVERLAPS),
     )
+    also(report_id)
     attempt.rollback()
     return seen
 

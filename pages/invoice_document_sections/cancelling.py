@@ -3,7 +3,7 @@
 import streamlit as st
 
 from billing_core.dates import utc_now
-from billing_core.invoices import after_sending, queries
+from billing_core.invoices import after_sending, from_reports, queries
 from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import formats
@@ -29,6 +29,11 @@ def dialog(invoice_id: int) -> None:
         f"Nothing is due on {md(invoice.number)} any more. It keeps its number and its document, marked as "
         "cancelled, and its postings are reversed. **This cannot be undone.**"
     )
+    if read.plain(from_reports.billed_reports, invoice_id):
+        st.caption(
+            "Its orders can be invoiced again then. To correct it, cancel it first and duplicate it afterwards: the "
+            "copy bills its orders, so that nothing else does."
+        )
     reason = st.text_input("Reason", key=f"cancel_reason_{invoice_id}", max_chars=LONGEST_REASON)
     if st.button("Cancel invoice", type="primary", icon=":material/block:", key="do_cancel"):
         with attempt("The invoice is cancelled") as session:

@@ -237,6 +237,20 @@ def test_a_rehearsal_counts_what_would_be_billed_twice(sessions, company):
     assert rehearsed.twice == 2
 
 
+def test_a_rehearsal_says_of_an_order_of_another_month_on_which_invoice_it_is(sessions, company):
+    """The order of March, with handling and picking, moves to April."""
+    worked_off(sessions, planned(sessions, company[:1], goal=RunGoal.DRAFTS))
+    with sessions.begin() as session:
+        moved = update(Order).where(Order.customer_id == company[0]).values(order_date=date(2026, 4, 1))
+        session.execute(moved)
+        april = Period(date(2026, 4, 1), date(2026, 4, 30))
+        terms = {"customer_ids": company[:1], "period": april, "goal": RunGoal.REHEARSAL}
+        run_id = planning.plan(session, SYSTEM, **terms, now=LATER)
+    assert worked_off(sessions, run_id, now=LATER).twice == 2
+    (row,) = rows(sessions, run_id)
+    assert "is billed on a draft (no. 1) already (2 charges of this report, 4.00 USD)" in row.reason
+
+
 def test_what_another_report_has_on_an_invoice_is_not_billed_again(sessions, company):
     """The month is invoiced; then somebody runs over its first half."""
     worked_off(sessions, planned(sessions, goal=RunGoal.DRAFTS))

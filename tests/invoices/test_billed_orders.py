@@ -187,6 +187,22 @@ def test_a_service_that_is_taken_off_a_draft_can_be_billed_elsewhere(session, ma
         service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
 
 
+def test_a_copy_of_a_cancelled_invoice_bills_its_orders(session, march):
+    """A copy of one that stands does not: it would bill them a second time."""
+    first = _sent(session, march)
+    beside = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    assert from_reports.billed_reports(session, beside.id) == []
+    after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
+
+    copy = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
+
+    assert [one.id for one in from_reports.billed_reports(session, copy.id)] == [march.id]
+    assert [one.invoice_id for one in from_reports.earlier(session, [march.id])] == [copy.id]
+    again = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    assert from_reports.billed_reports(session, again.id) == []
+    assert _wrong(session) == []
+
+
 @pytest.mark.parametrize("by", [Grouping.ORDER, Grouping.TOTAL])
 def test_lines_of_no_service_bill_all_of_them(session, march, by):
     _invoiced(session, march, by=by)
