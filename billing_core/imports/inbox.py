@@ -171,14 +171,22 @@ def cancel(session: Session, actor: Actor, job_id: int, *, now: datetime) -> Non
 def rejected_rows(session: Session, actor: Actor, token: str) -> Iterator[bytes]:
     """The CSV file of the rejected rows of one of the actor's files."""
     actor.require(Permission.IMPORT)
-    held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == Holds.REJECTED)
-    mine = select(ImportFile.id).where(
-        _of(actor), ImportFile.token == token, ImportFile.state == FileState.REFUSED, held
-    )
+    return _listed(session, actor, token, Holds.REJECTED, FileState.REFUSED)
+
+
+def lines_that_go(session: Session, actor: Actor, token: str) -> Iterator[bytes]:
+    """The CSV file of the lines that one of the actor's files would remove."""
+    actor.require(Permission.IMPORT)
+    return _listed(session, actor, token, Holds.GONE, FileState.READY)
+
+
+def _listed(session: Session, actor: Actor, token: str, holds: Holds, state: FileState) -> Iterator[bytes]:
+    held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == holds)
+    mine = select(ImportFile.id).where(_of(actor), ImportFile.token == token, ImportFile.state == state, held)
     file_id = session.scalar(mine)
     if file_id is None:
-        raise NotFound("This list of rejected rows is no longer there. Check the file again.")
-    return parts.chunks(session, file_id, Holds.REJECTED)
+        raise NotFound("This list is no longer there. Check the file again.")
+    return parts.chunks(session, file_id, holds)
 
 
 def _of(actor: Actor) -> ColumnElement[bool]:

@@ -35,10 +35,13 @@ class FileState(enum.StrEnum):
 
 
 class Holds(enum.StrEnum):
-    """What a stored part is a part of: the file as it was received, or the CSV file of its rejected rows."""
+    """What a stored part is a part of: the file as it was received, or the CSV file of its rejected rows, or of the
+    lines of its orders that would go.
+    """
 
     RECEIVED = "received"
     REJECTED = "rejected"
+    GONE = "gone"
 
 
 class ImportJob(Base):

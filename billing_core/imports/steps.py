@@ -117,7 +117,7 @@ def _check(job: _Job) -> None:
         works = [opened.enter_context(_work(job, file)) for file in files]
         answers = service.rehearse(job.sessions, job.actor, [work.incoming for work in works], now=utc_now())
         for work, answer in zip(works, answers, strict=True):
-            work.store_rejected(answer)
+            work.store_lists(answer)
         with job.sessions.begin() as session:
             for file, answer in zip(files, answers, strict=True):
                 session.execute(_of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)))
@@ -163,7 +163,7 @@ def _imported(job: _Job, file: Received) -> bool:
         if isinstance(answer, service.Outcome) and answer.applied:
             parts.remove(job.sessions, file.id)
             return True
-        work.store_rejected(answer)
+        work.store_lists(answer)
     with job.sessions.begin() as session:
         refused = session.scalar(
             _of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)).returning(ImportFile.id)
@@ -226,13 +226,21 @@ class _Work:
     file: Received
     incoming: service.Incoming
     rejected: BinaryIO
+    gone: BinaryIO
 
-    def store_rejected(self, answer: service.Outcome | BillingError) -> None:
-        """Write down the CSV file of the rejected rows; without any, delete that of a former attempt."""
-        self.rejected.seek(0)
-        if isinstance(answer, BillingError) or not answer.rejected:
-            self.rejected.truncate()
-        parts.store(self.job.sessions, self.file.id, Holds.REJECTED, self.rejected)
+    def store_lists(self, answer: service.Outcome | BillingError) -> None:
+        """Write down the CSV files of the rejected rows and of the lines that go; without any, delete those of a former
+        attempt.
+        """
+        found = None if isinstance(answer, BillingError) else answer
+        self._store(Holds.REJECTED, self.rejected, found.rejected if found else 0)
+        self._store(Holds.GONE, self.gone, found.gone if found else 0)
+
+    def _store(self, holds: Holds, listed: BinaryIO, rows: int) -> None:
+        listed.seek(0)
+        if not rows:
+            listed.truncate()
+        parts.store(self.job.sessions, self.file.id, holds, listed)
 
 
 @contextmanager
@@ -247,11 +255,12 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
     with (
         parts.opened(job.sessions, file.id, file.size) as stream,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
+        tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as other_spool,
     ):
-        rejected = cast("BinaryIO", spool)
+        rejected, gone = cast("BinaryIO", spool), cast("BinaryIO", other_spool)
         lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
-        incoming = service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected, lines=lines)
-        yield _Work(job, file, incoming, rejected)
+        incoming = service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected, gone, lines)
+        yield _Work(job, file, incoming, rejected, gone)
 
 
 @dataclass(slots=True)

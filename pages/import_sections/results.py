@@ -97,14 +97,16 @@ def _gone(received: Received, outcome: Outcome) -> None:
         )
         if outcome.gone > len(outcome.gone_lines):
             st.caption(f"The first {formats.count(len(outcome.gone_lines))} of them.")
+    if not outcome.applied:
+        st.markdown(f"[Download the lines that would go as CSV](/downloads/imports/{received.token}/removed.csv)")
 
 
 def _billed(outcome: Outcome) -> None:
     named = ", ".join(f"{one.order_number} on {one.invoice}" for one in outcome.billed_orders)
     more = " …" if outcome.billed > len({one.order_number for one in outcome.billed_orders}) else ""
     st.warning(
-        f"{formats.counted(outcome.billed, 'order')} that this file changes stand on invoices, which stay as they are: "
-        f"{md(named)}{more}",
+        f"Orders that this file changes and that are billed already: {formats.count(outcome.billed)}. Their invoices "
+        f"stay as they are: {md(named)}{more}",
         icon=":material/request_quote:",
     )
 

@@ -30,8 +30,8 @@ def on_report(read: Reader, report: Report) -> None:
     if one is None:
         return
     st.warning(
-        f"Orders of this report have changed since it was made: **{md(_in_short(one))}**. Generate it again to bill "
-        "them as they are now; what was invoiced by it stays until it is credited or cancelled.",
+        f"Since this report was made, {md(one.words)}. Generate it again to bill its orders as they are now; what was "
+        "invoiced by it stays until it is credited or cancelled.",
         icon=":material/sync_problem:",
     )
 

@@ -123,6 +123,7 @@ def test_a_file_of_lines_asks_what_becomes_of_those_there_are(page_as, sessions)
     assert ("Removed", "1") in metrics(page)
     (gone,) = [table.value for table in page.dataframe if "SKU" in table.value.columns]
     assert gone.values.tolist() == [["SO-1", "A-1", "4"]]
+    assert any("/removed.csv)" in text.value for text in page.markdown)
     press(page, "import_apply")
     with sessions() as session:
         assert list(session.scalars(select(OrderLine.sku))) == ["B"]

@@ -62,7 +62,7 @@ def test_orders_that_have_changed_are_said_in_the_list_and_on_the_report(page_as
     changed = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in page.dataframe[0].value["Orders changed"]]
     assert changed == ["1 (+4.00 USD)", "1 (-4.00 USD)", ""]
     page = page_as("finance").visit("reports.py", report=str(filled.february))
-    assert any("have changed since it was made" in warning.value for warning in page.warning)
+    assert any("orders changed: 1, difference +4.00 USD" in warning.value.replace("\\", "") for warning in page.warning)
 
 
 def test_an_admin_goes_from_a_report_to_the_page_that_makes_its_draft(page_as, filled):

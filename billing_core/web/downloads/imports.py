@@ -1,4 +1,4 @@
-"""The rows that an import rejected, as CSV."""
+"""The rows that an import rejected, and the lines that it would remove, as CSV."""
 
 from fastapi import APIRouter
 from starlette.responses import StreamingResponse
@@ -17,5 +17,15 @@ def rejected_rows(token: str, actor: CurrentActor) -> StreamingResponse:
     return streamed(
         lambda session: Download(
             "rejected-rows.csv", "text/csv; charset=utf-8", inbox.rejected_rows(session, actor, token)
+        )
+    )
+
+
+@router.get("/{token}/removed.csv")
+def removed_lines(token: str, actor: CurrentActor) -> StreamingResponse:
+    """Order, SKU and quantity of every line that a file would remove, which the same person has dropped."""
+    return streamed(
+        lambda session: Download(
+            "removed-lines.csv", "text/csv; charset=utf-8", inbox.lines_that_go(session, actor, token)
         )
     )

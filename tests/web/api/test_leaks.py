@@ -75,6 +75,7 @@ FORBIDDEN = {
     "promo_codes",
     "plan_move",
     "rejected_rows",
+    "removed_lines",
     "message",
 }
 REFUSED_FIGURES = tuple(

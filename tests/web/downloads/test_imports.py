@@ -10,8 +10,9 @@ from starlette.applications import Starlette
 from billing_core import runtime, web
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE, Role, actor_with
-from billing_core.imports import inbox, steps
+from billing_core.imports import Lines, inbox, steps
 from tests.pages.conftest import signed_in_user
+from tests.reports.company import a_customer, an_order
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -29,14 +30,29 @@ def get(path: str, token: str = "") -> httpx.Response:
 @pytest.fixture
 def refused(sessions, monkeypatch):
     """The address of the rejected rows of a file, and the session of whoever dropped it."""
+    return _checked(sessions, monkeypatch, b"customer_ref,name\nA,\n", "rejected.csv")
+
+
+@pytest.fixture
+def replacing(sessions, monkeypatch):
+    """The same of the lines that a file would remove: SO-1 has 4 of A-1."""
+    with sessions.begin() as session:
+        an_order(session, a_customer(session), "SO-1")
+    lines = b"order_number,sku,quantity\nSO-1,B,1\n"
+    return _checked(sessions, monkeypatch, lines, "removed.csv", lines=Lines.REPLACE)
+
+
+def _checked(sessions, monkeypatch, content, name, *, lines=None):
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     user_id, token = signed_in_user(sessions, Role.ADMIN, now=utc_now())
     ada = actor_with(Role.ADMIN, user_id=user_id, name="Ada")
-    received = inbox.receive(sessions, ada, "c.csv", io.BytesIO(b"customer_ref,name\nA,\n"), now=utc_now())
+    received = inbox.receive(sessions, ada, "c.csv", io.BytesIO(content), now=utc_now())
     with sessions.begin() as session:
+        if lines is not None:
+            inbox.choose_lines(session, ada, received.token, lines)
         job_id = inbox.check(session, ada, [received.token], now=utc_now())
     steps.work_off(sessions, job_id)
-    return f"/downloads/imports/{received.token}/rejected.csv", token
+    return f"/downloads/imports/{received.token}/{name}", token
 
 
 def test_who_dropped_the_file_gets_the_list(refused):
@@ -46,6 +62,15 @@ def test_who_dropped_the_file_gets_the_list(refused):
     assert answer.content.decode("utf-8-sig") == "line,column,value,reason\r\n2,name,,is empty\r\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="rejected-rows.csv"'
+
+
+def test_who_dropped_a_file_that_replaces_gets_the_lines_that_would_go(replacing, sessions):
+    path, token = replacing
+    answer = get(path, token)
+    assert answer.status_code == 200
+    assert answer.content.decode("utf-8-sig") == "order_number,sku,quantity\r\nSO-1,A-1,4.000\r\n"
+    _, other = signed_in_user(sessions, Role.ADMIN, now=utc_now())
+    assert get(path, other).status_code == 404
 
 
 @pytest.mark.parametrize("role", Role)
