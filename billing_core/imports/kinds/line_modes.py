@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from sqlalchemy import FromClause, Select, Table, and_, delete, exists, func, select, union, update
+from sqlalchemy import FromClause, Select, Table, and_, delete, exists, func, literal, select, union, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -50,6 +50,9 @@ def continue_positions(connection: Connection, resolved: Table) -> None:
 
 def undecided(connection: Connection, definition: Definition, resolved: Table) -> int:
     """How many orders of the file have other lines already than the file has: what becomes of these must be said."""
+    of_file = exists().where(OrderLine.order_id == resolved.c.order_id)
+    if connection.scalar(select(literal(1)).select_from(resolved).where(of_file).limit(1)) is None:
+        return 0
     rows = merging.beside(definition, resolved)
     has_lines = exists().where(OrderLine.order_id == rows.c.order_id)
     differing = select(rows.c.order_id).where(rows.c.effect != "unchanged", has_lines)
@@ -83,6 +86,8 @@ def billed(
     connection: Connection, definition: Definition, resolved: Table, lines: Lines | None, *, limit: int
 ) -> tuple[int, list[BilledOrderRow]]:
     """Of the orders that the file changes, how many stand on an invoice, and the first of them."""
+    if not connection.scalar(select(exists().select_from(BilledOrder))):
+        return 0, []
     rows = merging.beside(definition, resolved)
     changed: FromClause
     if definition.kind is Kind.ORDERS:
