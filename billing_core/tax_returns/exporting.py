@@ -29,7 +29,6 @@ COLUMNS: Final = (
     amount_column("credited_tax", "Credited, tax"),
     amount_column("net_amount", "Taxable"),
     amount_column("tax_amount", "Tax"),
-    number_column("documents", "Documents"),
 )
 DOCUMENT_COLUMNS: Final = (
     text_column("business", "Business", 22),
@@ -90,7 +89,7 @@ def _rows(session: Session, actor: Actor, scope: Scope, business_id: int | None)
             *(names[row.business_id], *days, row.currency, row.country, plain(row.rate), row.reason),
             *(amount(row.invoiced_net_minor, row.currency), amount(row.invoiced_tax_minor, row.currency)),
             *(amount(row.credited_net_minor, row.currency), amount(row.credited_tax_minor, row.currency)),
-            *(amount(row.net_minor, row.currency), amount(row.tax_minor, row.currency), row.documents),
+            *(amount(row.net_minor, row.currency), amount(row.tax_minor, row.currency)),
         )
         for row in queries.tax_return(session, actor, scope, business_id=business_id)
     ]

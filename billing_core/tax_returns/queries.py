@@ -31,7 +31,6 @@ class TaxRow:
     invoiced_tax_minor: int
     credited_net_minor: int
     credited_tax_minor: int
-    documents: int
 
     @property
     def net_minor(self) -> int:
@@ -79,7 +78,6 @@ def tax_return(session: Session, actor: Actor, scope: Scope, *, business_id: int
             summed(found.tax, invoiced=True),
             summed(found.net, invoiced=False),
             summed(found.tax, invoiced=False),
-            func.count((found.kind + found.number).distinct()),
         )
         .group_by(*key)
         .order_by(*key)

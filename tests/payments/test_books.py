@@ -14,13 +14,16 @@ from decimal import Decimal
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import select
 
 from billing_core import figures
 from billing_core.businesses.queries import default_business
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
+from billing_core.invoices import credit_notes
 from billing_core.invoices.lists import credited, lines, taxes
 from billing_core.invoices.lists.credited import CreditNoteFilter
+from billing_core.invoices.models import InvoiceLineItem
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.money import Money
 from billing_core.payments import allocated, credit, received, refunds
@@ -107,6 +110,17 @@ def test_a_credit_note_has_a_row_for_each_rate_and_names_its_invoice(session, co
     ]
     assert read(credited.as_csv(session, GRACE, CreditNoteFilter(issued_to=TODAY))) == []
     assert len(read(credited.as_csv(session, GRACE, CreditNoteFilter(text="broken", currency="USD")))) == 2
+
+
+def test_a_credit_note_on_chosen_lines_has_their_quantities_and_prices(session):
+    invoice = an_invoice(session, a_customer(session), a_line("Book", "1", "7"), a_line())
+    (line,) = session.scalars(select(InvoiceLineItem.id).where(InvoiceLineItem.position == 2))
+    facts = {"reason": "Late", "issued_on": TODAY, "today": TODAY, "now": LATER}
+    credit_notes.issue(session, SYSTEM, invoice.id, lines={line: D("0.5")}, **facts)
+    rows = read(credited.as_csv(session, GRACE, CreditNoteFilter()))
+    assert picked(rows, "invoice_line", "quantity", "unit_price", "net_amount", "tax_amount", "kind") == [
+        ("2", "0.5", "100", "50.00", "9.50", "correction"),
+    ]
 
 
 def test_payments_come_with_what_they_paid_and_what_went_back(session, company):

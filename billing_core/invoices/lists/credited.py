@@ -1,8 +1,9 @@
-"""Credit notes as files: a row for each type and rate that a note credits, with the invoice that it belongs to."""
+"""Credit notes as files: a row for each of their lines, with the invoice that it belongs to."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -12,7 +13,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals, mentions
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice
+from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem
 from billing_core.reports.exports import rows as exports_rows
 from billing_core.reports.exports import tables
 from billing_core.reports.exports.formats import Download
@@ -50,6 +51,9 @@ COLUMNS: Final = (
     number_column("line", "Line", 6),
     text_column("description", "Description", 40),
     text_column("type", "Type", 10),
+    number_column("invoice_line", "Invoice line", 8),
+    number_column("quantity", "Quantity"),
+    number_column("unit_price", "Unit price"),
     text_column("currency", "Currency", 9),
     number_column("tax_rate", "Tax %"),
     text_column("zero_tax_reason", "Reason for 0 %", 24),
@@ -75,6 +79,9 @@ _SELECTED: Final = (
     CreditNoteLine.position,
     CreditNoteLine.description,
     CreditNoteLine.type,
+    InvoiceLineItem.position.label("invoice_line"),
+    CreditNoteLine.quantity,
+    CreditNoteLine.unit_price,
     CreditNote.currency,
     CreditNoteLine.tax_rate,
     CreditNote.zero_tax_reason,
@@ -120,6 +127,7 @@ def _matching(actor: Actor, filters: CreditNoteFilter, *columns: Any) -> Select[
         .select_from(CreditNote)
         .join(Invoice, Invoice.id == CreditNote.invoice_id)
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .outerjoin(InvoiceLineItem, InvoiceLineItem.id == CreditNoteLine.invoice_line_id)
         .where(*(condition for condition in conditions if condition is not None))
     )
 
@@ -133,9 +141,14 @@ def _written(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[
         yield (
             *(row.public_id, row.number, row.issued_on, row.invoice_id, row.invoice_number, row.invoice_date),
             *(names[row.business_id], row.customer_id, row.customer_name, row.customer_country, row.customer_tax_id),
-            *(_kind(row), row.reason, row.position, row.description, row.type.value, row.currency),
+            *(_kind(row), row.reason, row.position, row.description, row.type.value),
+            *(row.invoice_line, _plain(row.quantity), _plain(row.unit_price), row.currency),
             *(plain(row.tax_rate), "" if row.tax_rate else row.zero_tax_reason, net, tax, total),
         )
+
+
+def _plain(number: Decimal | None) -> Decimal | None:
+    return None if number is None else plain(number)
 
 
 def _kind(row: Any) -> str:

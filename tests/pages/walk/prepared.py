@@ -89,7 +89,7 @@ def _reading(file: Path) -> Iterator[Session]:
     sessions.engine.dispose()
 
 
-def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
+def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
     """Where no link leads that the walk would follow: it looks once at what is alike, and these come first."""
     newest_link, newest_due = PaymentLink.id.desc(), Invoice.id.desc()
     with _reading(file) as session:
@@ -118,6 +118,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
+            # Days without any document.
+            ("tax.py", {"tax_period": "Custom", "tax_period_days": ("2001-01-01", "2001-01-31")}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
             ("plans.py", {"plan": "walked"}),
             ("plans.py", {"plan": "moved", "plan_tab": "Moves"}),

@@ -1,6 +1,7 @@
 """No button of any page is untried: a walk through everything that the pages offer, as each role."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_button_that_breaks_is_found(walk_through, sqlite_template, monkeypatc
     assert "Invite" in where or "invite_submit" in where
 
 
-def walked(walk: Walk, starts: Sequence[tuple[str, dict[str, str]]] = ()) -> None:
+def walked(walk: Walk, starts: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
     """Walk from every page of the menu on: nothing goes wrong, and each page is reached."""
     window = walk.anew()
     window.open()

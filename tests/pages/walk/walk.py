@@ -77,7 +77,7 @@ class Walk:
     _waiting: deque[State | Reached] = field(default_factory=deque)
     _known: set[Any] = field(default_factory=set)
 
-    def start(self, file: str, **query: str) -> None:
+    def start(self, file: str, **query: Any) -> None:
         self._waiting.append(State(file, tuple(query.items())))
 
     def go(self) -> None:
