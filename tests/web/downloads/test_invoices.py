@@ -155,6 +155,15 @@ def test_the_list_of_payments_says_what_each_paid_and_what_was_kept(company, ser
     assert [row["method"] for row in read(get("/downloads/payments.csv?method=cash", manager))] == ["cash"]
 
 
+def test_the_tax_return_and_the_figures_of_its_cells_are_files_too(company, manager):
+    """200.00 and 38.00 of tax, of which 10.00 with tax were credited: 8.40 and 1.60."""
+    (row,) = read(get(f"/downloads/tax-return.csv?{MARCH}&business_id=1", manager))
+    assert (row["tax_rate"], row["net_amount"], row["tax_amount"]) == ("19", "191.60", "36.40")
+    of_cell = read(get(f"/downloads/figures/tax_return.tax.1..190000..csv?{MARCH}&currency=USD", manager))
+    assert [row["amount"] for row in of_cell] == ["38.00", "-1.60"]
+    assert get("/downloads/figures/tax_return.tax.%00.*.*.*.csv", manager).status_code == 404
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -192,10 +201,18 @@ def test_what_does_not_exist_is_404(company, manager, path):
         "/downloads/invoice-lines.csv?order_by=x",
         "/downloads/credit-notes.csv?issued_from=soon",
         "/downloads/payment-allocations.xlsx?text=%00",
+        "/downloads/tax-return.csv",
+        "/downloads/tax-return.csv?start_date=2026-03-02&end_date=2026-03-01",
+        "/downloads/tax-documents.csv?start_date=0001-01-01&end_date=2026-03-01",
+        "/downloads/tax-return.xlsx?start_date=2026-03-01&end_date=2026-03-31&business_id=99999999999",
+        "/downloads/tax-return.csv?start_date=2026-03-01&end_date=2026-03-31&currency=%00",
     ],
 )
 def test_a_request_that_makes_no_sense_is_400(company, manager, path):
     assert get(path.format(**company), manager).status_code == 400
+
+
+MARCH = "start_date=2026-03-01&end_date=2026-03-31"
 
 
 def lists(company):
@@ -205,6 +222,7 @@ def lists(company):
         *("/downloads/invoice-lines.csv", "/downloads/invoice-lines.xlsx", "/downloads/invoice-taxes.csv"),
         *("/downloads/credit-notes.csv", "/downloads/credit-notes.xlsx"),
         *("/downloads/payment-allocations.csv", "/downloads/payment-allocations.xlsx"),
+        *(f"/downloads/{name}?{MARCH}" for name in ("tax-return.csv", "tax-return.xlsx", "tax-documents.csv")),
     ]
 
 
@@ -231,6 +249,8 @@ def test_who_is_bound_to_a_customer_gets_files_of_that_customer_alone(company, s
     assert read(get(f"/downloads/invoices.csv?customer_id={company['acme']}", bound)) == []
     for empty in ("payments", "payment-allocations", "credit-notes"):
         assert read(get(f"/downloads/{empty}.csv", bound)) == []
+    assert read(get(f"/downloads/tax-return.csv?{MARCH}", bound)) == []
+    assert read(get(f"/downloads/figures/tax_return.tax.*.*.*.*.csv?{MARCH}", bound)) == []
     for of_kuma in ("invoice-lines", "invoice-taxes"):
         assert [row["currency"] for row in read(get(f"/downloads/{of_kuma}.csv", bound))] == ["JPY"]
     assert get(f"/downloads/invoices.zip?ids={company['draft']},{company['invoice']}", bound).status_code == 404
