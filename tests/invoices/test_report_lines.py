@@ -56,6 +56,12 @@ def line(words, quantity, price, minor, *, days=DAYS):
         ([a_rate(price="0.2936")], of_items(615), [line("615 items, 1 order", 615, "0.2936", 18056)]),
         ([a_rate(price="0.25")], of_items(3, 5), [line("8 items, 2 orders", 8, "0.25", 200)]),
         ([a_rate("per_order", "2.5")], of_items(3, 5, 9), [line("3 orders", 3, "2.5", 750)]),
+        # Each order is charged 2.02.
+        (
+            [a_rate("per_order", "2.0183")],
+            of_items(3, 5, 9),
+            [line("3 orders, 3 × 2.0183 USD, rounded per order", 3, "2.02", 606)],
+        ),
         # 1 × 0.333 is 0.33 in each of the orders: 0.99, where 3 × 0.333 = 0.999 is 1.00.
         (
             [a_rate(price="0.333")],

@@ -45,10 +45,7 @@ def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: s
         return []
     service = (total.service_name, total.cost_type)
     if charged.bound:
-        words = report_wording.bound_words(*service, charged, language)
-        # Each of the orders was charged the same.
-        each = of_amount(report, charged.amount_minor // charged.orders, words, total.service_id)
-        return [replace(each, quantity=each.quantity * charged.orders)]
+        return [_of_orders(report, total, charged, report_wording.bound_words(*service, charged, language))]
     sliced = [
         DraftLine(
             report_wording.slice_words(*service, one, charged.days, language),
@@ -64,7 +61,15 @@ def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: s
     words = report_wording.computed_words(
         *service, charged, report.currency, language, rounded=_was_rounded(total, charged, report.currency)
     )
+    if total.cost_type is CostType.PER_ORDER:
+        return [_of_orders(report, total, charged, words)]
     return [of_amount(report, charged.amount_minor, words, total.service_id)]
+
+
+def _of_orders(report: Report, total: ServiceTotal, charged: AtPrice, words: str) -> DraftLine:
+    """So many orders, of which each was charged the same."""
+    each = of_amount(report, charged.amount_minor // charged.orders, words, total.service_id)
+    return replace(each, quantity=each.quantity * charged.orders)
 
 
 def _come_to(amount_minor: int, lines: Sequence[DraftLine], currency: str) -> bool:
