@@ -39,6 +39,7 @@ class Addressed:
     notes: str = ""
     discount_percent: Decimal | None = None
     discount_minor: int | None = None
+    prices_include_tax: bool = False
 
 
 def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
@@ -68,6 +69,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
             notes=addressed.notes,
             discount_percent=addressed.discount_percent,
             discount_minor=addressed.discount_minor,
+            prices_include_tax=addressed.prices_include_tax,
             lines=addressed.lines,
         )
     )

@@ -6,7 +6,7 @@ quantity of each is credited.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -238,7 +238,13 @@ def creditable(session: Session, actor: Actor, invoice_id: int) -> list[Creditab
 
 def of_lines(session: Session, invoice: Invoice | InvoiceView, lines: Mapping[int, Decimal]) -> list[LinePart]:
     """What crediting so much of these lines, by their ids, would take back of the invoice; Invalid where it cannot."""
-    return line_credits.parts(_creditable(session, invoice), lines, left(session, invoice), invoice.currency)
+    return line_credits.parts(
+        _creditable(session, invoice),
+        lines,
+        left(session, invoice),
+        invoice.currency,
+        prices_include_tax=invoice.prices_include_tax,
+    )
 
 
 def total_of(parts: Iterable[Share]) -> int:
@@ -356,14 +362,21 @@ def left(session: Session, invoice: Invoice | InvoiceView) -> list[Share]:
     for share in queries.totals_of(session, invoice).shares:
         net, tax = taken.get((share.type, share.rate), (0, 0))
         left.append(Share(share.type, share.rate, share.net_minor - net, share.tax_minor - tax))
-    return _with_tax_where_something_is_left(left)
+    return _with_cents_where_something_is_left(left)
 
 
-def _with_tax_where_something_is_left(shares: Sequence[Share]) -> list[Share]:
-    """Tax is rounded by rate: cents that are left of it at a type of which nothing else is belong to its others."""
-    taxes = [share.tax_minor if share.net_minor else 0 for share in shares]
-    for share in shares:
-        if share.tax_minor and not share.net_minor:
-            at_rate = [place for place, other in enumerate(shares) if other.rate == share.rate]
-            taxes[next((place for place in at_rate if shares[place].net_minor), at_rate[0])] += share.tax_minor
-    return [replace(share, tax_minor=tax) for share, tax in zip(shares, taxes, strict=True)]
+def _with_cents_where_something_is_left(shares: Sequence[Share]) -> list[Share]:
+    """What a note takes back is rounded by rate: cents that are left at a type of which nothing else is belong to the
+    other types at that rate.
+    """
+    found = list(shares)
+    for place, share in enumerate(shares):
+        if share.net_minor and share.net_minor + share.tax_minor:
+            continue
+        at_rate = [other for other, one in enumerate(shares) if one.rate == share.rate]
+        to = next((other for other in at_rate if shares[other].net_minor + shares[other].tax_minor), at_rate[0])
+        if to != place:
+            found[place] = Share(share.type, share.rate, 0, 0)
+            kept = found[to]
+            found[to] = Share(kept.type, kept.rate, kept.net_minor + share.net_minor, kept.tax_minor + share.tax_minor)
+    return found

@@ -198,6 +198,8 @@ class Invoice(Base):
 
     discount_percent: Mapped[Decimal | None] = mapped_column(Percent)
     discount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    # Prices, line amounts and discounts are with tax; the sums are as on every invoice.
+    prices_include_tax: Mapped[bool] = mapped_column(default=False, server_default=false())
     # A row that does not say is from before.
     lines_rounded: Mapped[bool] = mapped_column(default=True, server_default=false())
     subtotal_minor: Mapped[int] = mapped_column(BigInteger, default=0)

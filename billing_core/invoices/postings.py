@@ -24,6 +24,7 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
         discount_percent=invoice.discount_percent,
         discount_minor=invoice.discount_minor,
         lines_rounded=invoice.lines_rounded,
+        prices_include_tax=invoice.prices_include_tax,
     )
     if computed.total_minor != invoice.total_minor:
         raise Conflict("The draft's sums are not those of its lines. Change the draft, and they are computed again")

@@ -101,6 +101,7 @@ class InvoiceView:
     issuer: dict[str, Any] | None
     discount_percent: Decimal | None
     discount_minor: int | None
+    prices_include_tax: bool
     lines_rounded: bool
     subtotal_minor: int
     tax_minor: int

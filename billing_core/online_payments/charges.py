@@ -1,8 +1,9 @@
 """What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due, or to that less what
 early payment takes off.
 
-Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own. Where they cannot
-(a negative line, a discount on the whole, a part payment, a rounding difference of before, too many lines), it is one.
+Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own unless prices
+include it. Where they cannot (a negative line, a discount on the whole, a part payment, a rounding difference of
+before, too many lines), it is one.
 """
 
 import re
@@ -55,7 +56,9 @@ def says_the_same(one: Charge, other: Charge) -> bool:
 
 
 def _lines(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
-    listed = (*(_line(line, invoice.currency, words) for line in invoice.lines), *_taxes(invoice, words))
+    listed = tuple(_line(line, invoice.currency, words) for line in invoice.lines)
+    if not invoice.totals.prices_include_tax:
+        listed += _taxes(invoice, words)
     whole = sum(line.unit_minor * line.quantity for line in listed) == invoice.due_minor
     settled = invoice.paid_minor or invoice.credited_minor or invoice.written_off_minor
     all_count = all(line.unit_minor > 0 for line in listed)

@@ -40,7 +40,7 @@ TEXTS = (
 )
 # Nobody types so many lines between two runs: they were pasted, and the grid grows with them.
 _MANY_AT_ONCE = 3
-_CHOSEN = ("language", "currency", "issued_on", "due_on")
+_CHOSEN = ("language", "currency", "issued_on", "due_on", "prices_include_tax")
 
 
 @dataclass

@@ -137,5 +137,11 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
         names = choices.currency_names(read.today, also=draft.start.currency)
         st.selectbox("Currency", list(names), format_func=names.__getitem__, key=draft.key("currency"))
         st.text_input("Reference", key=draft.key("reference"), placeholder="The customer's order number")
+    st.toggle(
+        "Prices include tax",
+        key=draft.key("prices_include_tax"),
+        help="Prices and discounts are with tax, and the total is exactly what the lines come to; the tax is taken out "
+        "of it.",
+    )
     problem(reasons, "currency", "The currency")
     _printed(draft, reasons, "reference", "The reference")

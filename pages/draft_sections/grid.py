@@ -100,7 +100,10 @@ def _columns(tax_rate: str, currency: str) -> dict[str, ColumnConfig]:
             help=f"With up to {LINE_QUANTITY_PLACES} decimals; negative for what is returned or taken off",
         ),
         "unit_price": text(
-            f"Price, {currency}", width=90, alignment="right", help="Of one, before tax; negative for a voucher"
+            f"Price, {currency}",
+            width=90,
+            alignment="right",
+            help="Of one, before tax unless prices include it; negative for a voucher",
         ),
         "discount_percent": text("Disc. %", width=66, alignment="right"),
         "discount_minor": text("Discount", width=76, alignment="right", help=f"Off this line, in {currency}"),

@@ -22,8 +22,8 @@ def table(totals: Totals, content: Content, more: Sequence[Sum] = ()) -> None:
     """From the lines to the total, one row a tax rate; ``more`` rows below it."""
     currency = totals.currency
     rows = []
-    if totals.discount_minor or totals.remainder_minor:
-        rows.append(Sum("Lines", sum(totals.lines)))
+    if totals.discount_minor or totals.remainder_minor or totals.prices_include_tax:
+        rows.append(Sum("Lines with tax" if totals.prices_include_tax else "Lines", sum(totals.lines)))
     if totals.discount_minor:
         share = f" {formats.decimal(content.discount_percent)} %" if content.discount_percent else ""
         rows.append(Sum(f"Discount{share}", -totals.discount_minor))
@@ -60,7 +60,7 @@ def strip(
     net = sum(totals.lines) - totals.discount_minor + totals.remainder_minor
     from_rows = sum(row.net_minor + row.tax_minor for row in totals.by_rate)
     figures = [
-        ("Lines + tax", net + totals.tax_minor),
+        ("Lines with tax", net) if totals.prices_include_tax else ("Lines + tax", net + totals.tax_minor),
         ("tax rows", from_rows),
         ("total", totals.total_minor),
         *([("stored", stored_minor)] if stored_minor is not None else []),

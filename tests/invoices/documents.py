@@ -30,7 +30,12 @@ def a_line(description="Work", quantity="1", unit_price="100", tax_rate="0", per
 
 
 def a_document(
-    *lines: DocumentLine, discount_percent=None, discount_minor=None, lines_rounded=True, **facts
+    *lines: DocumentLine,
+    discount_percent=None,
+    discount_minor=None,
+    lines_rounded=True,
+    prices_include_tax=False,
+    **facts,
 ) -> InvoiceDocument:
     """An open invoice in EUR and English, unless ``facts`` say otherwise."""
     currency = facts.get("currency", "EUR")
@@ -44,6 +49,7 @@ def a_document(
         discount_percent=discount_percent,
         discount_minor=discount_minor,
         lines_rounded=lines_rounded,
+        prices_include_tax=prices_include_tax,
     )
     known = {
         "number": "INV-2026-007",

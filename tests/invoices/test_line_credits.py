@@ -1,11 +1,13 @@
 """Credit notes on chosen lines: quantities, what they come to, and what is left."""
 
+import io
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from billing_core.errors import Conflict, Invalid
@@ -15,6 +17,7 @@ from billing_core.invoices.content.line_credits import Creditable
 from billing_core.invoices.content.totals import Line, Share, totals
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import of_credit_note
+from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.models import InvoiceState, LineType
 from billing_core.languages.formats import writing
 from billing_core.ledger.models import Account, LedgerPosting
@@ -142,6 +145,28 @@ def test_a_voucher_is_credited_with_what_it_was_for_and_not_alone(session):
     assert wrong(session) == []
 
 
+def test_of_prices_that_include_tax_exactly_the_price_is_credited(session):
+    """2 × 379.00 with 21 % are 626.45 and 131.55: 379.00 is 313.22 (313.223) with 65.78, then what is left."""
+    line = a_line("Chair", "2", "379", "21")
+    invoice = an_invoice(session, a_customer(session), line, prices_include_tax=True)
+    first = credit(session, invoice, 1)
+    assert sums(first) == (31322, 6578, 37900)
+    assert printed(session, first).rows == [["1", "379.00", "21%", "379.00"]]
+    assert sums(credit(session, invoice, 1)) == (31323, 6577, 37900)
+    assert invoice.due_minor == 0
+    assert wrong(session) == []
+
+
+def test_of_an_amount_that_is_credited_the_lines_are_with_tax_too(session):
+    invoice = an_invoice(session, a_customer(session), a_line("Chair", "1", "121", "21"), prices_include_tax=True)
+    note = credit_notes.issue(session, GRACE, invoice.id, amount_minor=6050, reason="Late", issued_on=TODAY, **DAY)
+    assert (sums(note), printed(session, note).rows) == ((5000, 1050, 6050), [["21%", "60.50"]])
+    text = " ".join(
+        PdfReader(io.BytesIO(credit_note_pdf(of_credit_note(session, note.id)))).pages[0].extract_text().split()
+    )
+    assert "Sum of lines (prices include tax) 60.50 Subtotal 50.00 Tax 21% on 50.00 10.50 Total $60.50" in text
+
+
 def test_more_than_is_due_is_refunded_instead(session):
     """138.00 of 238.00 are paid: one of two, 119.00, is more than is due; paid in full, it is given back."""
     invoice = an_invoice(session, a_customer(session))
@@ -175,12 +200,12 @@ _LINES = st.lists(
 )
 
 
-@given(_LINES, st.none() | st.decimals(0, 100, places=2), st.data())
-def test_any_steps_credit_each_line_and_the_invoice_whole_and_no_more(lines, discount, data):
-    figures = totals(lines, "EUR", discount_percent=discount)
-    nets = line_credits.worth(lines, figures)
-    assert sum(nets) == figures.subtotal_minor
-    rest = [Creditable(at, f"{at}", line, D(0), net) for at, (line, net) in enumerate(zip(lines, nets, strict=True))]
+@given(_LINES, st.none() | st.decimals(0, 100, places=2), st.booleans(), st.data())
+def test_any_steps_credit_each_line_and_the_invoice_whole_and_no_more(lines, discount, gross, data):
+    figures = totals(lines, "EUR", discount_percent=discount, prices_include_tax=gross)
+    worth = line_credits.worth(lines, figures)
+    assert sum(worth) == (figures.total_minor if gross else figures.subtotal_minor)
+    rest = [Creditable(at, f"{at}", line, D(0), net) for at, (line, net) in enumerate(zip(lines, worth, strict=True))]
     left = {(share.type, share.rate): share for share in figures.shares}
     credited = [0] * len(lines)
     while any(one.left for one in rest):
@@ -192,15 +217,15 @@ def test_any_steps_credit_each_line_and_the_invoice_whole_and_no_more(lines, dis
                 wanted[one.line_id] = one.left
         if not any(wanted.values()):
             continue
-        for part in line_credits.parts(rest, wanted, list(left.values()), "EUR"):
-            credited[part.line_id] += part.net_minor
-            assert abs(credited[part.line_id]) <= abs(nets[part.line_id])
+        for part in line_credits.parts(rest, wanted, list(left.values()), "EUR", prices_include_tax=gross):
+            credited[part.line_id] += part.net_minor + (part.tax_minor if gross else 0)
+            assert abs(credited[part.line_id]) <= abs(worth[part.line_id])
             share = left[part.type, part.rate]
             left[part.type, part.rate] = replace(
                 share, net_minor=share.net_minor - part.net_minor, tax_minor=share.tax_minor - part.tax_minor
             )
         rest = [replace(one, credited=one.credited + wanted[one.line_id]) for one in rest]
-    assert credited == nets
+    assert credited == worth
     for rate in {line.tax_rate for line in lines}:
         assert sum(share.tax_minor for share in left.values() if share.rate == rate) == 0
-    assert all(share.net_minor == 0 for share in left.values())
+        assert sum(share.net_minor for share in left.values() if share.rate == rate) == 0

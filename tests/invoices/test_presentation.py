@@ -102,6 +102,26 @@ def test_each_rate_has_its_tax():
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "label"),
+    [
+        ("en", "Sum of lines (prices include tax)"),
+        ("de", "Summe der Positionen (Preise inkl. MwSt.)"),
+        ("fr", "Total des lignes (prix TTC)"),
+        ("es", "Suma de las líneas (precios con IVA incluido)"),
+    ],
+)
+def test_a_document_says_that_its_prices_include_tax(language, label):
+    document = a_document(a_line("Chair", "2", "379", "21"), prices_include_tax=True)
+    assert rows(document, language)[0][0] == label
+    assert rows(document) == [
+        ("Sum of lines (prices include tax)", "758.00"),
+        ("Subtotal", "626.45"),
+        ("Tax 21% on 626.45", "131.55"),
+        ("Total", "€758.00"),
+    ]
+
+
 def test_a_voucher_is_a_line_and_its_tax_is_taken_back():
     """200.00 at 19 % is 238.00; 50.00 and 3.50 are taken off."""
     document = a_document(a_line(quantity="2", tax_rate="19"), a_line("Voucher", "-1", "50", "7"))

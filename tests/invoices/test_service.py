@@ -241,6 +241,14 @@ def test_a_numbered_draft_stays_with_the_business_that_numbered_it(session):
         _edit(session, numbered, business_id=99)
 
 
+def test_a_copy_has_prices_with_tax_as_its_original_has(session):
+    original = an_invoice(
+        session, a_customer(session), a_line(unit_price="379", tax_rate="21"), prices_include_tax=True
+    )
+    copy = service.duplicate(session, GRACE, original.id, now=LATER, today=TODAY)
+    assert (copy.prices_include_tax, copy.subtotal_minor, copy.total_minor) == (True, 62645, 75800)
+
+
 def test_a_copy_says_the_same_today_and_without_a_number(session):
     """It is due as many days after its date as somebody has chosen for the original: seven."""
     original = an_invoice(session, a_customer(session), notes="As agreed", due_on=date(2026, 3, 9))

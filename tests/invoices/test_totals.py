@@ -167,8 +167,37 @@ def test_lines_that_cancel_out_leave_nothing_to_discount():
     assert totals(lines, "EUR").total_minor == 2_200
 
 
-def test_a_discount_on_nothing_is_nothing():
-    assert totals([Line(D(1), D(0))], "EUR", discount_percent=D(50)).total_minor == 0
+def test_prices_that_include_tax_come_to_exactly_what_they_say():
+    """2 × 379.00 with 21 % are 758.00: 626.446… without tax, so 626.45 and 131.55."""
+    sums = totals([Line(D(2), D(379), D(21))], "EUR", prices_include_tax=True)
+
+    assert (sums.lines, sums.subtotal_minor, sums.tax_minor, sums.total_minor) == ((75_800,), 62_645, 13_155, 75_800)
+
+
+def test_of_prices_that_include_tax_each_rate_and_the_discount_do_too():
+    """121.00 and 107.00 less 10 % are 108.90 and 96.30: 90.00 with 18.90 and 90.00 with 6.30. A voucher of 12.10 with
+    21 % takes 10.00 and 2.10 off before that.
+    """
+    lines = [Line(D(1), D(121), D(21)), Line(D(1), D(107), D(7), "fee")]
+    sums = totals(lines, "EUR", discount_percent=D(10), prices_include_tax=True)
+    assert (sums.discount_minor, sums.total_minor) == (22_80, 205_20)
+    assert sums.by_rate == (TaxRow(D(7), 90_00, 6_30), TaxRow(D(21), 90_00, 18_90))
+
+    voucher = Line(D(-1), D("12.10"), D(21), "other")
+    sums = totals([*lines, voucher], "EUR", prices_include_tax=True)
+    assert sums.by_rate == (TaxRow(D(7), 100_00, 7_00), TaxRow(D(21), 90_00, 18_90))
+    assert [(share.type, share.net_minor, share.tax_minor) for share in sums.shares] == [
+        ("service", 100_00, 21_00),
+        ("fee", 100_00, 7_00),
+        ("other", -10_00, -2_10),
+    ]
+
+
+def test_prices_that_include_tax_and_cancel_out_keep_their_parts():
+    lines = [Line(D(1), D(121), D(21), "fee"), Line(D(-1), D(121), D(21))]
+    sums = totals(lines, "EUR", prices_include_tax=True)
+    assert [(share.net_minor, share.tax_minor) for share in sums.shares] == [(100_00, 21_00), (-100_00, -21_00)]
+    assert sums.total_minor == 0
 
 
 def _lines(quantities):
@@ -188,6 +217,34 @@ def _lines(quantities):
 
 _LINES = _lines(st.decimals("0.000001", 10_000, places=6))
 _WITH_RETURNS = _lines(st.decimals("0.000001", 10_000, places=6) | st.decimals(-1_000, "-0.000001", places=6))
+
+
+@given(
+    _LINES | _WITH_RETURNS,
+    st.sampled_from([("JPY", 0), ("USD", 2), ("KWD", 3)]),
+    st.none() | st.decimals(0, 100, places=4),
+)
+def test_prices_that_include_tax_add_up_exactly_and_their_tax_is_that_of_the_net_amount(lines, currency, discount):
+    """Where a net amount comes to the gross one with its tax, it is that one; else the tax is a unit off at most."""
+    code, _ = currency
+    sums = totals(lines, code, discount_percent=discount, prices_include_tax=True)
+    assume(sums.total_minor >= 0 and (not discount or sum(sums.lines) >= 0))
+    assert sums.total_minor == sum(sums.lines) - sums.discount_minor
+    assert sum(share.net_minor for share in sums.shares) == sums.subtotal_minor
+    assert sum(share.tax_minor for share in sums.shares) == sums.tax_minor
+    with localcontext(prec=80):
+
+        def taxed(net: int, rate: Decimal) -> int:
+            return net + int((net * rate / 100).quantize(D(1), ROUND_HALF_UP))
+
+        for row in sums.by_rate:
+            gross = row.net_minor + row.tax_minor
+            exact = any(taxed(net, row.rate) == gross for net in range(row.net_minor - 2, row.net_minor + 3))
+            assert abs(taxed(row.net_minor, row.rate) - gross) <= (not exact)
+
+
+def test_a_discount_on_nothing_is_nothing():
+    assert totals([Line(D(1), D(0))], "EUR", discount_percent=D(50)).total_minor == 0
 
 
 @given(

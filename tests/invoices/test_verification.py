@@ -32,11 +32,12 @@ _LINES = st.lists(
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_LINES, st.sampled_from(["JPY", "USD", "KWD"]), st.none() | st.decimals(0, 100, places=4))
-def test_whatever_is_drafted_adds_up_as_it_is_printed(session, lines, currency, discount):
+@given(_LINES, st.sampled_from(["JPY", "USD", "KWD"]), st.none() | st.decimals(0, 100, places=4), st.booleans())
+def test_whatever_is_drafted_adds_up_as_it_is_printed(session, lines, currency, discount, with_tax):
     undo = session.begin_nested()
     try:
-        a_draft(session, a_customer(session), *lines, currency=currency, discount_percent=discount)
+        facts = {"currency": currency, "discount_percent": discount, "prices_include_tax": with_tax}
+        a_draft(session, a_customer(session), *lines, **facts)
     except Invalid:
         # Of what would come to less than 0, or has nothing to be discounted.
         undo.rollback()
@@ -47,10 +48,10 @@ def test_whatever_is_drafted_adds_up_as_it_is_printed(session, lines, currency, 
 
 
 def test_the_largest_amounts_add_up_and_are_proven_exactly(session):
-    """10^12 dinars are 10^15 fils; 99.9999 % of them 999,999,000,000,000."""
-    largest = a_line(quantity="1", unit_price="1000000000000", tax_rate="99.9999")
+    """5 × 10^11 dinars are 5 × 10^14 fils; 99.9999 % of them 499,999,500,000,000."""
+    largest = a_line(quantity="1", unit_price="500000000000", tax_rate="99.9999")
     invoice = an_invoice(session, a_customer(session), largest, currency="KWD")
-    assert invoice.tax_minor == 999_999_000_000_000
+    assert invoice.tax_minor == 499_999_500_000_000
     assert wrong(session) == []
     session.execute(text("UPDATE invoices SET tax_minor = tax_minor - 1, total_minor = total_minor - 1"))
     assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
@@ -64,6 +65,21 @@ def test_what_was_sent_before_lines_were_rounded_is_left_as_it_is(session):
     assert wrong(session) == []
     invoice.lines_rounded = True
     assert wrong(session) == [f"invoice id {invoice.id}, INV-2026-001"]
+
+
+def test_prices_that_include_tax_are_proven_with_a_discount_and_without(session):
+    """121.00 and 107.00 are 100.00 and 100.00 without tax; 24.20 less 10 % is 21.78, without tax 18.00."""
+    customer = a_customer(session)
+    chair, book, lamp = (
+        a_line(quantity="1", unit_price=p, tax_rate=r) for p, r in (("121", "21"), ("107", "7"), ("24.2", "21"))
+    )
+    of_two = an_invoice(session, customer, chair, book, prices_include_tax=True)
+    discounted = an_invoice(session, customer, lamp, discount_percent=D(10), prices_include_tax=True)
+    assert [(one.subtotal_minor, one.tax_minor) for one in (of_two, discounted)] == [(200_00, 28_00), (18_00, 3_78)]
+    assert wrong(session) == []
+    for invoice in (of_two, discounted):
+        invoice.subtotal_minor, invoice.tax_minor = invoice.subtotal_minor + 1, invoice.tax_minor - 1
+    assert set(wrong(session)) == {f"invoice id {of_two.id}, INV-2026-001", f"invoice id {discounted.id}, INV-2026-002"}
 
 
 def test_what_a_rate_takes_back_is_proven(session):

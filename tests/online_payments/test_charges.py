@@ -41,6 +41,11 @@ def test_the_invoices_lines_are_shown_again_with_the_tax_of_each_rate():
     assert charge.description == "Invoice INV-2026-007 · Acme Fulfilment Ltd"
 
 
+def test_lines_whose_prices_include_tax_are_shown_without_a_line_of_tax():
+    charge = charged(a_document(a_line("Chair", "2", "379", "21"), prices_include_tax=True))
+    assert (charge.lines, charge.amount_minor) == ((ChargeLine("Chair", 379_00, 2),), 758_00)
+
+
 def test_a_lines_name_is_one_line_in_which_numbers_stay_whole():
     charge = charged(a_document(a_line(" 1\u202f450  articles,\n46\u00a0kg ", "1", "9.5")))
     assert [line.name for line in charge.lines] == ["1\u202f450 articles, 46\u00a0kg"]

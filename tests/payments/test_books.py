@@ -144,6 +144,16 @@ def test_payments_come_with_what_they_paid_and_what_went_back(session, company):
     assert (rows[0]["reference"], rows[0]["method"], rows[0]["payment_id"][:4]) == ("RF18", "bank_transfer", "pay_")
 
 
+def test_lines_whose_prices_include_tax_say_so_and_come_to_their_amount(session):
+    """2 × 379.00 with 21 % are 626.45 and 131.55."""
+    an_invoice(session, a_customer(session), a_line("Chair", "2", "379", "21"), prices_include_tax=True)
+    (row,) = rows = read(lines.as_csv(session, GRACE, BY_ID, today=SOON))
+    assert picked(rows, "line_amount", "net_amount", "tax_amount", "total_amount") == [
+        ("758.00", "626.45", "131.55", "758.00")
+    ]
+    assert row["prices_include_tax"] == "yes"
+
+
 def test_a_voucher_has_its_part_of_discount_and_tax_too(session):
     """100.00 less a voucher of 30.00 at 19 %, and 10 % off: 63.00, of which the lines are 90.00 and −27.00."""
     voucher = (a_line("Work", "1", "100"), a_line("Voucher", "1", "-30"))

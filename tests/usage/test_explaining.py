@@ -145,7 +145,10 @@ def test_what_a_draft_bills_of_usage_is_not_edited(session, billed, facts):
         edited(session, billed, change)
 
 
-@pytest.mark.parametrize("facts", [{"lines": (DraftLine("Other", Decimal(1), Decimal(1)),)}, {"currency": "EUR"}])
+@pytest.mark.parametrize(
+    "facts",
+    [{"lines": (DraftLine("Other", Decimal(1), Decimal(1)),)}, {"currency": "EUR"}, {"prices_include_tax": True}],
+)
 def test_a_draft_of_usage_keeps_its_lines_and_whom_it_bills(session, billed, facts):
     with pytest.raises(Conflict, match="follows from the events and the plan"):
         edited(session, billed, lambda content: replaced(content, **facts))

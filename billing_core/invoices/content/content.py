@@ -76,8 +76,8 @@ class DraftLine:
 @dataclass(frozen=True, slots=True)
 class Content:
     """Everything that people choose about an invoice. ``due_on`` None: by the payment terms. ``zero_tax_reason``:
-    why lines have 0 % tax, as it is printed. ``lines_rounded``: how it is summed up, which nobody chooses; see
-    ``totals``.
+    why lines have 0 % tax, as it is printed. ``prices_include_tax``: prices and discounts
+    do. ``lines_rounded``: how it is summed up, which nobody chooses; see ``totals``.
     """
 
     business_id: int
@@ -96,6 +96,7 @@ class Content:
     reference: str = ""
     discount_percent: Decimal | None = None
     discount_minor: int | None = None
+    prices_include_tax: bool = False
     lines_rounded: bool = True
     lines: tuple[DraftLine, ...] = ()
 
@@ -107,6 +108,7 @@ class Content:
             discount_percent=self.discount_percent,
             discount_minor=self.discount_minor,
             lines_rounded=self.lines_rounded,
+            prices_include_tax=self.prices_include_tax,
         )
 
 

@@ -5,6 +5,8 @@ a line is rounded once, after its discount; the subtotal is the sum of the lines
 a rate is that of the rate's part of the subtotal, rounded once. Both are distributed over the shares (one per type and
 rate), so that every column of the invoice adds up to the same figure.
 What was sent before that rule keeps its sums, which were rounded from exact ones: ``lines_rounded`` tells them apart.
+Where prices include tax, lines and discounts do too, and the total is the sum of the lines less the discount, exactly:
+the net amount of a rate is taken out of it, rounded once, and what remains is its tax.
 Exact amounts are integers of a unit small enough for every amount to be whole: ``unit`` says how many of them make a
 minor unit. (Fractions would be as exact, and take ten times as long.)
 """
@@ -62,7 +64,8 @@ class TaxRow:
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Minor units. ``lines`` are after their own discounts, each rounded. Σ lines − discount + remainder = subtotal =
-    Σ shares = Σ by_rate; ``remainder_minor`` is 0 but on what was sent before lines were rounded.
+    Σ shares = Σ by_rate; ``remainder_minor`` is 0 but on what was sent before lines were rounded. Where prices include
+    tax, Σ lines − discount = total.
     """
 
     currency: str
@@ -73,6 +76,7 @@ class Totals:
     tax_minor: int
     total_minor: int
     shares: tuple[Share, ...]
+    prices_include_tax: bool = False
 
     @property
     def by_rate(self) -> tuple[TaxRow, ...]:
@@ -94,6 +98,7 @@ def totals(
     discount_percent: Decimal | None = None,
     discount_minor: int | None = None,
     lines_rounded: bool = True,
+    prices_include_tax: bool = False,
 ) -> Totals:
     """An invoice's totals. The invoice's own discount is shared by the rates as their lines are, and lowers their tax.
     Lines may be negative, and with them the net amount and the tax of a rate: a discount then takes the same share off
@@ -101,14 +106,23 @@ def totals(
 
     Discounts must not exceed what they are taken from; ``content.checked`` reports that to people.
     """
-    if not lines_rounded:
+    if not lines_rounded and not prices_include_tax:
         return _of_exact_sums(lines, currency, discount_percent, discount_minor)
     printed = [rounded(line, currency) for line in lines]
     whole = sum(printed)
     discount = discount_minor or 0
     if discount_percent is not None:
         discount = nearest(whole * scaled(discount_percent, PERCENT_PLACES), WHOLE)
+    if prices_include_tax:
+        return _with_tax_inside(lines, currency, printed, discount)
     return _summed(currency, printed, discount, whole - discount, _shares(lines, printed, discount))
+
+
+def without_tax(gross_minor: int, rate: Decimal) -> int:
+    """The net amount in an amount with the tax of a rate (percent), rounded once; the rest of it is the tax. It is that
+    of the net amount, rounded, wherever there is a net amount of which it is.
+    """
+    return nearest(gross_minor * WHOLE, WHOLE + scaled(rate, PERCENT_PLACES))
 
 
 def rounded(line: Line, currency: str) -> int:
@@ -170,6 +184,25 @@ def _shares(lines: Sequence[Line], printed: Sequence[int], discount: int) -> tup
         tax = nearest((amount - less) * percent, WHOLE)
         parts |= zip(members, zip(nets, split(tax, [net * percent for net in nets], WHOLE), strict=True), strict=True)
     return tuple(Share(*cell, *parts[cell]) for cell in cells)
+
+
+def _with_tax_inside(lines: Sequence[Line], currency: str, printed: Sequence[int], discount: int) -> Totals:
+    cells = _cells(lines, printed)
+    rates = list(dict.fromkeys(rate for _, rate in cells))
+    listed = [sum(amount for (_, one), amount in cells.items() if one == rate) for rate in rates]
+    off = spread(discount, listed, of=sum(printed)) if discount else [0] * len(listed)
+    shares: dict[tuple[str, Decimal], Share] = {}
+    for rate, amount, less in zip(rates, listed, off, strict=True):
+        members = [cell for cell in cells if cell[1] == rate]
+        gross = spread(amount - less, [cells[cell] for cell in members], of=amount)
+        nets = split(
+            without_tax(sum(gross), rate), [one * WHOLE for one in gross], WHOLE + scaled(rate, PERCENT_PLACES)
+        )
+        shares |= {cell: Share(*cell, net, one - net) for cell, one, net in zip(members, gross, nets, strict=True)}
+    found = tuple(shares[cell] for cell in cells)
+    subtotal = sum(share.net_minor for share in found)
+    tax = sum(share.tax_minor for share in found)
+    return Totals(currency, tuple(printed), discount, 0, subtotal, tax, subtotal + tax, found, prices_include_tax=True)
 
 
 def spread(total: int, amounts: Iterable[int], *, of: int) -> list[int]:

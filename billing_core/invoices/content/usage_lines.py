@@ -27,5 +27,5 @@ def _billed(content: Content) -> Counter[tuple[Any, ...]]:
     )
 
 
-def _billed_to(content: Content) -> tuple[int, int, str]:
-    return content.business_id, content.customer_id, content.currency
+def _billed_to(content: Content) -> tuple[int, int, str, bool]:
+    return content.business_id, content.customer_id, content.currency, content.prices_include_tax

@@ -40,6 +40,7 @@ def _sums(session: Session) -> Check:
             func.max(rates.c.rate).label("rate"),
             cast(func.sum(rates.c.listed), BigInteger).label("listed"),
             cast(func.sum(_percent_of(rates.c.listed, rates.c.rate)), BigInteger).label("tax"),
+            cast(func.sum(_without_tax(rates.c.listed, rates.c.rate)), BigInteger).label("net"),
         )
         .group_by(rates.c.invoice_id)
         .subquery("lines")
@@ -48,15 +49,19 @@ def _sums(session: Session) -> Check:
     percent = func.coalesce(type_coerce(Invoice.discount_percent, BigInteger), 0)
     discount = func.coalesce(Invoice.discount_minor, _percent_of(listed, percent))
     subtotal, rounded = Invoice.__table__.c.subtotal_minor, Invoice.__table__.c.lines_rounded
+    gross = Invoice.__table__.c.prices_include_tax
     tax = case((lines.c.rates == 1, _percent_of(subtotal, lines.c.rate)), else_=lines.c.tax)
+    net = case((lines.c.rates == 1, _without_tax(listed - discount, lines.c.rate)), else_=lines.c.net)
+    follows = or_(discount == 0, lines.c.rates == 1)
     wrong = (
         select(Invoice.id, func.coalesce(Invoice.number, "a draft"))
         .outerjoin(lines, lines.c.invoice_id == Invoice.id)
         .where(
             rounded,
             or_(
-                subtotal != listed - discount,
-                and_(or_(discount == 0, lines.c.rates == 1), Invoice.tax_minor != tax),
+                case((gross, Invoice.total_minor), else_=subtotal) != listed - discount,
+                and_(not_(gross), follows, Invoice.tax_minor != tax),
+                and_(gross, follows, subtotal != net),
             ),
         )
     )
@@ -94,6 +99,8 @@ def _tax_rows(session: Session) -> Check:
         .subquery("listed")
     )
     at_rate = and_(InvoiceTax.invoice_id == listed.c.invoice_id, InvoiceTax.tax_rate == listed.c.tax_rate)
+    gross = InvoiceTax.net_minor + InvoiceTax.tax_minor
+    kept_at_rate = case((invoices.prices_include_tax, gross), else_=InvoiceTax.net_minor)
     misplaced = (
         select(Invoice.id, func.coalesce(Invoice.number, "a draft"))
         .join(listed, listed.c.invoice_id == Invoice.id)
@@ -102,7 +109,7 @@ def _tax_rows(session: Session) -> Check:
             invoices.lines_rounded,
             Invoice.discount_percent.is_(None),
             Invoice.discount_minor.is_(None),
-            func.coalesce(InvoiceTax.net_minor, 0) != listed.c.net,
+            func.coalesce(kept_at_rate, 0) != listed.c.net,
         )
     )
     return Check(
@@ -120,12 +127,15 @@ def _tax_rows(session: Session) -> Check:
 def _line_credits(session: Session) -> Check:
     """Lines that take something off are credited below 0."""
     line, note = InvoiceLineItem, CreditNote
-    quantity, amount = func.sum(CreditNoteLine.quantity), func.sum(CreditNoteLine.amount_minor)
+    gross = CreditNoteLine.amount_minor + CreditNoteLine.tax_minor
+    credited = case((Invoice.prices_include_tax, gross), else_=CreditNoteLine.amount_minor)
+    quantity, amount = func.sum(CreditNoteLine.quantity), func.sum(credited)
     chosen = CreditNoteLine.invoice_line_id.is_not(None)
     beyond = (
         select(func.min(note.number), func.coalesce(func.min(line.position), 0))
         .select_from(CreditNoteLine)
         .join(note, note.id == CreditNoteLine.credit_note_id)
+        .join(Invoice, Invoice.id == note.invoice_id)
         .outerjoin(line, and_(line.id == CreditNoteLine.invoice_line_id, line.invoice_id == note.invoice_id))
         .where(chosen)
         .group_by(CreditNoteLine.invoice_line_id, line.quantity, line.amount_minor)
@@ -153,3 +163,10 @@ def _percent_of(amount: ColumnElement[int], percent: ColumnElement[int]) -> Colu
     size = case((amount < 0, -amount), else_=amount)
     share = size // WHOLE * percent + rounded_quotient(size % WHOLE * percent, WHOLE)
     return case((amount < 0, -share), else_=share)
+
+
+def _without_tax(amount: ColumnElement[int], rate: ColumnElement[int]) -> ColumnElement[int]:
+    """``totals.without_tax`` in SQL, by whole parts first too."""
+    size, with_tax = case((amount < 0, -amount), else_=amount), WHOLE + rate
+    net = size // with_tax * WHOLE + rounded_quotient(size % with_tax * WHOLE, with_tax)
+    return case((amount < 0, -net), else_=net)

@@ -108,8 +108,8 @@ class CreditedLine:
 
 @dataclass(frozen=True, slots=True)
 class CreditNoteDocument:
-    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice. One whose
-    ``zero_tax_reason`` is None was issued before tax of 0 % was stated.
+    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice. Its lines include tax
+    where the prices of the invoice do. One whose ``zero_tax_reason`` is None was issued before tax of 0 % was stated.
     """
 
     number: str
@@ -129,6 +129,7 @@ class CreditNoteDocument:
     refund_minor: int
     made_at: datetime
     zero_tax_reason: str | None = ""
+    prices_include_tax: bool = False
 
 
 def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
@@ -157,6 +158,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         discount_percent=invoice.discount_percent,
         discount_minor=invoice.discount_minor,
         lines_rounded=invoice.lines_rounded,
+        prices_include_tax=invoice.prices_include_tax,
     )
     return InvoiceDocument(
         number=invoice.number,
@@ -221,7 +223,10 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         reason=note.reason,
         issuer=_issuer(session, invoice),
         customer=_customer(invoice),
-        lines=tuple(_credited(row, note.currency, discounted=bool(row.discount or whole)) for row in rows),
+        lines=tuple(
+            _credited(row, note.currency, discounted=bool(row.discount or whole), gross=invoice.prices_include_tax)
+            for row in rows
+        ),
         by_rate=tuple(
             TaxRow(
                 rate,
@@ -236,6 +241,7 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         refund_minor=note.refund_minor,
         made_at=note.created_at,
         zero_tax_reason=note.zero_tax_reason,
+        prices_include_tax=invoice.prices_include_tax,
     )
 
 
@@ -255,12 +261,12 @@ def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
     )
 
 
-def _credited(row: Any, currency: str, *, discounted: bool) -> CreditedLine:
+def _credited(row: Any, currency: str, *, discounted: bool, gross: bool) -> CreditedLine:
     """``discounted``: the line's own discount, or its part of the invoice's, is between its price and its amount."""
-    discount = 0
+    amount, discount = row.amount_minor + (row.tax_minor if gross else 0), 0
     if row.quantity is not None and discounted:
-        discount = Money.rounded(row.quantity * row.unit_price, currency).minor - row.amount_minor
-    return CreditedLine(row.description, row.tax_rate, row.amount_minor, row.quantity, row.unit_price, discount)
+        discount = Money.rounded(row.quantity * row.unit_price, currency).minor - amount
+    return CreditedLine(row.description, row.tax_rate, amount, row.quantity, row.unit_price, discount)
 
 
 def _customer(invoice: Invoice) -> Recipient:

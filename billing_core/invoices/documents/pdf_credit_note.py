@@ -57,6 +57,9 @@ def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:
     currency = document.currency
     sums = [Sum(words.gettext("Subtotal"), words.amount(document.subtotal_minor, currency))]
+    if document.prices_include_tax:
+        whole = words.amount(sum(line.amount_minor for line in document.lines), currency)
+        sums.insert(0, Sum(words.gettext("Sum of lines (prices include tax)"), whole))
     if document.zero_tax_reason is not None or document.tax_minor or len(document.by_rate) > 1:
         sums += presentation.taxes(document.by_rate, currency, words)
     sums.append(Sum(words.gettext("Total"), words.money(document.total_minor, currency), strong=True))

@@ -90,7 +90,9 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
         return words.amount(minor, currency)
 
     rows = []
-    if totals.discount_minor or totals.remainder_minor:
+    if totals.prices_include_tax:
+        rows.append(Sum(words.gettext("Sum of lines (prices include tax)"), amount(sum(totals.lines))))
+    elif totals.discount_minor or totals.remainder_minor:
         rows.append(Sum(words.gettext("Sum of lines"), amount(sum(totals.lines))))
     if totals.discount_minor:
         share = f" {words.percent(document.discount_percent)}" if document.discount_percent else ""

@@ -47,6 +47,7 @@ COLUMNS: Final = (
     number_column("tax_rate", "Tax %"),
     amount_column("tax_amount", "Tax"),
     amount_column("total_amount", "Total"),
+    text_column("prices_include_tax", "Prices include tax", 9),
 )
 _OF_INVOICE: Final = (
     Invoice.id,
@@ -58,6 +59,7 @@ _OF_INVOICE: Final = (
     Invoice.issued_on,
     Invoice.due_on,
     Invoice.currency,
+    Invoice.prices_include_tax,
 )
 _OF_LINE: Final = (
     InvoiceLineItem.position,
@@ -127,9 +129,14 @@ def parts(lines: Sequence[Any]) -> list[tuple[int, int]]:
     for rate in {line.tax_rate for line in lines}:
         places = [place for place, line in enumerate(lines) if line.tax_rate == rate]
         first, listed = lines[places[0]], [lines[place].amount_minor for place in places]
-        nets = spread(first.net_at_rate, listed, of=sum(listed))
-        # What cancels out at a rate is not taxed: its lines have no parts of a tax of 0.
-        taxes = spread(first.tax_at_rate, nets, of=first.net_at_rate) if first.tax_at_rate else [0] * len(nets)
+        if first.prices_include_tax:
+            whole = spread(first.net_at_rate + first.tax_at_rate, listed, of=sum(listed))
+            nets = spread(first.net_at_rate, whole, of=sum(whole))
+            taxes = [gross - net for gross, net in zip(whole, nets, strict=True)]
+        else:
+            nets = spread(first.net_at_rate, listed, of=sum(listed))
+            # What cancels out at a rate is not taxed: its lines have no parts of a tax of 0.
+            taxes = spread(first.tax_at_rate, nets, of=first.net_at_rate) if first.tax_at_rate else [0] * len(nets)
         for place, net, tax in zip(places, nets, taxes, strict=True):
             found[place] = (net, tax)
     return found
@@ -146,4 +153,5 @@ def _row(line: Any, business: str, net_minor: int, tax_minor: int) -> Sequence[A
         None if discount is None else amount(discount, currency),
         *(amount(line.amount_minor, currency), currency, amount(net_minor, currency), plain(line.tax_rate)),
         *(amount(tax_minor, currency), amount(net_minor + tax_minor, currency)),
+        "yes" if line.prices_include_tax else "no",
     )

@@ -85,6 +85,18 @@ def test_another_language_says_the_agreed_terms_in_it_and_leaves_what_was_typed(
     assert (field(page, "due_on").value - field(page, "issued_on").value).days == 20
 
 
+def test_prices_may_include_tax(page_as, sessions, acme):
+    """2.5 × 1234.50 = 3086.25 with 19 %: 2593.487… without."""
+    page = write(page_as("admin").visit("invoice_editor.py", customer=str(acme)), WORK)
+    page.toggle[[one.label for one in page.toggle].index("Prices include tax")].set_value(True)
+    page = page.run()
+    assert not page.exception
+    (invoice_id,) = ids(sessions)
+    invoice = stored(sessions, invoice_id)
+    assert (invoice.subtotal_minor, invoice.tax_minor, invoice.total_minor) == (259349, 49276, 308625)
+    assert "Lines with tax = tax rows = total = stored = PDF = 3,086.25 USD" in shown(page)
+
+
 def test_the_first_line_saves_the_draft_with_exact_numbers(page_as, sessions, acme):
     page = page_as("admin").visit("invoice_editor.py", customer=str(acme))
     assert "saved with its first line" in shown(page)
@@ -105,13 +117,13 @@ def test_the_first_line_saves_the_draft_with_exact_numbers(page_as, sessions, ac
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ({"quantity": "0"}, "Line 1: the quantity must be more than 0"),
+        ({"quantity": "0"}, "Line 1: the quantity must not be 0"),
         ({"quantity": "NaN"}, "Line 1: the quantity is not a number such as 1234.50"),
         ({"quantity": "0.1234567"}, "Line 1: the quantity may have at most 6 decimals"),
         ({"quantity": ""}, "Line 1: the quantity is needed"),
         ({"tax_rate": "101"}, "Line 1: the tax must lie between 0 and 100 percent"),
         ({"unit_price": "1e5"}, "Line 1: the unit price is not a number such as 1234.50"),
-        ({"unit_price": "-1"}, "Line 1: the unit price must not be negative"),
+        ({"quantity": "-1", "unit_price": "-1"}, "Line 1: the unit price must not be negative where"),
         ({"unit_price": "9,000,000,000,001"}, "Line 1: the unit price must be at most 9,000,000,000,000"),
         ({"unit_price": "8,999,999,999,999"}, "Line 1: the unit price makes the line come to more than"),
         ({"discount_percent": "5", "discount_minor": "1"}, "Line 1: the discount in percent is either a percentage or"),

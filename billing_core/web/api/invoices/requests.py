@@ -187,6 +187,9 @@ class NewInvoice(Body):
     line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=without_most)
     discount_percent: DiscountPercent = None
     discount_amount: DiscountAmount = None
+    prices_include_tax: bool | None = Field(
+        None, description="Whether prices and discounts include tax, so that `total_amount` is what the lines come to"
+    )
 
     def addressed(self) -> Addressed:
         currency = self.currency or "USD"
@@ -200,6 +203,7 @@ class NewInvoice(Body):
             currency=currency,
             notes=self.notes or "",
             payment_terms=self.payment_terms or "",
+            prices_include_tax=bool(self.prices_include_tax),
             discount_percent=self.discount_percent,
             discount_minor=_minor(self.discount_amount, currency, "discount_minor"),
             lines=tuple(line.drafted(place, currency) for place, line in enumerate(self.line_items, start=1)),

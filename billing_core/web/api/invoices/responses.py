@@ -7,7 +7,7 @@ against it, so that no answer is checked while somebody waits for it.
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
 from pydantic import WithJsonSchema, with_config
 from typing_extensions import TypedDict
@@ -132,6 +132,8 @@ class Invoice(TypedDict):
     line_items: list[InvoiceLineItem]
     created_at: datetime
     updated_at: datetime
+    # True, or left out.
+    prices_include_tax: NotRequired[bool]
     discount_percent: NotRequired[WrittenNumber]
     discount_amount: NotRequired[WrittenNumber]
 
@@ -181,7 +183,7 @@ def invoice(view: InvoiceView, lines: Sequence[LineRow], business_id: str, today
         "line_items": [_line(line, view) for line in lines],
         "created_at": view.created_at,
         "updated_at": view.updated_at,
-        **_discount(view, view.currency),
+        **_added(view),
     }
 
 
@@ -194,6 +196,18 @@ def _discount(one: InvoiceView | LineRow, currency: str) -> _Discount:
     if one.discount_percent is not None:
         return {"discount_percent": number(one.discount_percent)}
     return {} if one.discount_minor is None else {"discount_amount": money(one.discount_minor, currency)}
+
+
+class _Added(_Discount):
+    prices_include_tax: NotRequired[bool]
+
+
+def _added(view: InvoiceView) -> _Added:
+    """What is beyond the document, where there is any."""
+    added = cast("_Added", _discount(view, view.currency))
+    if view.prices_include_tax:
+        added["prices_include_tax"] = True
+    return added
 
 
 def _line(line: LineRow, view: InvoiceView) -> InvoiceLineItem:

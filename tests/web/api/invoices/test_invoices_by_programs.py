@@ -179,6 +179,17 @@ def test_a_wrong_discount_is_named(create, facts, line, field):
     assert (refused.status_code, list(refused.json()["fields"])) == (400, [field])
 
 
+@on_sqlite
+def test_prices_that_include_tax_come_to_exactly_the_total(create):
+    line = {"description": "Chair", "quantity": 2, "unit_price": 379, "tax_rate": 21}
+
+    made = create(line_items=[line], prices_include_tax=True)
+
+    assert '"amount":626.45,"tax_amount":131.55,"total_amount":758,' in made.text
+    assert made.json()["prices_include_tax"] is True
+    assert "prices_include_tax" not in create(line_items=[line], prices_include_tax=False).json()
+
+
 # Pages of the list
 
 

@@ -1,0 +1,15 @@
+"""Prices of an invoice may include tax."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0059"
+down_revision = "0058"
+
+
+def upgrade() -> None:
+    op.add_column("invoices", sa.Column("prices_include_tax", sa.Boolean(), server_default=sa.false(), nullable=False))
+
+
+def downgrade() -> None:
+    op.drop_column("invoices", "prices_include_tax")
