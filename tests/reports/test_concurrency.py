@@ -7,7 +7,7 @@ from io import BytesIO
 from sqlalchemy import func, select
 
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind
+from billing_core.imports import Kind, Lines
 from billing_core.imports import service as imports
 from billing_core.orders.models import Order
 from billing_core.reports import coverage, service
@@ -51,7 +51,7 @@ def test_a_report_waits_for_an_import_that_is_being_written(sessions):
                 wait(meanwhile, timeout=0.5)
 
         lines = BytesIO(b"order_number,sku,quantity\nSO-1,B-2,6\n")
-        incoming = imports.Incoming(Kind.ORDER_ITEMS, lines, "lines.csv", progress=progress)
+        incoming = imports.Incoming(Kind.ORDER_ITEMS, lines, "lines.csv", progress=progress, lines=Lines.ADD)
         assert imports.apply(sessions, SYSTEM, incoming, now=NOW).applied
 
     # 2.00 for the order and 0.50 for each of 4 + 6 items.
