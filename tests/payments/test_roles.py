@@ -24,6 +24,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.invoices.service import Details
 from billing_core.money import Money
 from billing_core.payments import (
+    allocated,
     chargeback_queries,
     chargeback_sources,
     chargebacks,
@@ -40,7 +41,7 @@ from billing_core.payments import (
     write_offs,
 )
 from billing_core.payments.chargebacks import TakenBack
-from billing_core.payments.models import Allocation, PaymentMethod
+from billing_core.payments.models import Allocation, Payment, PaymentMethod
 from billing_core.payments.opening import Item
 from billing_core.payments.queries import PaymentFilter
 from billing_core.payments.received import GatewayNames
@@ -128,6 +129,19 @@ def _as_csv(session: Session, actor: Actor, of: Subjects) -> Any:
     return b"".join(exporting.as_csv(session, actor, PaymentFilter()).chunks).splitlines()[1:]
 
 
+def _allocated_as_csv(session: Session, actor: Actor, of: Subjects) -> Any:
+    return b"".join(allocated.as_csv(session, actor, PaymentFilter()).chunks).splitlines()[1:]
+
+
+def _allocated_workbook(session: Session, actor: Actor, of: Subjects) -> None:
+    """What it finds is what the CSV finds."""
+    b"".join(allocated.workbook(session, actor, PaymentFilter(), now=NOW).chunks)
+
+
+def _conditions(session: Session, actor: Actor, of: Subjects) -> Any:
+    return session.scalars(select(Payment.id).where(*queries.conditions(actor, ALL))).all()
+
+
 def _refund(session: Session, actor: Actor, of: Subjects) -> Any:
     wanted = MoneyBack("returned", PaymentMethod.CASH, TODAY)
     return refunds.refund(session, actor, of.paid, wanted=wanted, **DAY)
@@ -139,6 +153,8 @@ ALL = PaymentFilter()
 
 # None: it only locks, for a verb that has checked the permission.
 ROWS: dict[str, tuple[Permission | None, Call]] = {
+    "allocated.as_csv": (Permission.EXPORT, _allocated_as_csv),
+    "allocated.workbook": (Permission.EXPORT, _allocated_workbook),
     "chargebacks.take_back": (WRITE, _take_back),
     "chargebacks.give_back": (
         WRITE,
@@ -161,6 +177,7 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
         READ,
         lambda session, actor, of: chargeback_queries.of_payment(session, actor, of.payment),
     ),
+    "queries.conditions": (None, _conditions),
     "queries.count": (READ, lambda session, actor, of: queries.count(session, actor, ALL)),
     "queries.totals": (READ, lambda session, actor, of: queries.totals(session, actor, ALL)),
     "queries.one": (READ, lambda session, actor, of: queries.one(session, actor, of.payment)),
@@ -288,7 +305,7 @@ def test_whoever_is_bound_to_another_customer_reaches_nothing(session, subjects,
                 pass
             else:
                 assert not found
-                assert "queries" in verb or "exporting" in verb
+                assert any(part in verb for part in ("queries", "exporting", "allocated"))
             assert traces(session) == before
             undo.rollback()
             session.expire_all()
