@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, LargeBinary, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
+from billing_core.pdf_layout.paper_size import PaperSize, usual_in
 
 
 def _public_id() -> str:
@@ -46,12 +47,19 @@ class Business(Base):
     # What happens to usage that changes a billed period (``metering.models.LateUsage``); if it is waived, why.
     late_usage: Mapped[str] = mapped_column(String(32), default="next_invoice", server_default="next_invoice")
     late_usage_reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    # ``pdf_layout.paper_size.PaperSize``, or empty: the usual one in the country of its time zone.
+    paper: Mapped[str] = mapped_column(String(8), default="", server_default="")
     reminds: Mapped[bool] = mapped_column(default=False, server_default=false())
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     set_up_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def paper_size(self) -> PaperSize:
+        """The paper of its documents."""
+        return PaperSize(self.paper) if self.paper else usual_in(self.time_zone)
 
 
 class BusinessLogo(Base):

@@ -14,6 +14,7 @@ from billing_core.dates import time_zone
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import currency_code
+from billing_core.pdf_layout.paper_size import PaperSize
 from billing_core.text import is_email_address, reason_of
 
 
@@ -37,6 +38,7 @@ class Details:
     credit_note_format: str = "CN-{year}-{seq:03}"
     invoice_footer: str = ""
     zero_tax_reason: str = ""
+    paper: str = ""
 
 
 LONGEST = {
@@ -164,6 +166,8 @@ def checked(wanted: Details) -> Details:
             reasons[field] = str(error)
     if texts["invoice_format"] == texts["credit_note_format"]:
         reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
+    if texts["paper"] and texts["paper"] not in list(PaperSize):
+        reasons["paper"] = f"one of {', '.join(PaperSize)}, or empty: as usual in the country of the time zone"
     if texts["email"] and not is_email_address(texts["email"]):
         reasons["email"] = "is not an e-mail address such as billing@example.com"
     if reasons:

@@ -14,11 +14,12 @@ from billing_core.customers.models import Customer
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice
+from billing_core.pdf_layout.paper_size import PaperSize
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A business as a document names it. ``logo`` is a PNG or JPEG."""
+    """A business as a document names it, and the ``paper`` that it writes on. ``logo`` is a PNG or JPEG."""
 
     name: str
     address: str = ""
@@ -27,6 +28,7 @@ class Issuer:
     tax_id: str = ""
     bank_details: str = ""
     footer: str = ""
+    paper: PaperSize = PaperSize.A4
     logo: bytes | None = None
 
 
@@ -44,6 +46,7 @@ def of_business(business: Business) -> Issuer:
         tax_id=business.tax_id,
         bank_details=business.bank_details,
         footer=business.invoice_footer,
+        paper=business.paper_size,
     )
 
 
@@ -54,9 +57,10 @@ def freeze(business: Business) -> dict[str, Any]:
 
 
 def frozen(facts: Mapping[str, Any]) -> Issuer:
-    """The issuer of a sent invoice, from what ``freeze`` made; older invoices lack a field."""
-    texts: dict[str, Any] = {name: facts.get(name) or "" for name in _FROZEN}
-    return Issuer(**texts)
+    """The issuer of a sent invoice, from what ``freeze`` made; older invoices lack a field, and are A4."""
+    known: dict[str, Any] = {name: facts.get(name) or "" for name in _FROZEN}
+    known["paper"] = PaperSize(known["paper"] or PaperSize.A4)
+    return Issuer(**known)
 
 
 def of_invoice(session: Session, invoice: Invoice) -> Issuer:

@@ -1,4 +1,4 @@
-"""A4 pages: text placed line by line, in any script, and the footer of each page."""
+"""Pages: text placed line by line, in any script, and the footer of each page."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from fpdf.fonts import Glyph, TTFFont
 from billing_core.pdf_layout import fonts
 from billing_core.pdf_layout import text as pdf_layout_text
 from billing_core.pdf_layout.fonts import BOLD, FAMILY, REGULAR, Face
+from billing_core.pdf_layout.paper_size import PaperSize
 from billing_core.pdf_layout.producer import Producer
 from billing_core.pdf_layout.shaping import Run, shaped
 
@@ -51,10 +52,18 @@ class Place(NamedTuple):
 
 
 class Paper(FPDF):
-    """A4, measured in millimetres. The same document gives the same bytes: ``made_at`` is the document's own time."""
+    """Measured in millimetres. The same document gives the same bytes: ``made_at`` is the document's own time."""
 
-    def __init__(self, *, made_at: datetime, language: str = "en", margin: float = 18, top: float = 16) -> None:
-        super().__init__(format="A4")
+    def __init__(
+        self,
+        *,
+        made_at: datetime,
+        size: PaperSize = PaperSize.A4,
+        language: str = "en",
+        margin: float = 18,
+        top: float = 16,
+    ) -> None:
+        super().__init__(format=size.value)
         self.set_creation_date(made_at)
         self.set_lang(language)
         self.set_margins(margin, top, margin)

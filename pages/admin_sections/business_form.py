@@ -11,10 +11,12 @@ from billing_core.businesses import choices, number_format, service
 from billing_core.businesses.number_format import LONGEST_FORMAT
 from billing_core.businesses.service import LONGEST, Details
 from billing_core.errors import BillingError, Invalid
+from billing_core.pdf_layout.paper_size import PaperSize, usual_in
 from pages.ui import formats
 from pages.ui.inputs import print_hint, terms_reading
 from pages.ui.text import md
 
+_PAPERS = {PaperSize.A4: "A4", PaperSize.LETTER: "US Letter"}
 NEW = Details(name="", address="", tax_id="", currency="", time_zone="UTC")
 
 
@@ -71,6 +73,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
             "Of several businesses the first one's counts.",
         )
         places["time_zone"] = st.empty()
+        paper = _paper(drawn, time_zone or "")
         payment_terms = _line(drawn, "payment_terms", "Payment terms", places, placeholder=terms_reading.EXAMPLES)
         terms_reading.show(payment_terms, drawn.today, of_many=True)
 
@@ -106,6 +109,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         credit_note_format,
         footer,
         zero_tax_reason,
+        paper,
     )
     reasons = _reasons(details)
     for field, reason in reasons.items():
@@ -113,6 +117,20 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         if getattr(details, field) != getattr(saved, field):
             places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
     return details, reasons
+
+
+def _paper(drawn: Drawn, time_zone: str) -> str:
+    usual = _PAPERS[usual_in(time_zone)]
+    choices = ("", *PaperSize)
+    chosen: str = st.selectbox(
+        "Paper",
+        choices,
+        choices.index(drawn.saved.paper),
+        format_func=lambda one: _PAPERS[one] if one else f"As usual in the country of the time zone: {usual}",
+        key=drawn.key("paper"),
+        help="Of all PDFs. What was sent keeps its own.",
+    )
+    return chosen
 
 
 def _reasons(details: Details) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_what_is_frozen_is_everything_but_the_logo(session):
         setattr(business, name, value)
     business.invoice_footer = "Registered"
     kept = issuers.freeze(business)
-    assert kept == {"name": "My business", "footer": "Registered", **details}
+    assert kept == {"name": "My business", "footer": "Registered", "paper": "a4", **details}
     assert issuers.frozen(kept) == issuers.of_business(business)
     assert issuers.frozen({"name": "Old", "email": None}) == Issuer("Old")
 

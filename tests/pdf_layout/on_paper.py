@@ -72,13 +72,13 @@ def _whole(pages: str, field: str, text: str) -> bool:
     return found == text * times or (times > 1 and Counter(found) == Counter(text * times))
 
 
-def boxes(content: bytes) -> Iterator[tuple[float, list[tuple[float, float, float, float]]]]:
-    """The height of each page, and the boxes of the texts on it: left, bottom, right, top, in points."""
+def boxes(content: bytes) -> Iterator[tuple[tuple[float, float], list[tuple[float, float, float, float]]]]:
+    """Width and height of each page, and the boxes of the texts on it: left, bottom, right, top, in points."""
     document = pypdfium2.PdfDocument(content)
     try:
         for page in document:
             found = page.get_textpage()
-            yield page.get_height(), [found.get_rect(place) for place in range(found.count_rects())]
+            yield page.get_size(), [found.get_rect(place) for place in range(found.count_rects())]
     finally:
         document.close()
 
@@ -86,8 +86,8 @@ def boxes(content: bytes) -> Iterator[tuple[float, list[tuple[float, float, floa
 def faults(content: bytes) -> list[str]:
     """Texts that stand upon each other, or beyond the edges of the paper."""
     wrong = []
-    for height, found in boxes(content):
-        wrong += [f"beyond the edge: {box}" for box in found if min(box) < 0 or box[2] > 596 or box[3] > height]
+    for (width, height), found in boxes(content):
+        wrong += [f"beyond the edge: {box}" for box in found if min(box) < 0 or box[2] > width or box[3] > height]
         # Letters with marks reach into the line above: two texts collide where their middles do.
         middles = sorted((top * 0.45 + bottom * 0.55, left, right) for left, bottom, right, top in found)
         for lower, upper in pairwise(middles):

@@ -17,6 +17,7 @@ from billing_core.invoices.documents.document import CreditedLine, CreditNoteDoc
 from billing_core.invoices.documents.pdf import invoice_pdf
 from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.issuers import Issuer
+from billing_core.pdf_layout.paper_size import PaperSize
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRequest
 from billing_core.reports.exports import files
@@ -39,6 +40,7 @@ _OF_ISSUER = {
 _OF_CUSTOMER = {field: longest for field, longest in LONGEST.items() if field.startswith("customer")}
 _OF_INVOICE = {field: longest for field, longest in LONGEST.items() if field not in _OF_CUSTOMER}
 _IN_LINES = {"address", "bank_details", "footer", "customer_address", "notes", "description"}
+_PAPERS = st.sampled_from(PaperSize)
 # In points: the window's first line of text, and where the window of a DIN envelope ends.
 _WINDOW_BEGINS, _WINDOW_ENDS = 52 * 72 / 25.4, 90 * 72 / 25.4
 
@@ -50,8 +52,8 @@ def every_text(*groups: dict[str, int]) -> st.SearchStrategy[dict[str, str]]:
     )
 
 
-def issuer_of(said: dict[str, str]) -> Issuer:
-    return Issuer(**{field: said[field] for field in _OF_ISSUER})
+def issuer_of(said: dict[str, str], paper: PaperSize) -> Issuer:
+    return Issuer(**{field: said[field] for field in _OF_ISSUER}, paper=paper)
 
 
 def recipient_of(said: dict[str, str]) -> Recipient:
@@ -59,11 +61,11 @@ def recipient_of(said: dict[str, str]) -> Recipient:
 
 
 @settings(max_examples=8)
-@given(every_text(_OF_ISSUER, _OF_CUSTOMER, _OF_INVOICE, {"number": 64, "description": LONGEST_DESCRIPTION}))
-def test_an_invoice_prints_every_text_that_its_fields_accept(said):
+@given(every_text(_OF_ISSUER, _OF_CUSTOMER, _OF_INVOICE, {"number": 64, "description": LONGEST_DESCRIPTION}), _PAPERS)
+def test_an_invoice_prints_every_text_that_its_fields_accept(said, paper):
     document = a_document(
         a_line(said["description"]),
-        issuer=issuer_of(said),
+        issuer=issuer_of(said, paper),
         customer=recipient_of(said),
         number=said["number"],
         **{field: said[field] for field in _OF_INVOICE},
@@ -74,8 +76,8 @@ def test_an_invoice_prints_every_text_that_its_fields_accept(said):
 
 
 @settings(max_examples=4)
-@given(every_text(_OF_ISSUER, _OF_CUSTOMER, {"number": 64, "notes": LONGEST_REASON, "zero_tax_reason": 200}))
-def test_a_credit_note_prints_every_text_that_its_fields_accept(said):
+@given(every_text(_OF_ISSUER, _OF_CUSTOMER, {"number": 64, "notes": LONGEST_REASON, "zero_tax_reason": 200}), _PAPERS)
+def test_a_credit_note_prints_every_text_that_its_fields_accept(said, paper):
     document = CreditNoteDocument(
         number=said["number"],
         invoice_number=said["number"],
@@ -84,7 +86,7 @@ def test_a_credit_note_prints_every_text_that_its_fields_accept(said):
         currency="EUR",
         issued_on=date(2026, 3, 9),
         reason=said["notes"],
-        issuer=issuer_of(said),
+        issuer=issuer_of(said, paper),
         customer=recipient_of(said),
         lines=(CreditedLine("Work", Decimal(0), 10_00),),
         by_rate=(TaxRow(Decimal(0), 10_00, 0),),
@@ -101,8 +103,8 @@ def test_a_credit_note_prints_every_text_that_its_fields_accept(said):
     assert faults(content) == []
 
 
-@pytest.mark.parametrize(("word", "separator"), [(2_000, " "), (1, "\n")])
-def test_a_statement_prints_every_text_that_its_fields_accept(session, word, separator):
+@pytest.mark.parametrize(("word", "separator", "paper"), [(2_000, " ", PaperSize.LETTER), (1, "\n", PaperSize.A4)])
+def test_a_statement_prints_every_text_that_its_fields_accept(session, word, separator, paper):
     def longest(field, length, *, lines=True):
         return written(field, length, word, separator if lines else " ")
 
@@ -110,6 +112,7 @@ def test_a_statement_prints_every_text_that_its_fields_accept(session, word, sep
     said = {field: longest(field, limit, lines=field in _IN_LINES) for field, limit in _OF_ISSUER.items()}
     for field, value in said.items():
         setattr(business, "invoice_footer" if field == "footer" else field, value)
+    business.paper = paper
     customer = a_customer(session)
     said |= {
         "customer_name": longest("customer_name", 200, lines=False),
@@ -130,13 +133,14 @@ def test_a_statement_prints_every_text_that_its_fields_accept(session, word, sep
     assert "3089 JH Rotterdam\nNetherlands" in together
 
 
-@pytest.mark.parametrize("word", [2_000, 1])
-def test_a_report_prints_every_text_that_its_fields_accept(session, word):
+@pytest.mark.parametrize(("word", "paper"), [(2_000, PaperSize.A4), (1, PaperSize.LETTER)])
+def test_a_report_prints_every_text_that_its_fields_accept(session, word, paper):
     def longest(field, length):
         return written(field, length, word, " ")
 
     business = default_business(session)
     business.name, business.address, business.tax_id = longest("name", 200), longest("address", 1_000), "GB1"
+    business.paper = paper
     customer = a_customer_to_report(session, name=longest("customer_name", 200))
     ship_to = {"ship_to_name": longest("notes", 200), "ship_to_address": longest("customer_address", 500)}
     report = a_report(
@@ -165,7 +169,7 @@ def test_an_address_of_eight_lines_ends_with_its_town_and_country_inside_the_env
 
 
 def test_a_short_address_stands_where_it_always_stood():
-    tops = sorted(height - top for height, found in boxes(invoice_pdf(a_document())) for _, _, _, top in found)
+    tops = sorted(height - top for (_, height), found in boxes(invoice_pdf(a_document())) for _, _, _, top in found)
     assert any(_WINDOW_BEGINS < top < _WINDOW_BEGINS + 5 for top in tops)
 
 

@@ -1,6 +1,7 @@
 """The letter layout of invoices, credit notes and statements: letterhead, table across pages, totals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from billing_core.invoices.documents.document import Recipient
@@ -8,12 +9,28 @@ from billing_core.invoices.documents.pdf_sheets import KEPT_TOGETHER, LINE_HEIGH
 from billing_core.invoices.documents.presentation import Sum
 from billing_core.pdf_layout import picture
 from billing_core.pdf_layout.page import ACCENT, INK, LEADING, MUTED, TINT, Place
+from billing_core.pdf_layout.paper_size import PaperSize
 
-# The address is placed for the window of a DIN or C6/5 envelope.
-_WINDOW = 46.5
-_FIRST_LINE_OF_WINDOW = 52.0
-_END_OF_WINDOW = 90.0
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Where the window of a usual envelope shows the sender's address and the customer's, in millimetres from the upper
+    edge.
+    """
+
+    top: float
+    first_line: float
+    end: float
+
+
+# A4 is for the window of a DIN or C6/5 envelope. Letter is for that of a #10 one, 28.6 mm high and 12.7 mm above its
+# lower edge: a sheet folded in three is 11.7 mm lower than the envelope, and the address shows wherever it lies in it.
+_WINDOWS: Final = {
+    PaperSize.A4: _Window(46.5, 52.0, 90.0),
+    PaperSize.LETTER: _Window(58.0, 63.5, 80.4),
+}
 _WINDOW_WIDTH = 82.0
+_FACTS_TOP = 52.0
 # What the window shows of the sender's address.
 _RETURN_HEIGHT = 5.8
 _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
@@ -28,11 +45,15 @@ GREY: Final = ((75, 85, 99), (233, 236, 240))
 class Letter(Sheets):
     """A document to a customer."""
 
+    @property
+    def _at(self) -> _Window:
+        return _WINDOWS[self.issuer.paper]
+
     def letterhead(self, customer: Recipient, facts: Sequence[tuple[str, str]], title: str) -> None:
         """Who writes to whom, the facts beside the address, and the title below. Long texts move down what follows."""
         name_end, contact_end = self._sender()
         address_end = self._window(customer, name_end)
-        facts_end = self._facts(facts, max(contact_end.below(6), Place(1, _FIRST_LINE_OF_WINDOW)))
+        facts_end = self._facts(facts, max(contact_end.below(6), Place(1, _FACTS_TOP)))
         self.go_to(max(address_end, facts_end, Place(1, 80)).below(8))
         self._title(title)
 
@@ -50,7 +71,7 @@ class Letter(Sheets):
             right_end = self.stack(name, top, x=self.right, size=9, height=4.2, bold=True, align="R")
         else:
             size, name = self.lines_in(
-                issuer.name, block - self.l_margin - 8, _WINDOW - top.top - 2, sizes=(15, 12, 10, 8), bold=True
+                issuer.name, block - self.l_margin - 8, self._at.top - top.top - 2, sizes=(15, 12, 10, 8), bold=True
             )
             left_end = self.stack(name, top, x=self.l_margin, size=size, bold=True)
             right_end = top
@@ -66,11 +87,11 @@ class Letter(Sheets):
         What is longer than the window takes a smaller size, and then grows downwards.
         """
         end = self._return_address(above)
-        first = max(end.below(1), Place(1, _FIRST_LINE_OF_WINDOW))
+        first = max(end.below(1), Place(1, self._at.first_line))
         for size in (10.0, 9.0, 8.5, 8.0):
             name = self.lines(customer.known_as, _WINDOW_WIDTH, size=size, bold=True)
             address = [line for line in self.lines(customer.address, _WINDOW_WIDTH, size=size) if line]
-            if first.top + (len(name) + len(address)) * size * LEADING <= _END_OF_WINDOW:
+            if first.top + (len(name) + len(address)) * size * LEADING <= self._at.end:
                 break
         end = self.stack(name, first, x=self.l_margin, size=size, bold=True)
         return self.stack(address, end, x=self.l_margin, size=size)
@@ -79,7 +100,7 @@ class Letter(Sheets):
         sender = " · ".join([self.issuer.name, *(line for line in self.issuer.address.splitlines() if line.strip())])
         size, lines = self.lines_in(sender, _WINDOW_WIDTH, _RETURN_HEIGHT, sizes=(6.5, 6, 5.5, 5))
         # What needs more lines than the window shows grows upwards first.
-        top = min(_WINDOW, _FIRST_LINE_OF_WINDOW - 1 - len(lines) * size * LEADING)
+        top = min(self._at.top, self._at.first_line - 1 - len(lines) * size * LEADING)
         place = Place(1, max(top, above.top + 1))
         return self.stack(lines, place, x=self.l_margin, size=size, color=MUTED)
 

@@ -8,9 +8,11 @@ from typing import Final
 from billing_core.invoices.issuers import Issuer
 from billing_core.languages.formats import Writing
 from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper
+from billing_core.pdf_layout.paper_size import PaperSize
 from billing_core.pdf_layout.shaping import reads_right_to_left
 
-_MARGIN = 20
+# At both sides. Of Letter an inch, so that the address stays in the window however the sheet lies in its envelope.
+_MARGIN: Final = {PaperSize.A4: 20.0, PaperSize.LETTER: 25.4}
 # Millimetres from the upper edge of each page after the first, with a name of one line, and how much the next ones add.
 _NEXT_PAGES_TOP = 24
 _RUNNING_LINE = 3.6
@@ -49,7 +51,8 @@ class Sheets(Paper):
     """A document to a customer. ``running`` names it at the top of each page after the first."""
 
     def __init__(self, writing: Writing, issuer: Issuer, *, running: str, mark: Mark | None, made_at: datetime) -> None:
-        super().__init__(made_at=made_at, language=writing.language, margin=_MARGIN)
+        paper = issuer.paper
+        super().__init__(made_at=made_at, size=paper, language=writing.language, margin=_MARGIN[paper])
         self.b_margin = _FOOT
         self.writing = writing
         self.issuer = issuer

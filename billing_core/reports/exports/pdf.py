@@ -54,7 +54,8 @@ class _Head:
 def document(session: Session, report: Report) -> Iterator[bytes]:
     """The whole file, in one piece, as a PDF's table of objects comes last. ``MOST_ORDERS`` bounds it."""
     business = default_business(session)
-    paper = ReportPaper(f"{business.name} · {report.customer_name} · Report {report.id}", made_at=report.created_at)
+    foot = f"{business.name} · {report.customer_name} · Report {report.id}"
+    paper = ReportPaper(foot, made_at=report.created_at, size=business.paper_size)
     paper.set_title(f"Billing report {report.id}: {report.customer_name}, {report.period}")
     paper.set_author(business.name)
     paper.add_page()

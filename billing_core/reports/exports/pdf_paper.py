@@ -6,7 +6,10 @@ from datetime import datetime
 from itertools import zip_longest
 
 from billing_core.pdf_layout.page import ACCENT, INK, LINE, MUTED, TINT, WARNING, Color, Paper
+from billing_core.pdf_layout.paper_size import PaperSize
 
+# Between the margins, in millimetres, on paper of every size.
+_WIDTH = 174
 _ROW = 6.2
 _NEXT_LINE = 4
 _PADDING = 1.2
@@ -28,8 +31,10 @@ class Column:
 class ReportPaper(Paper):
     """``foot`` is the footer text that names the report."""
 
-    def __init__(self, foot: str, *, made_at: datetime) -> None:
-        super().__init__(made_at=made_at)
+    def __init__(self, foot: str, *, made_at: datetime, size: PaperSize) -> None:
+        super().__init__(made_at=made_at, size=size)
+        margin = round((self.w - _WIDTH) / 2, 1)
+        self.set_margins(margin, self.t_margin, margin)
         self._foot = self.lines(foot, self.epw - 30, size=7.5)
         self.b_margin = _FOOT + _FOOT_LINE * (len(self._foot) - 1)
         self._open_table: Sequence[Column] = ()

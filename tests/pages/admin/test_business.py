@@ -31,6 +31,17 @@ def test_details_are_saved(page_as, sessions):
     assert saved(sessions) == expected
 
 
+def test_paper_is_that_of_the_time_zones_country_unless_another_is_chosen(page_as, sessions):
+    page = page_as("admin").visit("admin/business.py")
+    page.selectbox(key="business_time_zone_0").set_value("America/Chicago").run()
+    paper = page.selectbox(key="business_paper_0")
+    assert paper.options == ["As usual in the country of the time zone: US Letter", "A4", "US Letter"]
+    paper.set_value("a4")
+    page.button(key="business_save").click().run()
+    assert not page.exception
+    assert saved(sessions).paper == "a4"
+
+
 def test_what_pdfs_cannot_show_is_named_below_its_field(page_as):
     page = page_as("admin").visit("admin/business.py")
     page.text_area(key="business_invoice_footer_0").set_value("HRB \ua840").run()
