@@ -12,7 +12,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.errors import Invalid
 from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank, checked
 from billing_core.invoices.models import LineType
-from tests.invoices.company import READER, TODAY, a_customer, a_line
+from tests.invoices.company import READER, TODAY, a_customer, a_line, an_invoice
 
 GOOD = Content(1, 1, "USD", TODAY, customer_name="Acme", payment_terms="Net 30", lines=(a_line(),))
 
@@ -191,6 +191,15 @@ def test_whatever_is_typed_is_kept_or_refused_by_field(content):
 
     assert reasons or checked(kept) == kept
     assert reasons or kept.totals().total_minor >= 0
+
+
+def test_a_blank_invoice_has_prices_with_tax_as_the_customers_last_one_has(session):
+    acme, other = a_customer(session), a_customer(session, "OTHER")
+    an_invoice(session, acme, prices_include_tax=True)
+    assert blank(session, READER, acme, today=TODAY).prices_include_tax
+    assert not blank(session, READER, other, today=TODAY).prices_include_tax
+    an_invoice(session, acme)
+    assert not blank(session, READER, acme, today=TODAY).prices_include_tax
 
 
 def test_a_blank_invoice_is_filled_from_customer_and_business(session):

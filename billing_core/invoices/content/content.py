@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, Self
 
 import pycountry
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -18,7 +19,7 @@ from billing_core.identity import Actor
 from billing_core.invoices.content import field_checks as check
 from billing_core.invoices.content.field_checks import Reasons
 from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, rounded, totals
-from billing_core.invoices.models import LineType
+from billing_core.invoices.models import Invoice, LineType
 from billing_core.languages.available import SOURCE_LANGUAGE, is_known, languages
 from billing_core.languages.formats import writing
 from billing_core.money import LARGEST_MINOR, LARGEST_PRICE, Money, currency_code
@@ -113,12 +114,16 @@ class Content:
 
 
 def blank(session: Session, actor: Actor, customer_id: int, *, today: Day, business_id: int | None = None) -> Content:
-    """An invoice without lines, filled in with the data of the customer and our business, and dated by its day."""
+    """An invoice without lines, filled in with the data of the customer and our business, and dated by its day. Its
+    prices include tax where those of the customer's last invoice of this business do.
+    """
     customer = customers.one(session, actor, customer_id)
     business = session.get(Business, business_id or customer.business_id)
     if business is None:
         raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
-    return blank_for(customer, business, today)
+    of_both = (Invoice.customer_id == customer.id, Invoice.business_id == business.id)
+    latest = select(Invoice.prices_include_tax).where(*of_both).order_by(Invoice.issued_on.desc(), Invoice.id.desc())
+    return replace(blank_for(customer, business, today), prices_include_tax=bool(session.scalar(latest.limit(1))))
 
 
 def blank_for(customer: Customer, business: Business, today: Day) -> Content:
