@@ -39,6 +39,7 @@ MODULES = {
         ("tests/online_payments", "tests/web/downloads/test_online_payments.py", "tests/web/public/test_pay.py"),
     ),
     "receivables": (("billing_core/receivables",), ("tests/receivables", "tests/payments")),
+    "tax_returns": (("billing_core/tax_returns",), ("tests/tax_returns", "tests/web/downloads/test_invoices.py")),
     "identity": (
         ("billing_core/identity",),
         ("tests/identity", "tests/people", "tests/web/accounts", "tests/web/api/middleware"),

@@ -89,6 +89,16 @@ def test_a_return_is_of_one_business_or_of_all(session, company):
     assert len(queries.tax_return(session, SYSTEM, Scope(JANUARY), business_id=1)) == 5
 
 
+def test_a_period_includes_both_its_days_and_no_other(session, company):
+    first, late = Period(FIRST, FIRST), Period(LATE, LATE)
+    assert rows(session, first) == rows(session, JANUARY)
+    assert rows(session, late) == rows(session, FEBRUARY)
+    for period in (Period(date(2026, 1, 1), date(2026, 1, 14)), Period(date(2026, 1, 16), date(2026, 2, 9))):
+        assert rows(session, period) == []
+    assert queries.newest_day(session, SYSTEM) == FIRST
+    assert queries.newest_day(session, SYSTEM, business_id=2) is None
+
+
 def test_who_is_bound_to_a_customer_sees_that_one_alone(session, company):
     bound = actor_with(Role.MANAGER, user_id=None, name="Ben", customer_id=company["american"])
     assert [row[1] for row in rows(session, JANUARY, actor=bound)] == ["US"]
