@@ -141,11 +141,7 @@ def _uses(offer: Offer) -> Iterator[tuple[str, Use | None]]:
         for option in node.options[: 2 * how.options]:
             choose = _send(offer, string_array_value=StringArray(data=[option]))
             yield f"choose {_NUMBERS.sub('#', option)}", _unless(list(node.formatted_values) == [option], choose)
-    elif kind == "selectbox":
-        for name, place in _options(node, how.options):
-            choose = _set(offer, lambda place=place: node.select_index(place))
-            yield f"choose {name} option", _unless(place == node.index, choose)
-    elif kind == "radio":
+    elif kind in ("selectbox", "radio"):
         for name, place in _options(node, how.options):
             choose = _send(offer, string_value=node.options[place])
             yield f"choose {name} option", _unless(place == node.index, choose)
