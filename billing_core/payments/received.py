@@ -181,6 +181,8 @@ def undo(
         if allocation.entry_id != payment.entry_id:
             # It had been credit until the invoice's day.
             ledger.reverse(session, actor, allocation.entry_id, effective_on=today, memo=why, now=now)
+        elif allocation.allocated_on > today:
+            _move_to_its_day(session, actor, allocation, today=today, now=now)
     ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
     payment.undone_at, payment.undone_reason = now, why
     for allocation in standing:
@@ -352,6 +354,18 @@ def _allocate(
     )
     data = {"payment_id": payment.id, "amount_minor": amount, "method": payment.method.value}
     lifecycle.settle(session, actor, invoice, paid=amount, event=EventKind.PAYMENT, data=data, now=now)
+
+
+def _move_to_its_day(session: Session, actor: Actor, allocation: Allocation, *, today: date, now: datetime) -> None:
+    """For a payment that an earlier release posted to an invoice of a later day. An upgrade has made it credit until
+    then, and so reversing it ends that credit first.
+    """
+    invoice = session.get_one(Invoice, allocation.invoice_id)
+    for day, minor in ((today, allocation.amount_minor), (allocation.allocated_on, -allocation.amount_minor)):
+        sides = [Side(Account.CUSTOMER_CREDIT, minor), Side(Account.RECEIVABLE, -minor, invoice_id=invoice.id)]
+        memo = "credit until the day of the invoice"
+        entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=day, memo=memo)
+        ledger.post(session, actor, entry, now=now)
 
 
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:

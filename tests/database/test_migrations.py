@@ -36,7 +36,7 @@ from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import received
-from billing_core.payments.models import PaymentMethod
+from billing_core.payments.models import Allocation, PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.receivables import verification as receivables
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
@@ -344,7 +344,9 @@ def test_invoices_of_a_former_version_get_their_tax_rows_as_they_are_printed(emp
 
 
 def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until_then(empty_database):
-    """238.00 USD of an invoice of the day after came on ``TODAY``, and went again on the same day."""
+    """238.00 USD of an invoice of the day after came on ``TODAY``, went again on the same day, and came once more: that
+    can be undone, before the invoice's day too.
+    """
     migrate.upgrade(empty_database.engine)
     with empty_database.begin() as session:
         issued = TODAY + timedelta(days=1)
@@ -353,7 +355,14 @@ def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until
         owner = (invoice.business_id, invoice.customer_id, "USD")
         entry = Entry(*owner, EntryKind.PAYMENT, "payment:1", TODAY, sides)
         ledger.reverse(session, SYSTEM, ledger.post(session, SYSTEM, entry, now=NOW), effective_on=TODAY, now=NOW)
-        ledger.post(session, SYSTEM, entry, now=NOW)
+        money = Received("USD", 238_00, PaymentMethod.CASH, TODAY)
+        payment = received.record_for(session, SYSTEM, invoice.id, received=money, today=TODAY, now=NOW)
+        (allocation,) = session.scalars(select(Allocation)).all()
+        for of_today in (allocation.entry_id, payment.entry_id):
+            ledger.reverse(session, SYSTEM, of_today, effective_on=TODAY, now=NOW)
+        payment.entry_id = allocation.entry_id = ledger.post(session, SYSTEM, entry, now=NOW)
+        allocation.allocated_on = TODAY
+        session.flush()
         wrong = [check.name for check in receivables.checks(session, today=TODAY) if check.wrong]
         assert "Nothing is owed on an invoice, or paid of it, before its own day" in wrong
     with for_changes(empty_database.engine).begin() as connection:
@@ -369,6 +378,13 @@ def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until
         assert (found[Account.CUSTOMER_CREDIT, TODAY], found[Account.CUSTOMER_CREDIT, issued]) == (-238_00, 238_00)
         assert found[Account.RECEIVABLE, issued] == 0
         assert [check for check in proofs_of_the_ledger.checks(session) if check.wrong] == []
+
+    with empty_database.begin() as session:
+        received.undo(session, SYSTEM, payment.id, reason="Not ours", today=TODAY, now=NOW)
+        session.flush()
+        owed = (LedgerPosting.account == Account.RECEIVABLE, LedgerPosting.effective_on <= TODAY)
+        assert session.scalar(select(func.sum(LedgerPosting.amount_minor)).where(*owed)) == 0
+        assert [check for check in receivables.checks(session, today=TODAY) if check.wrong] == []
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

@@ -1,7 +1,7 @@
 """What was received before the day of the invoice that it paid is the customer's credit until that day.
 
 Two entries for each such posting, neither of which changes what is owed today: on its day it becomes credit, and on the
-invoice's day that credit pays the invoice.
+invoice's day that credit pays the invoice. From that day on it is allocated, so what takes it back counts no earlier.
 """
 
 from datetime import UTC, datetime
@@ -44,6 +44,11 @@ def upgrade() -> None:
     for posting in connection.execute(early).all():
         for day, minor in ((posting.effective_on, -posting.amount_minor), (posting.issued_on, posting.amount_minor)):
             _post(connection, posting, day, minor, now)
+    op.execute(
+        "UPDATE payment_allocations SET allocated_on = "
+        "(SELECT i.issued_on FROM invoices i WHERE i.id = payment_allocations.invoice_id) WHERE allocated_on < "
+        "(SELECT i.issued_on FROM invoices i WHERE i.id = payment_allocations.invoice_id)"
+    )
 
 
 def _post(connection: sa.Connection, posting: sa.Row[int], day: object, minor: int, now: datetime) -> None:
