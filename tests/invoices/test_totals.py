@@ -318,3 +318,9 @@ def _adds_up(sums: Totals) -> None:
     assert sum(row.tax_minor for row in sums.by_rate) == sums.tax_minor
     assert sum(share.tax_minor for share in sums.shares) == sums.tax_minor
     assert sum(sums.lines) - sums.discount_minor + sums.remainder_minor == sums.subtotal_minor
+
+
+@pytest.mark.parametrize("prices_include_tax", [False, True])
+def test_a_discount_that_is_typed_before_any_line_is_taken_off_no_rate(prices_include_tax):
+    """The editor shows totals of what it can read so far."""
+    assert totals([], "EUR", discount_minor=500, prices_include_tax=prices_include_tax).by_rate == ()

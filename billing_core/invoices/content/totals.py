@@ -210,7 +210,7 @@ def spread(total: int, amounts: Iterable[int], *, of: int) -> list[int]:
     total is all of them, each is its own part, also of amounts that come to 0.
     """
     parts = list(amounts)
-    if total == of:
+    if total == of or not parts:
         return parts
     if not of:
         # What rounding has left of amounts that are each too small to be printed.
