@@ -131,6 +131,7 @@ def _give(customer_id: int) -> None:
         min_value=read.day_of(customer.business_id),
         key="give_prepaid_until",
         help="Empty: it does not expire",
+        format=formats.day_form(),
     )
     reason = st.text_input("Reason", key="give_prepaid_reason", max_chars=200, required=True)
     if st.button("Give", type="primary", icon=":material/redeem:", key="give_prepaid_done") and amount is not None:

@@ -49,6 +49,7 @@ def _request(read: Reader, customer: Customer) -> StatementRequest | None:
             key="statement_days",
             bind="query-params",
             width=250,
+            format=formats.day_form(),
         )
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period as well.", icon=":material/date_range:")

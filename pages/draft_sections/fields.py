@@ -12,6 +12,7 @@ from billing_core.invoices.content.content import LONGEST, Content
 from billing_core.languages.available import languages, own_name
 from pages.draft_sections import draft_state
 from pages.draft_sections.draft_state import OpenDraft
+from pages.ui import formats
 from pages.ui.inputs import print_hint, terms_reading
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -115,8 +116,11 @@ def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None)
             max_value=LATEST_DAY,
             on_change=draft_state.settle_due_date,
             args=(draft, "issued_on"),
+            format=formats.day_form(),
         )
-        st.date_input("Due date", key=draft.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY)
+        st.date_input(
+            "Due date", key=draft.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY, format=formats.day_form()
+        )
     problem(reasons, "issued_on", "The issue date")
     problem(reasons, "due_on", "The due date")
     st.text_input(

@@ -59,7 +59,9 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = payment_method.choose("Paid by", key="paying_method", width=170)
         last = min(read.day_of(row.business_id) for row in going)
-        day = st.date_input("Received on", value=last, max_value=last, key="paying_day", width=150)
+        day = st.date_input(
+            "Received on", value=last, max_value=last, key="paying_day", width=150, format=formats.day_form()
+        )
         reference = st.text_input("Reference", max_chars=received.LONGEST["reference"], key="paying_reference")
     payments = [(row.customer_id, Money(row.due_minor, row.currency)) for row in going]
     repeated_payment.warn_of_many(read, payments, day, reference)

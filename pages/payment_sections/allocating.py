@@ -91,8 +91,8 @@ def _grid(invoices: Sequence[InvoiceRow], start: Mapping[int, int], currency: st
         "Currency": [currency] * len(invoices),
     }
     look = {
-        "Issued": st.column_config.DateColumn("Issued", format="localized"),
-        "Due": st.column_config.DateColumn("Due", format="localized"),
+        "Issued": st.column_config.DateColumn("Issued", format=formats.day_form()),
+        "Due": st.column_config.DateColumn("Due", format=formats.day_form()),
         "Total": st.column_config.TextColumn("Total", alignment="right"),
         "Amount due": st.column_config.TextColumn("Amount due", alignment="right"),
         _PAYS: st.column_config.TextColumn(

@@ -118,6 +118,7 @@ def _facts(read: Reader, payer: Payer) -> Received | None:
                 max_value=read.day_of(payer.business_id),
                 key=f"record_day_{key}",
                 required=True,
+                format=formats.day_form(),
             )
         with grid.cell():
             reference = st.text_input(

@@ -79,6 +79,7 @@ def _fields(read: Reader, versions: list[VersionRow], notice_days: int) -> Asked
             width=170,
             help=f"Each goes on with the version with its first period that begins on this day or later. At least "
             f"{notice_days} days of notice are given",
+            format=formats.day_form(),
         )
         tells = st.toggle("Tell customers by mail", value=True, key="move_tells")
     return Asked(versions[0].code, version, first_day, tuple(sorted(older)), tells)

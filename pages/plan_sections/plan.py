@@ -155,6 +155,7 @@ def _put_on(latest: VersionRow) -> None:
         key="put_on_from",
         required=True,
         width=170,
+        format=formats.day_form(),
     )
     if st.button("Put it on the plan", type="primary", key="do_put_on", disabled=customer_id is None) and customer_id:
         _commit(actor, customer_id, names[customer_id], latest, day)
@@ -176,6 +177,7 @@ def _take_off(row: SubscriberRow) -> None:
         key="take_off_from",
         required=True,
         width=170,
+        format=formats.day_form(),
     )
     for part in read.plain(queries.on_plan, row.customer_id, Period(day, LATEST_DAY)):
         later = "" if part.first_day == day else f", on which it was to be from {formats.day(part.first_day)}"

@@ -71,7 +71,13 @@ def _fields(read: Reader) -> tuple[str, Callable[[], NewCode]]:
         limit = _limit("Times in all", "promo_limit")
         limit_per_customer = _limit("Times each customer", "promo_limit_per_customer")
         last_day = st.date_input(
-            "Last day", value=None, min_value=read.today, max_value=LATEST_DAY, key="promo_valid_to", width=200
+            "Last day",
+            value=None,
+            min_value=read.today,
+            max_value=LATEST_DAY,
+            key="promo_valid_to",
+            width=200,
+            format=formats.day_form(),
         )
 
     def wanted() -> NewCode:

@@ -40,6 +40,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
             key="card_day",
             width=170,
             help="The rates in effect on that day. Each order is rated with those of its own day.",
+            format=formats.day_form(),
         )
         if may_write:
             st.button("Add a rate", icon=":material/add:", key="add_rate", on_click=partial(rate.open_, "new"))
@@ -91,7 +92,7 @@ def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
             key="copy_source",
             placeholder="Customer with the same currency",
         )
-        starts_on = st.date_input("From", value=day, key="copy_from", width=170)
+        starts_on = st.date_input("From", value=day, key="copy_from", width=170, format=formats.day_form())
         st.caption("Copies the rates in effect on that day, with their tiers, SKUs and conditions.")
         copied = st.form_submit_button("Copy the card", icon=":material/content_copy:", key="copy_card")
     if copied and source is None:

@@ -126,10 +126,21 @@ def _add(read: Reader, actor: Actor, customer_id: int) -> None:
             width=320,
         )
         starts_on = st.date_input(
-            "First day", value=read.today.replace(day=1), min_value=EARLIEST, key="new_from", width=170
+            "First day",
+            value=read.today.replace(day=1),
+            min_value=EARLIEST,
+            key="new_from",
+            width=170,
+            format=formats.day_form(),
         )
         last_day = st.date_input(
-            "Last day", value=None, min_value=EARLIEST, key="new_to", help="Empty: without an end", width=170
+            "Last day",
+            value=None,
+            min_value=EARLIEST,
+            key="new_to",
+            help="Empty: without an end",
+            width=170,
+            format=formats.day_form(),
         )
     _warn_of_reports(read, customer_id, starts_on)
     # The same fields whatever the service: a price typed while the page still draws for another one is not lost.
@@ -162,6 +173,7 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
         key=f"change_from_{row.id}",
         width=200,
         help="The current terms apply until the day before. If it starts on their first day, it replaces them.",
+        format=formats.day_form(),
     )
     if starts_on == row.valid_from:
         st.caption(
@@ -188,6 +200,7 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
             key=f"end_day_{row.id}",
             help="Empty: without an end",
             width=200,
+            format=formats.day_form(),
         )
         ended = st.form_submit_button("Set the last day", icon=":material/event_busy:", key="end_rate")
     if ended:

@@ -106,6 +106,7 @@ def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None
             key="rehearse_on",
             width=170,
             help="On a later day: if nobody pays and nothing is sent until then.",
+            format=formats.day_form(),
         )
     plans = read(_planned, edited, on=on or today, only_of_the_day=only_of_the_day)
     if not edited.reminds:

@@ -49,6 +49,7 @@ def credit_note(invoice_id: int) -> None:
         key=f"credit_note_day_{invoice_id}",
         required=True,
         width=180,
+        format=formats.day_form(),
     )
     reason = _printed_reason(f"credit_note_reason_{invoice_id}")
     st.caption(
@@ -111,6 +112,7 @@ def refund(invoice_id: int) -> None:
         key=f"refund_day_{invoice_id}",
         required=True,
         width=180,
+        format=formats.day_form(),
     )
     reference = st.text_input("Reference", key=f"refund_reference_{invoice_id}", max_chars=120)
     reason = _printed_reason(f"refund_reason_{invoice_id}")

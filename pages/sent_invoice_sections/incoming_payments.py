@@ -41,6 +41,7 @@ def record_payment(invoice_id: int) -> None:
             key=f"payment_day_{invoice_id}",
             required=True,
             width=180,
+            format=formats.day_form(),
         )
         method = payment_method.choose("Method", key=f"payment_method_{invoice_id}")
     reference = st.text_input(

@@ -13,7 +13,7 @@ from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.service import Details
 from billing_core.mailing import letters, reminders
 from pages.invoice_document_sections.changes import attempt
-from pages.ui import context, messages
+from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import print_hint, reminder_hold, terms_reading
 from pages.ui.reads import Reader
@@ -44,6 +44,7 @@ def details(invoice: InvoiceView) -> None:
         required=True,
         key=f"{key}_due_on",
         help="A due date in the future takes “overdue” off the invoice.",
+        format=formats.day_form(),
     )
     payment_terms = st.text_input(
         "Payment terms", invoice.payment_terms, max_chars=LONGEST["payment_terms"], key=f"{key}_payment_terms"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_skeleton, format_time
 from babel.numbers import NumberPattern, parse_pattern
 
 from billing_core.dates import Period, last_of_month
@@ -104,8 +104,28 @@ def percent_change(now: int, before: int) -> str | None:
     return f"{'+' if change > 0 else ''}{number(change, 1)}%"
 
 
+def day_form() -> str:
+    """How dates are written, such as ``DD.MM.YYYY``: the one form of fields, tables and texts. In figures, because
+    fields know nothing else.
+    """
+    return _day_form(st.context.locale or "en-US")
+
+
+@cache
+def _day_form(locale_name: str) -> str:
+    pattern = str(_named(locale_name).date_formats["short"].pattern)
+    order = sorted("yMd", key=pattern.index)
+    separator = next((sign for sign in pattern[pattern.index(order[0]) :] if sign in "/.-"), "-")
+    form = separator.join({"y": "YYYY", "M": "MM", "d": "DD"}[part] for part in order)
+    return form if "YYYY" in (form[:4], form[-4:]) else "YYYY-MM-DD"
+
+
 def day(value: date | None) -> str:
-    return NOTHING if value is None else format_date(value, format="medium", locale=locale())
+    return NOTHING if value is None else _day(value, day_form())
+
+
+def _day(value: date, form: str) -> str:
+    return form.replace("YYYY", f"{value.year:04}").replace("MM", f"{value.month:02}").replace("DD", f"{value.day:02}")
 
 
 def month(value: date) -> str:
@@ -130,7 +150,7 @@ def instant(value: datetime | None, zone: str) -> str:
 @lru_cache(maxsize=4_096)
 def _at(value: datetime, zone: str, locale_name: str) -> str:
     here, there = _named(locale_name), value.astimezone(ZoneInfo(zone))
-    return f"{format_date(there, 'medium', locale=here)}, {format_time(there, 'short', locale=here)}"
+    return f"{_day(there, _day_form(locale_name))}, {format_time(there, 'short', locale=here)}"
 
 
 def period(value: Period) -> str:

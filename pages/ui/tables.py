@@ -114,7 +114,7 @@ def quantity(label: str, name: str, *, order: str = "", help: str | None = None)
 
 
 def day(label: str, name: str, *, order: str = "", help: str | None = None) -> Column:  # noqa: A002
-    config = st.column_config.DateColumn(label, format="localized", help=help)
+    config = st.column_config.DateColumn(label, format=formats.day_form(), help=help)
     return Column(label, lambda row: _day(getattr(row, name)), config, order)
 
 

@@ -11,7 +11,7 @@ from billing_core.metering import queries, withdrawal
 from billing_core.metering.queries import EventRow
 from billing_core.usage import activity
 from billing_core.usage.exports import events as exports
-from pages.ui import downloads, reading_on, tables
+from pages.ui import downloads, formats, reading_on, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
@@ -51,6 +51,7 @@ def draw(customer_id: int, days: Period) -> None:
             key=f"usage_events_from_{days.start}",
             required=True,
             width=170,
+            format=formats.day_form(),
         )
         user = st.text_input("User", key="usage_events_user", placeholder="All users", width=220)
         if actor.may(Permission.EXPORT):
@@ -91,6 +92,7 @@ def _file(read: Reader, customer_id: int, days: Period) -> None:
                 key=f"usage_file_{label}_{days.start}",
                 required=True,
                 width=150,
+                format=formats.day_form(),
             )
             for label, proposed in (("First day", days.start), ("Last day", days.end))
         )

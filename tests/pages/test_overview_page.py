@@ -135,7 +135,7 @@ def test_a_period_without_reports_leads_to_the_newest_one(page_as, sessions):
     page.selectbox(key="period").set_value("Custom").run()
     page.date_input(key="period_days").set_value(("1997-05-01", "1997-05-31")).run()
     assert values(page)[0] == ("Billed", "0.00 USD")
-    assert "Nothing was billed in May 1997. The newest report ends on Mar 31, 2026." in page.info[0].value
+    assert "Nothing was billed in May 1997. The newest report ends on 03/31/2026." in page.info[0].value
 
     page.button(key="newest_month").click().run()
 
@@ -169,7 +169,7 @@ def test_who_is_bound_to_a_customer_is_led_to_its_own_newest_report(page_as, ses
     page.selectbox(key="period").set_value("Custom").run()
     page.date_input(key="period_days").set_value(("1997-05-01", "1997-05-31")).run()
 
-    assert "The newest report ends on Mar 31, 2026." in page.info[0].value
+    assert "The newest report ends on 03/31/2026." in page.info[0].value
 
 
 def test_the_page_says_of_which_time_each_part_is(page_as, sessions):

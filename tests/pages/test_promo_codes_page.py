@@ -92,7 +92,7 @@ def test_a_code_tells_what_it_promises_and_who_has_redeemed_it(page_as, codes, s
     assert (
         "20\u00a0% off the price of any plan, in the first billing period with a price. Usage is never reduced." in told
     )
-    assert "Redeemed once of at most 100, by each customer at most once; until Dec 31, 2199, that day included." in told
+    assert "Redeemed once of at most 100, by each customer at most once; until 12/31/2199, that day included." in told
     table = page.dataframe[0].value
     assert table[["Key", "For"]].values.tolist() == [["C1", "sub_2"], ["C0", "sub_1"]]
     assert [bool(text) for text in table["Taken back"]] == [False, True]

@@ -53,12 +53,12 @@ def test_it_says_where_it_stands_and_what_comes(page_as, declined, role):
     assert page.title[0].value == "Acme Corp, Pro"
     told = " ".join(text.value for text in page.markdown)
     assert "Past due" in told
-    assert "Renews on Mar 14, 2026" in told
+    assert "Renews on 03/14/2026" in told
     coming, begun = (table.value for table in page.dataframe)
     assert coming["Total, USD"].tolist() == ["30.00", "30.00", "30.00"]
-    assert coming["For"].tolist()[0] == "Mar 14, 2026 – Apr 13, 2026"
+    assert coming["For"].tolist()[0] == "03/14/2026 – 04/13/2026"
     assert begun[["Period", "Status", "Total", "Amount due"]].values.tolist() == [
-        ["Feb 14, 2026 – Mar 13, 2026", "Open", "30.00", "30.00"]
+        ["02/14/2026 – 03/13/2026", "Open", "30.00", "30.00"]
     ]
 
 
@@ -68,9 +68,7 @@ def test_invoices_tell_the_charge_that_failed_and_the_next_one(page_as, declined
 
     assert not page.exception
     invoices, charges = (table.value for table in page.dataframe)
-    assert invoices["Collecting"].tolist() == [
-        "1 charge failed, next on Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM"
-    ]
+    assert invoices["Collecting"].tolist() == ["1 charge failed, next on 02/15/2026, 12:00\N{NARROW NO-BREAK SPACE}PM"]
     assert [list(cell) for cell in charges["Outcome"]] == [["Declined"]]
     assert charges[["Amount", "Card"]].values.tolist() == [["30.00", "Visa •••• 0341"]]
 
@@ -87,7 +85,7 @@ def test_the_invoice_tells_of_its_charges_too(page_as, declined, sessions, role)
         ["30.00", "Visa •••• 0341", "Your card was declined. (generic decline)"]
     ]
     told = [text.value for text in page.markdown]
-    assert "1 charge failed, next on Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM." in told
+    assert "1 charge failed, next on 02/15/2026, 12:00\N{NARROW NO-BREAK SPACE}PM." in told
 
 
 @EVERY_ROLE
@@ -170,7 +168,7 @@ def test_cancelling_it_tells_which_days_are_not_billed_then(page_as, held):
     page.menu_button(key="subscription_more").click("Cancel").run()
 
     assert not page.exception
-    assert any("The days from **Feb 28, 2026 to" in warning.value for warning in page.warning)
+    assert any("The days from **02/28/2026 to" in warning.value for warning in page.warning)
 
 
 @pytest.fixture
@@ -280,7 +278,7 @@ def test_one_click_mails_a_link_for_what_could_not_be_charged(page_as, sessions,
         session.execute(update(OutboxMessage).values(state=MessageState.DELIVERED, attempts=1))
     page = page_as(role).visit("subscriptions.py", subscription=str(declined))
 
-    assert any("1 invoice could not be charged to the card: next on Feb 15, 2026" in one.value for one in page.warning)
+    assert any("1 invoice could not be charged to the card: next on 02/15/2026" in one.value for one in page.warning)
     offered = [button for button in page.button if button.key == "mail_subscription_links"]
     assert len(offered) == (role == "admin")
     if offered:
@@ -317,7 +315,7 @@ def test_the_overview_tells_of_failed_charges_and_who_is_held(page_as, sessions,
     assert "1 invoice could not be charged to a card" in told
     failed = page.dataframe[0].value
     assert failed[["Open", "Next attempt", "Due", "Invoices"]].values.tolist() == [
-        [":material/open_in_new: Acme Corp", "Feb 15, 2026, 12:00\N{NARROW NO-BREAK SPACE}PM", "30.00", 1]
+        [":material/open_in_new: Acme Corp", "02/15/2026, 12:00\N{NARROW NO-BREAK SPACE}PM", "30.00", 1]
     ]
     assert ("Mail" in failed.columns) == (role == "admin")
     assert "1 subscription not billed until somebody decides" in told

@@ -52,6 +52,7 @@ def period(today: date, *, key: str, default: str = "Last month", label: str = "
         key=f"{key}_days",
         bind="query-params",
         width=250,
+        format=formats.day_form(),
     )
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period as well.", icon=":material/date_range:")
@@ -77,6 +78,7 @@ def known_at(today: date, zone: str, *, key: str) -> datetime | None:
         bind="query-params",
         width=170,
         help="Every figure as it was known at the end of that day. Empty: as known now.",
+        format=formats.day_form(),
     )
     if chosen is None or chosen >= today:
         return None
@@ -194,6 +196,7 @@ def day(
         on_change=first_page,
         args=(page_key,),
         width=width,
+        format=formats.day_form(),
     )
 
 

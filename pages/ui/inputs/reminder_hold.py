@@ -5,6 +5,7 @@ from datetime import date
 import streamlit as st
 
 from billing_core.dates import LATEST_DAY
+from pages.ui import formats
 
 
 def fields(identity: int, until: date, *, today: date, reason: str = "") -> tuple[date, str]:
@@ -17,6 +18,7 @@ def fields(identity: int, until: date, *, today: date, reason: str = "") -> tupl
         key=f"hold_until_{identity}",
         required=True,
         width=180,
+        format=formats.day_form(),
     )
     why = st.text_input(
         "Reason",
