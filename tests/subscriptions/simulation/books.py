@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+from billing_core.payments.models import Allocation, AllocationKind
 from billing_core.subscriptions.models import InvoiceKind, SubscriptionInvoice
 from tests.subscriptions.simulation.bills import Bill
 from tests.subscriptions.simulation.naive import Life
@@ -18,6 +19,10 @@ from tests.subscriptions.simulation.naive import Life
 Postings = Counter[tuple[str, Account, date | None]]
 # The day, the lines, the tax, what credit paid, what was given back, and whether it was voided or came at the end.
 Told = tuple[date, tuple[int, ...], int, int, int, bool, bool]
+
+# A card may be charged while it is still yesterday for the business: what is credit until the invoice's day is no less
+# a payment of it.
+_OF_PAYMENTS = select(Allocation.entry_id).where(Allocation.kind == AllocationKind.PAYMENT)
 
 
 def told(life: Life) -> list[Told]:
@@ -58,6 +63,7 @@ def _found(session: Session, invoice: Invoice, kind: InvoiceKind) -> Told:
         LedgerPosting.invoice_id == invoice.id,
         LedgerPosting.account == Account.RECEIVABLE,
         LedgerPosting.entry_id.in_(select(LedgerEntry.id).where(LedgerEntry.kind == EntryKind.CREDIT_APPLIED)),
+        LedgerPosting.entry_id.not_in(_OF_PAYMENTS),
     )
     notes = select(func.sum(CreditNote.total_minor)).where(CreditNote.invoice_id == invoice.id)
     return (
@@ -78,12 +84,13 @@ def posted(session: Session, paying: Sequence[int]) -> Postings:
     entry, posting = LedgerEntry, LedgerPosting
     columns = (entry.kind, posting.account, posting.effective_on, func.sum(posting.amount_minor))
     statement = select(*columns).join_from(posting, entry, entry.id == posting.entry_id)
-    rows = session.execute(statement.where(entry.kind != EntryKind.PAYMENT).group_by(*columns[:3]))
+    paid = or_(entry.kind == EntryKind.PAYMENT, entry.id.in_(_OF_PAYMENTS))
+    rows = session.execute(statement.where(~paid).group_by(*columns[:3]))
     for kind, account, day, amount in rows:
         sums[_GIVEN_BACK.get(kind, kind.value), account, day] += amount
-    of_payments = statement.where(entry.kind == EntryKind.PAYMENT, posting.customer_id.in_(paying))
-    for kind, account, _, amount in session.execute(of_payments.group_by(*columns[:3])):
-        sums[kind.value, account, None] += amount
+    of_payments = statement.where(paid, posting.customer_id.in_(paying))
+    for _, account, _, amount in session.execute(of_payments.group_by(*columns[:3])):
+        sums[EntryKind.PAYMENT.value, account, None] += amount
     # What the gateway keeps for itself is none of the customers' business.
     return Counter({key: amount for key, amount in sums.items() if amount and key[0] != EntryKind.FEE.value})
 
