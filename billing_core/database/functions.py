@@ -196,7 +196,9 @@ def _number_in_on_postgresql(element: number_in, compiler: SQLCompiler, **option
     return f"CAST({column} ->> {name} AS bigint)"
 
 
-def among(column: SQLColumnExpression[int], numbers: Iterable[int] | BindParameter[str]) -> ColumnElement[bool]:
+def among(
+    column: SQLColumnExpression[int] | SQLColumnExpression[int | None], numbers: Iterable[int] | BindParameter[str]
+) -> ColumnElement[bool]:
     """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000. Of a
     statement that is put together once it is the parameter, which is given them as ``listed`` writes them.
     """

@@ -35,6 +35,7 @@ from billing_core.invoices.models import (
 )
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.formats import writing
+from billing_core.ledger import queries as balances
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
@@ -81,7 +82,8 @@ def issue(
     with None, the same share of all. Or so much of the quantity of its ``lines``, by their ids, whatever that comes to.
     ``early_payment``: it is what paying early takes off.
 
-    Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
+    Dated between the invoice and today, so that as much was due from that day on; for an invoice that is dated ahead,
+    on its own day.
     """
     actor.require(Permission.PAYMENT_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
@@ -98,6 +100,10 @@ def issue(
         raise Invalid(f"{invoice.amount_due} is due on this invoice", fields={"amount": limit})
     if issued_on > max(today, invoice.issued_on):
         raise Invalid("A credit note cannot lie in the future", fields={"issued_on": "lies in the future"})
+    owing_from = balances.owing_from(session, {invoice.id: amount}).get(invoice.id, issued_on)
+    if invoice.issued_on <= issued_on < owing_from:
+        wrong = f"is before {owing_from}: less was due on the invoice until then"
+        raise Invalid("A credit note cannot take off what was not due on its day", fields={"issued_on": wrong})
     note = write(
         session,
         actor,

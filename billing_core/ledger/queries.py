@@ -1,5 +1,6 @@
 """Which postings count: as at any day, and as known at any instant. Debits are positive, credits negative."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
+from billing_core.database.functions import among
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
 
@@ -87,3 +89,33 @@ def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = 
         .order_by(LedgerPosting.id)
     )
     return [Movement(*row) for row in session.execute(statement.limit(limit))]
+
+
+def owed_by_day() -> Select[*tuple[Any, ...]]:
+    """(invoice_id, effective_on, posted_minor, owed_minor) of each day on which something was posted to what an invoice
+    owes: so much on that day, and what was owed at its end.
+    """
+    posted = func.sum(LedgerPosting.amount_minor)
+    so_far = func.sum(posted).over(partition_by=LedgerPosting.invoice_id, order_by=LedgerPosting.effective_on)
+    key = (LedgerPosting.invoice_id, LedgerPosting.effective_on)
+    return (
+        select(*key, posted.label("posted_minor"), so_far.label("owed_minor"))
+        .where(LedgerPosting.account == Account.RECEIVABLE)
+        .group_by(*key)
+    )
+
+
+def owing_from(session: Session, amounts: Mapping[int, int]) -> dict[int, date]:
+    """The first day from which on each of these invoices (invoice id → minor units) owes so much on every later day;
+    none of an invoice that does not. The calling verb has checked the actor's permission.
+    """
+    found: dict[int, date] = {}
+    if not amounts:
+        return found
+    of_them = owed_by_day().where(among(LedgerPosting.invoice_id, amounts))
+    for invoice_id, day, _, owed in session.execute(of_them.order_by(*of_them.selected_columns[:2])):
+        if owed < amounts[invoice_id]:
+            found.pop(invoice_id, None)
+        else:
+            found.setdefault(invoice_id, day)
+    return found

@@ -107,8 +107,8 @@ class Payment(Base):
 class Allocation(Base):
     """An amount allocated to one invoice. ``payment_id`` is NULL where it came from credit.
     ``undone_entry_id``: the entry that turned it back into credit, or took it back to the payer's bank; empty where the
-    whole payment was undone. ``entry_id``: the payment's, or where it came before the invoice's day, one of that
-    day. What a bank left of it stands as another, with the entry of the first.
+    whole payment was undone. ``entry_id``: the payment's, or where it came before the invoice owed it, one of the day
+    from which on it did. What a bank left of it stands as another, with the entry of the first.
     """
 
     __tablename__ = "payment_allocations"

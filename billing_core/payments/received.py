@@ -1,8 +1,8 @@
 """Money received: recording it, and undoing what was recorded in error.
 
-Received money is never refused: what pays no invoice becomes the customer's credit. So does what pays an invoice of a
-later day, until that day: nothing is owed on it before. A payment in time of exactly what
-an invoice costs those who pay early settles it: a credit note takes off the discount.
+Received money is never refused: what pays no invoice becomes the customer's credit. So does what pays an invoice that
+did not owe it yet, until the day from which on it does: that of a later invoice, or of the undoing of what had paid it.
+A payment in time of exactly what an invoice costs those who pay early settles it: a credit note takes off the discount.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from billing_core.invoices import queries as invoices
 from billing_core.invoices.content import early_payment
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
+from billing_core.ledger import queries as balances
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
@@ -179,7 +180,7 @@ def undo(
             memo = f"payment {payment.public_id} undone"
             ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
         if allocation.entry_id != payment.entry_id:
-            # It had been credit until the invoice's day.
+            # It had been credit until the invoice owed it.
             ledger.reverse(session, actor, allocation.entry_id, effective_on=today, memo=why, now=now)
         elif allocation.allocated_on > today:
             _move_to_its_day(session, actor, allocation, today=today, now=now)
@@ -273,9 +274,16 @@ def _write(
         created_by_id=actor.user_id,
         created_by=actor.name,
     )
-    offered = {invoice.id: early_payment.offers(invoice) for invoice in paid}
+    day_of_offer = None if asked else received.received_on
+    taken = {
+        invoice.id: early_payment.taken_by(early_payment.offers(invoice), amounts[invoice.id], day_of_offer)
+        for invoice in paid
+    }
     rest = received.amount_minor - sum(amounts.values())
-    at_once = {invoice.id: amounts[invoice.id] for invoice in paid if invoice.issued_on <= received.received_on}
+    # A discount that the payment takes is credited on the same day.
+    settled = {id_: amounts[id_] + (offer.discount_minor if offer else 0) for id_, offer in taken.items()}
+    days = _days(session, received.received_on, paid, settled)
+    at_once = {invoice_id: amounts[invoice_id] for invoice_id, day in days.items() if day == received.received_on}
     sides = [
         Side(Account.CASH, received.amount_minor - received.fee_minor, received.method),
         Side(Account.FEES, received.fee_minor, received.method),
@@ -300,7 +308,7 @@ def _write(
     session.add(payment)
     session.flush()
     for invoice in paid:
-        _allocate(session, actor, payment, invoice, amounts[invoice.id], now=now)
+        _allocate(session, actor, payment, invoice, amounts[invoice.id], on=days[invoice.id], now=now)
     audit.record(
         session,
         actor,
@@ -319,26 +327,32 @@ def _write(
         },
         now=now,
     )
-    day_of_offer = None if asked else received.received_on
     # Last of all: the numbers of credit notes are drawn one after another.
     for invoice in paid:
-        taken = early_payment.taken_by(offered[invoice.id], amounts[invoice.id], day_of_offer)
-        if taken is not None:
-            early_discounts.credit(session, actor, invoice, taken, received.received_on, now=now)
+        if (offer := taken[invoice.id]) is not None:
+            early_discounts.credit(session, actor, invoice, offer, days[invoice.id], now=now)
     return payment
 
 
+def _days(session: Session, received_on: date, paid: list[Invoice], settled: Mapping[int, int]) -> dict[int, date]:
+    """From when on the money pays each invoice: the first day, not before it came and not before the invoice's own,
+    from which on the invoice owes on every day what is settled of it.
+    """
+    owing = balances.owing_from(session, settled)
+    return {one.id: max(received_on, one.issued_on, owing.get(one.id, received_on)) for one in paid}
+
+
 def _allocate(
-    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, *, now: datetime
+    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, *, on: date, now: datetime
 ) -> None:
     entry_id = payment.entry_id
-    if invoice.issued_on > payment.received_on:
+    if on > payment.received_on:
         sides = [
             Side(Account.CUSTOMER_CREDIT, amount),
             Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
         ]
-        memo, day = f"payment {payment.public_id}, received before", invoice.issued_on
-        entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=day, memo=memo)
+        memo = f"payment {payment.public_id}, received before"
+        entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=on, memo=memo)
         entry_id = ledger.post(session, actor, entry, now=now)
     session.add(
         Allocation(
@@ -346,7 +360,7 @@ def _allocate(
             payment_id=payment.id,
             invoice_id=invoice.id,
             amount_minor=amount,
-            allocated_on=max(payment.received_on, invoice.issued_on),
+            allocated_on=on,
             entry_id=entry_id,
             created_at=now,
             created_by=actor.name,

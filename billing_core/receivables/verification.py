@@ -11,6 +11,7 @@ from billing_core import figures, proof
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
+from billing_core.ledger import queries as balances
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
 from billing_core.payments.models import Allocation, Chargeback, Payment, Refund, RefundSource
 from billing_core.proof import Check
@@ -187,16 +188,17 @@ def _chargebacks(session: Session) -> Check:
 
 
 def _days_of_debts(session: Session) -> Check:
-    """What is paid before that is credit until then, so that no debt of the past is below 0."""
+    """What is paid before something is owed is credit until then, so that no debt of the past is below 0."""
+    debts = balances.owed_by_day().subquery()
+    too_early = and_(debts.c.effective_on < Invoice.issued_on, debts.c.posted_minor != 0)
     statement = (
         select(Invoice.id, Invoice.number)
-        .join(LedgerPosting, LedgerPosting.invoice_id == Invoice.id)
-        .where(LedgerPosting.account == Account.RECEIVABLE, LedgerPosting.effective_on < Invoice.issued_on)
-        .group_by(Invoice.id, Invoice.number, LedgerPosting.effective_on)
-        .having(func.sum(LedgerPosting.amount_minor) != 0)
+        .join(debts, debts.c.invoice_id == Invoice.id)
+        .where(or_(debts.c.owed_minor < 0, too_early))
+        .distinct()
     )
     return Check(
-        "Nothing is owed on an invoice, or paid of it, before its own day",
+        "Nothing is owed on an invoice, or paid of it, before its own day, and never less than nothing",
         proof.count(session, Invoice),
         proof.named(session, statement.order_by(Invoice.id), "invoice id {0}, {1}"),
     )

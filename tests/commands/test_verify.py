@@ -450,10 +450,15 @@ DAMAGES = {
         ("UPDATE chargebacks SET amount_minor = 99 WHERE id = 1", "chargeback 1"),
         ("UPDATE chargebacks SET amount_minor = 99, returned_entry_id = entry_id WHERE id = 2", "chargeback 2"),
     ],
-    "Nothing is owed on an invoice, or paid of it, before its own day": [
+    "Nothing is owed on an invoice, or paid of it, before its own day, and never less than nothing": [
         (
             "UPDATE invoices SET issued_on = '2099-01-01', due_on = '2099-01-01' WHERE id = 3",
             "invoice id 3, INV-2026-003",
+        ),
+        (
+            "UPDATE ledger_postings SET effective_on = '2026-01-03' "
+            "WHERE account = 'receivable' AND invoice_id = 1 AND amount_minor = 10000",
+            "invoice id 1, INV-2026-001",
         ),
     ],
     "What each dispute keeps as its fee is what was posted": [

@@ -43,6 +43,8 @@ from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.reports.company import MARCH, billed
 
+OF_ITS_DAYS = "Nothing is owed on an invoice, or paid of it, before its own day, and never less than nothing"
+
 
 def test_migrated_tables_are_the_declared_ones(sessions):
     with sessions.engine.connect() as connection:
@@ -364,7 +366,7 @@ def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until
         allocation.allocated_on = TODAY
         session.flush()
         wrong = [check.name for check in receivables.checks(session, today=TODAY) if check.wrong]
-        assert "Nothing is owed on an invoice, or paid of it, before its own day" in wrong
+        assert OF_ITS_DAYS in wrong
     with for_changes(empty_database.engine).begin() as connection:
         command.downgrade(migrate.configuration(connection), "0056")
 
@@ -385,6 +387,50 @@ def test_what_a_former_version_paid_before_the_invoices_day_becomes_credit_until
         owed = (LedgerPosting.account == Account.RECEIVABLE, LedgerPosting.effective_on <= TODAY)
         assert session.scalar(select(func.sum(LedgerPosting.amount_minor)).where(*owed)) == 0
         assert [check for check in receivables.checks(session, today=TODAY) if check.wrong] == []
+
+
+def test_what_a_former_version_paid_twice_on_a_day_becomes_credit_until_the_first_is_undone(empty_database):
+    """238.00 USD came the day after the invoice. Two days later that was undone, and recorded once more on its day: in
+    between the invoice was paid twice. The second can be undone too.
+    """
+    migrate.upgrade(empty_database.engine)
+    days = [TODAY + timedelta(days=later) for later in range(4)]
+    last = {"today": days[3], "now": NOW}
+    money = Received("USD", 238_00, PaymentMethod.CASH, days[1])
+
+    def at_the_end_of_each_day(session, account):
+        total = select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(LedgerPosting.account == account)
+        return [int(session.scalar(total.where(LedgerPosting.effective_on <= day))) for day in days]
+
+    with empty_database.begin() as session:
+        invoice = an_invoice(session, a_customer(session), issued_on=TODAY, due_on=TODAY)
+        first = received.record_for(session, SYSTEM, invoice.id, received=money, **last)
+        received.undo(session, SYSTEM, first.id, reason="Recorded wrongly", **last)
+        payment = received.record_for(session, SYSTEM, invoice.id, received=money, **last)
+        (allocation,) = session.scalars(select(Allocation).where(Allocation.payment_id == payment.id))
+        for entry_id in (allocation.entry_id, payment.entry_id):
+            ledger.reverse(session, SYSTEM, entry_id, effective_on=days[1], now=NOW)
+        sides = [Side(Account.CASH, 238_00, "cash"), Side(Account.RECEIVABLE, -238_00, invoice_id=invoice.id)]
+        entry = Entry(invoice.business_id, invoice.customer_id, "USD", EntryKind.PAYMENT, "payment:1", days[1], sides)
+        payment.entry_id = allocation.entry_id = ledger.post(session, SYSTEM, entry, now=NOW)
+        allocation.allocated_on = days[1]
+        session.flush()
+        assert at_the_end_of_each_day(session, Account.RECEIVABLE) == [238_00, -238_00, -238_00, 0]
+        assert [check.name for check in receivables.checks(session, today=days[3]) if check.wrong] == [OF_ITS_DAYS]
+    with for_changes(empty_database.engine).begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0064")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database.begin() as session:
+        assert at_the_end_of_each_day(session, Account.RECEIVABLE) == [238_00, 0, 0, 0]
+        assert at_the_end_of_each_day(session, Account.CUSTOMER_CREDIT) == [0, -238_00, -238_00, 0]
+        received.undo(session, SYSTEM, payment.id, reason="Not ours", **last)
+        session.flush()
+        assert at_the_end_of_each_day(session, Account.RECEIVABLE) == [238_00, 0, 0, 238_00]
+        assert at_the_end_of_each_day(session, Account.CUSTOMER_CREDIT)[3] == 0
+        proofs = [*proofs_of_the_ledger.checks(session), *receivables.checks(session, today=days[3])]
+        assert [check for check in proofs if check.wrong] == []
 
 
 def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):

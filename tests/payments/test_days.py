@@ -12,11 +12,15 @@ from billing_core.dates import Period
 from billing_core.errors import Invalid
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
-from billing_core.invoices import after_sending, queries, service
+from billing_core.invoices import after_sending, credit_notes, queries, service
+from billing_core.invoices.models import CreditNote
+from billing_core.invoices.payment_links import Mode
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.online_payments.webhooks import refund_recording
-from billing_core.payments import credit, received, refunds, write_offs
+from billing_core.payments import chargebacks, credit, received, refunds, write_offs
+from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Allocation, PaymentMethod, Refund
+from billing_core.payments.received import GatewayNames
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import ageing, statement, verification
 from billing_core.receivables import figures as figures_of_money
@@ -174,3 +178,103 @@ def test_money_that_came_before_the_invoices_day_is_credit_until_then(session, d
     assert figures.value(session, SYSTEM, kept, Scope(as_at=NEXT_MONTH)) == {"EUR": 10_00}
     assert (dated_ahead.due_minor, of_march.due_minor, in_dollars.due_minor, of_other.due_minor) == (0, 0, 7000, 8000)
     assert [check for check in verification.checks(session, today=TODAY) if check.wrong] == []
+
+
+THIRD, BETWEEN = date(2026, 3, 3), date(2026, 3, 5)
+
+
+def of_the_third(session, invoice, amount_minor=10_000):
+    """Recorded today, with the day on which the money came."""
+    money = replace(bank_transfer(amount_minor), received_on=THIRD)
+    paid = {invoice.id: amount_minor}
+    return received.record(
+        session, SYSTEM, customer_id=invoice.customer_id, received=money, allocations=paid, today=TODAY, now=NOW
+    )
+
+
+def paid_on_the_third_until_today(session, invoice, amount_minor=10_000):
+    wrong = of_the_third(session, invoice, amount_minor)
+    received.undo(session, SYSTEM, wrong.id, reason="Another reference", today=TODAY, now=NOW)
+
+
+def proved(session) -> bool:
+    session.flush()
+    return [check.name for check in verification.checks(session, today=TODAY) if check.wrong] == []
+
+
+def test_a_payment_that_is_undone_and_recorded_again_on_its_day_is_credit_until_the_invoice_is_due_again(session):
+    """100.00 of 1 March are paid on the 3rd, undone on the 10th, and recorded again as of the 3rd."""
+    invoice = an_open_invoice(session, a_customer(session), "100")
+    paid_on_the_third_until_today(session, invoice)
+    again = of_the_third(session, invoice)
+    session.flush()
+
+    def as_at(day):
+        (aged,) = ageing.by_currency(session, SYSTEM, Scope(as_at=day)) or [None]
+        kept = figures.value(session, SYSTEM, figures_of_money.CUSTOMER_CREDIT, Scope(as_at=day))
+        return aged.total_minor if aged else 0, kept.get("EUR", 0)
+
+    before = date(2026, 3, 2)
+    assert [as_at(day) for day in (before, BETWEEN, TODAY)] == [(100_00, 0), (0, 100_00), (0, 0)]
+    (allocation,) = session.scalars(select(Allocation).where(Allocation.payment_id == again.id))
+    assert (again.received_on, allocation.allocated_on, invoice.due_minor) == (THIRD, TODAY, 0)
+    assert proved(session)
+
+    received.undo(session, SYSTEM, again.id, reason="Not theirs", today=TODAY, now=NOW)
+    assert (owed(session, invoice, BETWEEN), owed(session, invoice, TODAY), invoice.due_minor) == (0, 100_00, 100_00)
+    assert credit.balance(session, invoice.business_id, invoice.customer_id, "EUR").minor == 0
+    assert proved(session)
+
+
+def test_what_the_invoice_owed_all_along_is_paid_on_the_day_the_money_came(session):
+    """Of 100.00, 60.00 were paid from the 3rd until the 10th: 40.00 were owed on every day, 40.01 from the 10th on."""
+    customer = a_customer(session)
+    for amount, owed_between, kept in ((40_00, 0, 0), (40_01, 40_00, 40_01)):
+        invoice = an_open_invoice(session, customer, "100")
+        paid_on_the_third_until_today(session, invoice, 60_00)
+        of_the_third(session, invoice, amount)
+
+        assert (owed(session, invoice, BETWEEN), owed(session, invoice, TODAY)) == (owed_between, 100_00 - amount)
+        found = figures.value(session, SYSTEM, figures_of_money.CUSTOMER_CREDIT, Scope(as_at=BETWEEN))
+        assert found.get("EUR", 0) == kept
+    assert proved(session)
+
+
+def test_a_payment_of_before_a_chargeback_pays_what_is_due_again_from_that_day_on(session):
+    invoice = an_open_invoice(session, a_customer(session), "100")
+    by_card = replace(bank_transfer(10_000), method=PaymentMethod.STRIPE, received_on=date(2026, 3, 2))
+    told = {"names": GatewayNames(Mode.TEST, "pi_1"), "pays": True, "today": TODAY, "now": NOW}
+    paid = received.record_collected(session, SYSTEM, invoice, received=by_card, **told)
+    chargebacks.take_back(session, SYSTEM, paid.id, TakenBack("dispute:dp_1", 100_00, "lost"), today=TODAY, now=NOW)
+    of_the_third(session, invoice)
+
+    assert [owed(session, invoice, day) for day in (date(2026, 3, 1), BETWEEN, TODAY)] == [100_00, 0, 0]
+    assert proved(session)
+
+
+def test_a_discount_for_early_payment_counts_with_the_payment_that_takes_it(session):
+    """2 % off until 11 March. 100.00 came, it seemed, and it was 98.00: all is settled when the first is undone."""
+    draft = a_draft(session, a_customer(session))
+    content = replace(queries.content(session, draft), payment_terms="2 % 10 days, net 30")
+    service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
+    invoice = service.send(session, SYSTEM, draft.id, now=NOW)
+    paid_on_the_third_until_today(session, invoice)
+    of_the_third(session, invoice, 98_00)
+
+    (note,) = session.scalars(select(CreditNote))
+    assert (note.total_minor, note.issued_on, invoice.due_minor) == (2_00, TODAY, 0)
+    assert [owed(session, invoice, day) for day in (BETWEEN, TODAY)] == [0, 0]
+    assert proved(session)
+
+
+def test_a_credit_note_is_of_no_day_on_which_less_was_due(session):
+    invoice = an_open_invoice(session, a_customer(session), "100")
+    paid_on_the_third_until_today(session, invoice, 60_00)
+    facts = {"reason": "Returned", "issued_on": BETWEEN, "today": TODAY, "now": NOW}
+    with pytest.raises(Invalid) as refusal:
+        credit_notes.issue(session, SYSTEM, invoice.id, amount_minor=40_01, **facts)
+    assert "before 2026-03-10" in refusal.value.fields["issued_on"]
+
+    credit_notes.issue(session, SYSTEM, invoice.id, amount_minor=40_00, **facts)
+    assert [owed(session, invoice, day) for day in (BETWEEN, TODAY)] == [0, 60_00]
+    assert proved(session)

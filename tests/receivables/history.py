@@ -107,7 +107,7 @@ class History:
             now=self.now,
         )
         for invoice, amount in invoices.items():
-            self._pays(invoice, amount, on=money.received_on)
+            self._pays(invoice, amount, on=self._owing_from(invoice, amount, money.received_on))
         change = self._accounts(first, -money.amount_minor, on=money.received_on)
         self.paid.append((payment.id, invoices, change))
         return payment.id
@@ -169,6 +169,13 @@ class History:
             for changes in (self.debts, self.account)
         )
         return owed - account
+
+    def _owing_from(self, invoice: Invoice, amount: int, day: date) -> date:
+        """The first day, not before that one, from which on the invoice owes so much on every day."""
+        days = [day + timedelta(days=later) for later in range((self.day - day).days + 1)]
+        of_invoice = [change for change in self.debts if change.invoice_id == invoice.id]
+        short = [one for one in days if sum(change.amount for change in of_invoice if change.on <= one) < amount]
+        return short[-1] + timedelta(days=1) if short else day
 
     def _owes(self, invoice: Invoice, amount: int, *, on: date | None = None) -> None:
         self._pays(invoice, -amount, on=on)
