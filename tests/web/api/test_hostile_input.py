@@ -53,7 +53,7 @@ NAMES = {
     ("list_promo_codes", "plan_id"),
     ("list_promo_codes", "starting_after"),
 }
-TRUTHS = ("to_customer", "sends", "at_period_end")
+TRUTHS = ("to_customer", "sends", "at_period_end", "prices_include_tax")
 # Some places take some of these.
 STRANGE = [
     *(SQL, "' OR '1'='1", "../../../../etc/passwd", "..\\..\\x", "%2e%2e%2f", "xyz", "", " ", "null", "💩", "\u202e"),
