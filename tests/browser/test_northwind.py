@@ -80,9 +80,9 @@ def set_prices(page: Page, product: Product) -> None:
     for name, price in (("Handling", HANDLING), ("Picking", PICKING)):
         page.get_by_role("button", name="Add a rate").click()
         choose(page, page.get_by_role("combobox", name="Service"), name)
-        # Year, month and day are a field each; the next takes over when one is full.
+        # Month, day and year are a field each; the next takes over when one is full.
         page.get_by_test_id("stDateInput").filter(has_text="First day").get_by_role("spinbutton").first.click()
-        page.keyboard.type("19980101")
+        page.keyboard.type("01011998")
         page.keyboard.press("Tab")
         page.get_by_role("textbox", name="Unit price").fill(str(price))
         page.get_by_role("textbox", name="Unit price").press("Tab")
