@@ -73,6 +73,7 @@ def test_ten_killed_processes_and_a_stopped_database_cost_nobody_anything(server
     survives(url_of(server), tmp_path, monkeypatch, disturb, apps=2, workers=3)
 
 
+@pytest.mark.later
 def test_ten_killed_processes_beside_sqlite_cost_nobody_anything(tmp_path, monkeypatch):
     def disturb(crew: Crew, run_id: int) -> None:
         for _ in range(KILLS):

@@ -329,7 +329,7 @@ HAPPENED = [
 ]
 
 
-@pytest.mark.drawn
+@pytest.mark.later
 def test_whatever_happens_all_amounts_are_what_the_events_cost(session, customer_id):
     with arriving(HAPPENED) as arrived:
 

@@ -64,7 +64,6 @@ organizations = st.tuples(
 )
 
 
-@pytest.mark.drawn
 @pytest.mark.slow
 @pytest.mark.later
 def test_those_who_exceed_are_those_of_the_list(session, company):

@@ -185,7 +185,6 @@ places = st.lists(st.integers(0, 39), max_size=4)
 HAPPENED = [*METERS, "again", "less"]
 
 
-@pytest.mark.drawn
 @pytest.mark.slow
 @pytest.mark.later
 def test_every_line_of_any_bill(session, tmp_path):
