@@ -18,7 +18,8 @@ class Business(Base):
     """``set_up_at`` is empty until somebody has given the business its name, currency and time zone. ``payment_terms``
     such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how they are numbered.
     ``zero_tax_reason`` is why its invoices have 0 % tax, where a customer has no reason of its own.
-    ``reminds`` is off until somebody has looked at the schedule of reminders.
+    ``reminds`` is off until somebody has looked at the schedule of reminders; ``uses_credit``: before a reminder, what
+    credit the customer has is used.
     """
 
     __tablename__ = "businesses"
@@ -50,6 +51,7 @@ class Business(Base):
     # ``pdf_layout.paper_size.PaperSize``, or empty: the usual one in the country of its time zone.
     paper: Mapped[str] = mapped_column(String(8), default="", server_default="")
     reminds: Mapped[bool] = mapped_column(default=False, server_default=false())
+    uses_credit: Mapped[bool] = mapped_column(default=False, server_default=false())
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     set_up_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column()

@@ -117,7 +117,8 @@ def _candidates(
     invoices = _with_holds(session, conditions, today, limit)
     taken = handled(session, [invoice.id for invoice, _ in invoices])
     candidates = []
-    for invoice, held in invoices:
+    for invoice, why in invoices:
+        held = unneeded.PAID_FIRST if why == unneeded.COVERED and business_schedule.uses_credit else why
         unsent = _unsent(business_schedule.steps, invoice, taken, today)
         # Another process may have sent it since the first of the two queries.
         if unsent:

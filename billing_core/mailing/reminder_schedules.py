@@ -19,11 +19,14 @@ from billing_core.mailing.models import Reminder, ReminderOutcome, ReminderStep
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``steps`` are days after the due date, negative before it."""
+    """``steps`` are days after the due date, negative before it. ``uses_credit``: before a reminder goes, credit of the
+    customer pays what is due.
+    """
 
     business_id: int
     reminds: bool
     steps: tuple[int, ...]
+    uses_credit: bool = False
 
 
 def of_business(session: Session, actor: Actor, business_id: int) -> Schedule:
@@ -57,6 +60,7 @@ def change(
     now: datetime,
     today: date,
     send_missed: bool = False,
+    uses_credit: bool = False,
 ) -> Schedule:
     """Set the reminders from today on, or disable them. Steps that have passed already are skipped, unless
     ``send_missed``: then each of those invoices gets the latest of them.
@@ -77,18 +81,17 @@ def change(
     session.add_all(
         ReminderStep(business_id=business_id, days_after_due=step) for step in checked if step not in stored
     )
-    if business.reminds != reminds:
-        business.reminds = reminds
+    changed = Schedule(business_id, reminds, checked, uses_credit)
+    if (before.reminds, before.uses_credit) != (reminds, uses_credit):
+        business.reminds, business.uses_credit = reminds, uses_credit
     session.flush()
     if reminds and not send_missed:
         _skip_missed(session, business_id, checked, now=now, today=today)
-    was, became = audit.changed(
-        {"reminds": before.reminds, "steps": list(before.steps)}, {"reminds": reminds, "steps": list(checked)}
-    )
+    was, became = audit.changed(_facts(before), _facts(changed))
     if became:
         subject, action = ("business", business_id), "reminders.change"
         audit.record(session, actor, action, subject, label=business.name, before=was, after=became, now=now)
-    return Schedule(business_id, reminds, checked)
+    return changed
 
 
 def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
@@ -129,17 +132,22 @@ def _skip_missed(session: Session, business_id: int, steps: Sequence[int], *, no
 
 def _schedules(session: Session, which: ColumnElement[bool]) -> list[Schedule]:
     statement = (
-        select(Business.id, Business.reminds, ReminderStep.days_after_due)
+        select(Business.id, Business.reminds, Business.uses_credit, ReminderStep.days_after_due)
         .join(ReminderStep, (ReminderStep.business_id == Business.id) & ReminderStep.active, isouter=True)
         .where(which)
         .order_by(Business.id, ReminderStep.days_after_due)
     )
-    by_business: dict[int, tuple[bool, list[int]]] = {}
-    for business_id, reminds, step in session.execute(statement):
-        steps = by_business.setdefault(business_id, (reminds, []))[1]
+    by_business: dict[int, tuple[bool, bool, list[int]]] = {}
+    for business_id, reminds, uses_credit, step in session.execute(statement):
+        *_, steps = by_business.setdefault(business_id, (reminds, uses_credit, []))
         if step is not None:
             steps.append(step)
     return [
-        Schedule(business_id, reminds, tuple(steps) or schedule.DEFAULT_STEPS)
-        for business_id, (reminds, steps) in by_business.items()
+        Schedule(business_id, reminds, tuple(steps) or schedule.DEFAULT_STEPS, uses_credit)
+        for business_id, (reminds, uses_credit, steps) in by_business.items()
     ]
+
+
+def _facts(of_business: Schedule) -> dict[str, object]:
+    """What of it the audit log tells."""
+    return {"reminds": of_business.reminds, "steps": list(of_business.steps), "uses_credit": of_business.uses_credit}

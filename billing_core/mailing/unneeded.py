@@ -15,6 +15,7 @@ from billing_core.online_payments.models import AttemptState, ChargeAttempt
 _PENDING_FOR: Final = timedelta(days=21)
 
 UNDER_WAY: Final = "is being paid: a charge is under way"
+PAID_FIRST: Final = "is paid from the customer’s credit first"
 COVERED: Final = "is covered by the customer’s credit: use it for the invoice"
 
 

@@ -15,7 +15,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, postings
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.content import early_payment
-from billing_core.invoices.models import EventKind
+from billing_core.invoices.models import EventKind, Invoice
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind, LedgerPosting
 from billing_core.ledger.service import Entry, Side
@@ -111,6 +111,21 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
     )
     if taken is not None:
         early_discounts.credit(session, actor, invoice, taken, applied_on, now=now)
+
+
+def spend(session: Session, actor: Actor, invoice: Invoice, *, today: date, now: datetime, kept_minor: int = 0) -> int:
+    """Pay what is due on an invoice from what credit there is, but for what is kept due; what was used, in minor units.
+
+    Where the credit goes so far, exactly what the invoice costs early payers.
+    """
+    left = balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
+    early = None if kept_minor else early_payment.best_on(invoice, today)
+    wanted = early.to_pay_minor if early and left >= early.to_pay_minor else invoice.due_minor - kept_minor
+    usable = min(left, wanted)
+    if usable <= 0:
+        return 0
+    apply(session, actor, invoice.id, amount_minor=usable, today=today, now=now)
+    return usable
 
 
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:

@@ -27,6 +27,7 @@ from billing_core.online_payments.gateway import Charged, Gateway
 from billing_core.online_payments.links import workflow as links
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
+from billing_core.payments import credit
 from billing_core.subscriptions import invoicing, lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import (
@@ -117,7 +118,7 @@ def record_first(
         invoice = invoicing.send(session, actor, invoice.id, kept_minor=expected, now=now)
     attempts.record(session, actor, attempt_id, charged, now=now)
     session.refresh(invoice)
-    invoicing.spend_credit(session, actor, invoice, now=now)
+    credit.spend(session, actor, invoice, today=invoice.issued_on, now=now)
     billed.attempt_id = None
     session.refresh(invoice)
     if invoice.due_minor:

@@ -17,7 +17,6 @@ from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.invoices import queries as invoices
 from billing_core.invoices import service as drafts
-from billing_core.invoices.content import early_payment
 from billing_core.invoices.content.content import DraftLine, blank_for
 from billing_core.invoices.models import Invoice
 from billing_core.money import decimal_places
@@ -67,17 +66,8 @@ def send(session: Session, actor: Actor, invoice_id: int, *, kept_minor: int = 0
     be paid otherwise.
     """
     invoice = sending.send(session, actor, invoice_id, now=now)
-    spend_credit(session, actor, invoice, kept_minor=kept_minor, now=now)
+    credit.spend(session, actor, invoice, today=invoice.issued_on, now=now, kept_minor=kept_minor)
     return invoice
-
-
-def spend_credit(session: Session, actor: Actor, invoice: Invoice, *, kept_minor: int = 0, now: datetime) -> None:
-    """Let what credit the customer has pay what is due, as far as it goes, but for what is kept due."""
-    left = credit.balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
-    early = None if kept_minor else early_payment.best_on(invoice, invoice.issued_on)
-    wanted = early.to_pay_minor if early and left >= early.to_pay_minor else invoice.due_minor - kept_minor
-    if (usable := min(left, wanted)) > 0:
-        credit.apply(session, actor, invoice.id, amount_minor=usable, today=invoice.issued_on, now=now)
 
 
 def issue(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:

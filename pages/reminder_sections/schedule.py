@@ -49,6 +49,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
                     reminds=edited.reminds,
                     steps=edited.steps,
                     send_missed=send_missed,
+                    uses_credit=edited.uses_credit,
                     now=utc_now(),
                     today=read.day_of(business_id),
                 )
@@ -74,7 +75,15 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
             max_selections=schedule.MOST_STEPS,
             placeholder="Such as 7 days after the due date",
         )
-        edited = replace(saved, reminds=reminds, steps=tuple(sorted(chosen)))
+        uses_credit = st.toggle(
+            "Use the customer's credit first",
+            value=saved.uses_credit,
+            key=f"reminds_uses_credit_{saved.business_id}",
+            help="Before a reminder goes, credit that the customer has with this business in the invoice's currency "
+            "pays what has reached a day of this list, the oldest first. What it covers is not reminded of. Invoices "
+            "that are held, or are being paid, are left alone.",
+        )
+        edited = replace(saved, reminds=reminds, steps=tuple(sorted(chosen)), uses_credit=uses_credit)
         try:
             schedule.checked(edited.steps)
         except Invalid as error:

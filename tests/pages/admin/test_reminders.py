@@ -59,11 +59,12 @@ def test_reminders_are_switched_on_with_other_days(page_as, sessions, business):
     page = page_as("admin").visit("admin/reminders.py")
     assert page.button(key="reminders_save").disabled
     page.toggle(key=f"reminds_{business}").set_value(True)
+    page.toggle(key=f"reminds_uses_credit_{business}").set_value(True)
     page.multiselect(key=f"reminder_steps_{business}").set_value([-2, 10]).run()
     page.button(key="reminders_save").click().run()
     assert not page.exception
     kept = schedule_of(sessions, business)
-    assert (kept.reminds, kept.steps) == (True, (-2, 10))
+    assert (kept.reminds, kept.steps, kept.uses_credit) == (True, (-2, 10), True)
 
 
 def test_a_schedule_without_days_is_refused_at_its_field(page_as, business):
