@@ -36,6 +36,17 @@ def refresh(session: Session, customer_ids: Collection[int] | None = None, perio
     session.execute(insert(BillingMonth).from_select(COLUMNS, totals(customer_ids, months)))
 
 
+def reach(session: Session, report_id: int, period: Period) -> Period:
+    """The days of a report, and those to which its orders have moved since: once it counts no more, they are unbilled
+    there.
+    """
+    of_report = select(func.min(Order.order_date), func.max(Order.order_date)).join(
+        ReportOrder, ReportOrder.order_id == Order.id
+    )
+    first, last = session.execute(of_report.where(ReportOrder.report_id == report_id)).one()
+    return period if first is None else Period(min(first, period.start), max(last, period.end))
+
+
 def totals(customer_ids: Collection[int] | None = None, period: Period | None = None) -> Select[*tuple[Any, ...]]:
     """The same totals counted from the orders: ``refresh`` stores them and ``verify`` compares with them."""
     month = month_of(Order.order_date)

@@ -102,10 +102,12 @@ def generate(
         )
     attempt.commit()
 
+    changed_days = period
     if current:
         _supersede(session, current.id, by=report_id, now=now)
         outdated.settle(session, current.id)
-    coverage.refresh(session, [customer_id], period)
+        changed_days = coverage.reach(session, current.id, period)
+    coverage.refresh(session, [customer_id], changed_days)
     replaces = current.id if current else None
     total, orders, questions = session.execute(
         select(BillingReport.total_minor, BillingReport.order_count, BillingReport.question_count).where(

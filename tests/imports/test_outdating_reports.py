@@ -7,11 +7,14 @@ from datetime import date
 
 import pytest
 
+from billing_core import figures
 from billing_core.dates import Period
+from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.imports import service as imports
 from billing_core.money import Money
-from billing_core.reports import outdated, queries
+from billing_core.reports import outdated, queries, verification
+from billing_core.reports.figures import UNBILLED_ORDERS
 from tests.imports.files import incoming
 from tests.reports.company import HANDLING, LATER, MARCH, a_customer, an_order, billed
 
@@ -56,6 +59,17 @@ def test_nothing_has_changed_at_first_nor_by_the_same_file(sessions, reports):
 def test_an_order_that_moves_outdates_the_month_it_leaves_and_the_one_it_comes_to(sessions, reports):
     _imported(sessions, "orders", f"{ORDERS}F-1,ACME,2026-03-02,shipped\n")
     assert _outdated(sessions, reports) == [(1, -400), (1, 400), (1, 200)]
+
+
+def test_an_order_that_moved_is_unbilled_where_it_came_to_once_the_report_that_had_it_is_made_anew(sessions, reports):
+    """The old report billed it wherever it was; the new one of February does not."""
+    _imported(sessions, "orders", f"{ORDERS}F-1,ACME,2026-03-02,shipped\n")
+    for period, unbilled in ((FEBRUARY, 1), (MARCH, 0)):
+        with sessions.begin() as session:
+            billed(session, 1, period, now=LATER)
+            march = Scope(MARCH)
+            assert figures.value(session, SYSTEM, UNBILLED_ORDERS, march).get(None, 0) == unbilled
+            assert [wrong for check in verification.checks(session) for wrong in check.wrong] == []
 
 
 def test_orders_that_come_and_are_cancelled(sessions, reports):
