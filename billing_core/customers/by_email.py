@@ -1,8 +1,10 @@
 """The customer with an e-mail address, for programs that identify customers only by that."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -10,11 +12,12 @@ from billing_core.businesses.models import Business
 from billing_core.customers import service
 from billing_core.customers.models import Customer, new_public_id
 from billing_core.customers.queries import visible_to
+from billing_core.customers.same import email_key, name_key
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor, Permission
 
 # The most customers with one address among whom the name is looked for.
-_MOST_ALIKE = 200
+_MOST_ALIKE: Final = 10_000
 
 
 def find_or_add(
@@ -36,22 +39,24 @@ def find_or_add(
 
 
 def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
-    """By the address as typed, which the index finds, otherwise in any case."""
-    for condition in (Customer.email == email, func.lower(Customer.email) == email.lower()):
-        if alike := _with(session, actor, business, condition):
-            return _meant(alike, name)
-    return None
+    """However the address is written: which of its ways was typed decides nothing."""
+    statement = select(Customer.id, Customer.name).where(
+        Customer.email_key == email_key(email), Customer.business_id == business.id, visible_to(actor)
+    )
+    rows = session.execute(statement.order_by(Customer.id).limit(_MOST_ALIKE + 1))
+    alike = {row.id: row.name for row in rows}
+    return session.get_one(Customer, _meant(alike, name)) if alike else None
 
 
-def _with(session: Session, actor: Actor, business: Business, condition: ColumnElement[bool]) -> list[Customer]:
-    statement = select(Customer).where(condition, Customer.business_id == business.id, visible_to(actor))
-    return list(session.scalars(statement.order_by(Customer.id).limit(_MOST_ALIKE)))
-
-
-def _meant(alike: list[Customer], name: str) -> Customer:
+def _meant(alike: Mapping[int, str], name: str) -> int:
+    """The id of the only one, or of the only one with this name, by the names of each."""
     if len(alike) == 1:
-        return alike[0]
-    named = [customer for customer in alike if customer.name.casefold() == name.casefold()]
+        return next(iter(alike))
+    if len(alike) > _MOST_ALIKE:
+        reason = f"belongs to more than {_MOST_ALIKE:,} customers"
+        raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})
+    key = name_key(name)
+    named = [identity for identity, known in alike.items() if name_key(known) == key]
     if len(named) != 1:
         reason = "belongs to several customers: customer_name must be the name of one of them"
         raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})

@@ -5,9 +5,11 @@ import uuid
 from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from billing_core.businesses.models import Business
+from billing_core.customers.same import LONGEST_KEY, email_key
 from billing_core.database import Base
 from billing_core.languages.available import nearest, regional
 
@@ -21,16 +23,22 @@ def new_uuid() -> str:
     return str(uuid.uuid4())
 
 
+def _key_of_email(context: DefaultExecutionContext) -> str:
+    given: dict[str, object] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return email_key(str(given.get("email") or ""))
+
+
 class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
     Until ``held_until``, that day included, it is not reminded. ``time_zone`` is the IANA zone in whose days its usage
     is billed; ``zero_tax_reason`` is why its invoices have tax of 0 %. Both are the business's where they are empty.
     ``format_region`` is the country whose way of writing numbers and dates its documents have; empty: its own.
+    ``email_key`` is what its address has in common with other ways of writing it, by which programs find it.
     """
 
     __tablename__ = "customers"
-    __table_args__ = (Index("ix_customers_name", "name", "id"), Index("ix_customers_email", "email"))
+    __table_args__ = (Index("ix_customers_name", "name", "id"), Index("ix_customers_email_key", "email_key", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)
@@ -39,6 +47,7 @@ class Customer(Base):
     ref: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254), default="")
+    email_key: Mapped[str] = mapped_column(String(LONGEST_KEY), default=_key_of_email, server_default="")
     phone: Mapped[str] = mapped_column(String(64), default="")
     address: Mapped[str] = mapped_column(String(500), default="")
     city: Mapped[str] = mapped_column(String(120), default="")
@@ -58,6 +67,11 @@ class Customer(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}
+
+    @validates("email")
+    def _keep_key(self, _name: str, email: str) -> str:
+        self.email_key = email_key(email)
+        return email
 
     @property
     def locale(self) -> str:

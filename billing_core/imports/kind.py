@@ -106,10 +106,11 @@ class Definition:
     something unknown. ``checks`` select what is wrong with staged rows, ``merge_checks`` what is wrong with resolved
     rows beside what they would change, both as (line, column, value, reason). ``references`` are checks that can only
     find something where rows are left out. ``keys`` identify a row of ``model``, and ``labels`` are the file's columns
-    that do so for people. ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as
-    a further row that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file.
-    ``around`` wraps the writing of resolved rows, to keep up what depends on them. Where a row of the file is not a row
-    of ``model``, ``beside`` selects what it is compared with, and ``write`` writes what is ``Resolved``.
+    that do so for people. ``insert_only`` are columns that a change leaves alone, ``unshown`` those that follow from
+    others, of which people are told. ``repeats``: a key may come again, as a further row that ``position`` counts.
+    ``in_file_order``: new rows get their ids in the order of the file. ``around`` wraps the writing of resolved rows,
+    to keep up what depends on them. Where a row of the file is not a row of ``model``, ``beside`` selects what it is
+    compared with, and ``write`` writes what is ``Resolved``.
     """
 
     kind: Kind
@@ -124,6 +125,7 @@ class Definition:
     merge_checks: tuple[Callable[[FromClause], Select[Any]], ...] = ()
     derived: tuple[Derived | DerivedTogether, ...] = ()
     insert_only: frozenset[str] = frozenset()
+    unshown: frozenset[str] = frozenset()
     repeats: bool = False
     in_file_order: bool = False
     around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around

@@ -206,7 +206,7 @@ def changes(
 ) -> list[Change]:
     """What changes, column by column, for at most ``limit`` rows in the order of the file."""
     rows, target = beside(definition, resolved), definition.stored
-    names = compared(definition, resolved)
+    names = [name for name in compared(definition, resolved) if name not in definition.unshown]
     labels = [staged.table.c[name] for name in definition.labels if name in staged.table.c]
     statement = (
         select(*(target.c[name] for name in names), *(rows.c[name] for name in names), *labels, rows.c.line)

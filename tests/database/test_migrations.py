@@ -503,6 +503,26 @@ def test_meters_of_a_former_version_have_had_the_buckets_that_are_not_retired(em
         assert [tuple(row) for row in rows] == [(7, [{"id": 1, "filters": '{"region":["eu"]}'}])]
 
 
+def test_customers_of_a_former_version_are_found_by_their_addresses(empty_database):
+    with for_changes(empty_database.engine).begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0065")
+        for ref, email in (("A", "AP@Straße.example"), ("B", ""), ("C", "ap@xn--strae-oqa.example")):
+            connection.execute(
+                text(
+                    "INSERT INTO customers (public_id, uuid, business_id, ref, name, email, phone, address, city, "
+                    "state, postal_code, country, currency, tax_id, created_at, version) VALUES (:ref, :ref, 1, :ref, "
+                    "'Acme', :email, '', '', '', '', '', '', 'USD', '', '2026-01-01 00:00:00', 1)"
+                ),
+                {"ref": ref, "email": email},
+            )
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        keys = session.scalars(select(Customer.email_key).order_by(Customer.ref)).all()
+    assert keys == ["ap@straße.example", "", "ap@straße.example"]
+
+
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):
     migrate.upgrade(empty_database.engine)
     with for_changes(empty_database.engine).begin() as connection:

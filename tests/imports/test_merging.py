@@ -213,3 +213,14 @@ def test_a_run_names_its_file_its_author_and_its_time(sessions):
         now,
         1,
     )
+
+
+def test_programs_find_a_customer_by_the_address_that_a_file_gave_it(take_in, sessions):
+    take_in("customers", "customer_ref,name,email\nACME,Acme,AP@Acme.example\n")
+    take_in("customers", "customer_ref,name\nNONE,Without\nACME,Acme\n")
+    outcome = take_in("customers", "customer_ref,name,email\nACME,Acme,Kontakt@Straße.example\n")
+
+    assert [(change.column, change.new) for change in outcome.changes] == [("email", "Kontakt@Straße.example")]
+    with sessions() as session:
+        found = session.execute(select(Customer.ref, Customer.email_key).order_by(Customer.ref)).all()
+    assert [tuple(one) for one in found] == [("ACME", "kontakt@straße.example"), ("NONE", "")]

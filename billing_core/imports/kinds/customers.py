@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
+from billing_core.customers.same import email_key
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
@@ -56,6 +57,7 @@ def _resolve(staged: Staged) -> Select[Any]:
         rows.c.line,
         rows.c.customer_ref.label("ref"),
         *staged.columns(*_PLAIN),
+        *([rows.c.email_key] if "email" in staged.given else []),
         currency.label("currency"),
         language.label("language"),
         rows.c.public_id,
@@ -116,6 +118,11 @@ DEFINITION = Definition(
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),
-    derived=(Derived("public_id", None, new_public_id), Derived("uuid", None, new_uuid)),
+    derived=(
+        Derived("public_id", None, new_public_id),
+        Derived("uuid", None, new_uuid),
+        Derived("email_key", "email", email_key),
+    ),
+    unshown=frozenset({"email_key"}),
     insert_only=frozenset({"public_id", "uuid", "business_id", "created_at"}),
 )

@@ -22,7 +22,8 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 def test_two_programs_at_once_make_one_customer_and_numbers_without_holes(create, sessions):
     with ThreadPoolExecutor(4) as at_once:
-        made = list(at_once.map(lambda _: create(customer_email="new@example.com", customer_name="New"), range(8)))
+        addresses = ["new@bücher.example", "NEW@Bücher.Example", "New@xn--bcher-kva.example", "neW@BÜCHER.example"]
+        made = list(at_once.map(lambda one: create(customer_email=one, customer_name="New"), addresses * 2))
 
     assert {answer.status_code for answer in made} == {201}
     with sessions() as session:
@@ -87,6 +88,36 @@ def test_an_address_of_several_customers_needs_a_name(create, sessions):
 
     with sessions() as session:
         assert session.scalars(select(Invoice.customer_id)).all() == [two]
+
+
+def test_case_never_decides_whose_invoice_it_is_but_the_name_does(create, sessions):
+    with sessions.begin() as session:
+        berlin = a_customer(session, "B", name="Acme Berlin", email="ap@acme.example")
+        hamburg = a_customer(session, "H", name="Acme Hamburg", email="AP@acme.example")
+
+    for address in ("ap@acme.example", "AP@acme.example", "Ap@ACME.example"):
+        assert create(customer_email=address, customer_name="Acme Hamburg").status_code == 201
+        assert create(customer_email=address, customer_name="ACME  Berlin").status_code == 201
+        for name in ("", "Acme", "Acme Münster"):
+            refused = create(customer_email=address, customer_name=name)
+            reason = "belongs to several customers: customer_name must be the name of one of them"
+            told = {
+                "error": "Conflict",
+                "message": f"The e-mail address {reason}",
+                "fields": {"customer_email": reason},
+            }
+            assert (refused.status_code, refused.json()) == (409, told)
+
+    with sessions() as session:
+        assert session.scalars(select(Invoice.customer_id).order_by(Invoice.id)).all() == [hamburg, berlin] * 3
+        assert session.scalar(select(func.count()).select_from(Customer)) == 2
+
+
+def test_names_that_differ_in_case_alone_decide_nothing(create, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "ONE", name="Müller", email="shared@example.com")
+        a_customer(session, "TWO", name="MÜLLER", email="Shared@example.com")
+    assert create(customer_email="shared@example.com", customer_name="Müller").status_code == 409
 
 
 def test_a_refused_invoice_adds_no_customer_and_draws_no_number(create, sessions):
