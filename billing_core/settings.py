@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing_core import connections
-from billing_core.text import is_email_address
+from billing_core.email_addresses import address_fault
 from billing_core.whole_files import publish
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -177,8 +177,8 @@ class Settings(BaseSettings):
     @field_validator("mail_from")
     @classmethod
     def _is_an_email_address(cls, given: str) -> str:
-        if given and not is_email_address(given):
-            raise ValueError("is not an e-mail address such as billing@example.com")
+        if given and (fault := address_fault(given)):
+            raise ValueError(fault)
         return given
 
     @field_validator("trusted_origins")

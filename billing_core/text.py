@@ -18,14 +18,6 @@ def control_character(text: str) -> str | None:
     return f"U+{ord(match.group()):04X}" if match else None
 
 
-def is_email_address(text: str) -> bool:
-    """Whether it has the form of an address that we accept; only a mail could show whether it exists."""
-    local, _, domain = text.rpartition("@")
-    labels = domain.split(".")
-    written = text.isprintable() and len(text) <= 254 and not set(text) & set(' <>",;\\')
-    return written and bool(local) and "@" not in local and len(labels) > 1 and all(labels)
-
-
 def needed(text: str, field: str, longest: int) -> str:
     """A short text that must be there, trimmed; Invalid where it is missing, too long or has invalid characters."""
     word = text.strip()

@@ -14,7 +14,7 @@ CORE = PROJECT / "billing_core"
 ORDER = {
     "billing_core": [
         ["errors"],
-        ["text", "connections", "whole_files"],
+        ["text", "email_addresses", "connections", "whole_files"],
         ["money", "dates", "settings", "csv_text", "logs"],
         ["database", "languages", "proof"],
         ["pdf_layout", "payment_terms"],

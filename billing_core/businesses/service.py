@@ -11,11 +11,12 @@ from billing_core.businesses.choices import COLLECTS_BY, LATE_USAGE
 from billing_core.businesses.models import Business
 from billing_core.businesses.number_format import check_format
 from billing_core.dates import time_zone
+from billing_core.email_addresses import address_fault
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import currency_code
 from billing_core.pdf_layout.paper_size import PaperSize
-from billing_core.text import is_email_address, reason_of
+from billing_core.text import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,8 @@ def checked(wanted: Details) -> Details:
         reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
     if texts["paper"] and texts["paper"] not in list(PaperSize):
         reasons["paper"] = f"one of {', '.join(PaperSize)}, or empty: as usual in the country of the time zone"
-    if texts["email"] and not is_email_address(texts["email"]):
-        reasons["email"] = "is not an e-mail address such as billing@example.com"
+    if texts["email"] and (fault := address_fault(texts["email"])):
+        reasons["email"] = fault
     if reasons:
         raise Invalid("Some of the details cannot be saved", fields=reasons)
     return Details(**texts)

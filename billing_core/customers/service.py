@@ -11,10 +11,11 @@ from billing_core.customers import queries
 from billing_core.customers.countries import country_code
 from billing_core.customers.models import Customer
 from billing_core.dates import time_zone
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest, own_name, regions
-from billing_core.text import is_email_address, reason_of
+from billing_core.text import reason_of
 
 # The editable fields, with the length of each as declared by its column.
 LENGTHS: dict[str, int] = {
@@ -133,8 +134,8 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
         except Invalid as invalid:
             problems["time_zone"] = str(invalid)
     email = stripped.get("email", "")
-    if email and not is_email_address(email):
-        problems["email"] = "is not an e-mail address"
+    if email and (fault := address_fault(email)):
+        problems["email"] = fault
     if problems:
         raise Invalid("The customer was not saved", fields=problems)
     return stripped

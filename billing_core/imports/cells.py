@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from billing_core.customers.countries import country_code
 from billing_core.database.types import stored_on_sqlite
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Invalid
 from billing_core.metering import reading
 from billing_core.metering.reading import LONGEST_RESPONSE
@@ -24,7 +25,7 @@ from billing_core.promotions.models import LONGEST_CODE, PromoDuration
 from billing_core.promotions.new_codes import MAX_LIMIT, MAX_PERIODS, code_of
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
-from billing_core.text import control_character, is_email_address
+from billing_core.text import control_character
 
 LARGEST: Final = Decimal(10**9)
 
@@ -334,8 +335,8 @@ def currency(cell: str) -> str:
 
 def email(cell: str) -> str:
     address = words(cell, longest=254)
-    if not is_email_address(address):
-        raise Unreadable("is not an e-mail address")
+    if fault := address_fault(address):
+        raise Unreadable(fault)
     return address
 
 

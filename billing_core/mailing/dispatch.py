@@ -13,6 +13,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, utc_now
+from billing_core.email_addresses import is_email_address
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import lifecycle
 from billing_core.invoices.documents import document
@@ -25,12 +26,11 @@ from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import REMINDERS
 from billing_core.outbox import queries, smtp
 from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
-from billing_core.outbox.mail import Attachment, compose
+from billing_core.outbox.mail import Attachment, as_bytes, compose
 from billing_core.outbox.models import OutboxMessage
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRequest
 from billing_core.settings import Settings
-from billing_core.text import is_email_address
 
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -46,7 +46,7 @@ def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
         with sessions() as session:
             _refuse_outdated(session, message)
             mail = composed(session, message, sender=sender, address=configured.address)
-        smtp.send(to, mail, recipient=message.recipient, sender=sender)
+        smtp.send(to, mail, recipients=[message.recipient], sender=sender)
 
     return {MAIL: send}
 
@@ -64,14 +64,14 @@ def eml(session: Session, actor: Actor, message_id: int, configured: Settings) -
     """A message as a file (name, content) for mail programs, with its attachments, whether it was sent or not."""
     message = queries.one(session, actor, message_id)
     mail = composed(session, message, sender=sender_of(configured), address=configured.address)
-    return f"{_UNSAFE_IN_NAMES.sub('-', message.title).strip('-')[:80] or 'mail'}.eml", bytes(mail)
+    return f"{_UNSAFE_IN_NAMES.sub('-', message.title).strip('-')[:80] or 'mail'}.eml", as_bytes(mail)
 
 
 def composed(session: Session, message: OutboxMessage | Claimed, *, sender: str, address: str) -> EmailMessage:
     """``address`` is the product's own, for the links in the attached documents."""
     return compose(
         key=message.key,
-        recipient=message.recipient,
+        to=[message.recipient],
         subject=message.title,
         content=message.content,
         sender=sender,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Invalid
 from billing_core.invoices.issuers import Issuer
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.queries import Earlier
 from billing_core.outbox.service import Message
-from billing_core.text import is_email_address
 
 MAIL: Final = "mail"
 
@@ -19,10 +19,8 @@ def address(text: str) -> str:
     recipient = text.strip()
     if not recipient:
         raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
-    if not is_email_address(recipient):
-        raise Invalid(
-            f"“{recipient}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"}
-        )
+    if fault := address_fault(recipient):
+        raise Invalid(f"“{recipient}” {fault}", fields={"to": fault})
     return recipient
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
 from billing_core.dates import Day, day_in, day_of, usual_day
+from billing_core.email_addresses import address_fault
 from billing_core.invoices import queries
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -22,7 +23,6 @@ from billing_core.mailing.texts import REMINDERS
 from billing_core.money import Money
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox.queries import Earlier
-from billing_core.text import is_email_address
 
 # The minimum time between two reminders of an invoice, whatever somebody clicks.
 PAUSE: Final = timedelta(hours=20)
@@ -209,7 +209,8 @@ def _not_open(invoice: InvoiceView) -> str:
 def _no_address(invoice: InvoiceView) -> str:
     if not invoice.customer_email:
         return "has no e-mail address"
-    return "" if is_email_address(invoice.customer_email) else f"“{invoice.customer_email}” is not an e-mail address"
+    fault = address_fault(invoice.customer_email)
+    return f"“{invoice.customer_email}” {fault}" if fault else ""
 
 
 def _lately(before: Earlier | None, now: datetime) -> str:

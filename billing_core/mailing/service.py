@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Day
+from billing_core.email_addresses import address_fault, is_email_address
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
@@ -27,7 +28,6 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.queries import Earlier
 from billing_core.payments import sending
 from billing_core.payments.prepaid import using
-from billing_core.text import is_email_address
 
 # How long a bulk sending can be recalled.
 RECALLABLE: Final = timedelta(seconds=60)
@@ -183,8 +183,8 @@ def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
         return "is cancelled"
     if not recipient:
         return "there is no e-mail address"
-    if not is_email_address(recipient):
-        return f"“{recipient}” is not an e-mail address"
+    if fault := address_fault(recipient):
+        return f"“{recipient}” {fault}"
     if before.waiting:
         return "a mail about it waits in the outbox already"
     return ""

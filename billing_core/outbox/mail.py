@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
+from billing_core.email_addresses import mailbox, on_the_wire
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -22,7 +24,8 @@ class Attachment:
 def compose(
     *,
     key: str,
-    recipient: str,
+    to: Sequence[str],
+    cc: Sequence[str] = (),
     subject: str,
     content: dict[str, Any],
     sender: str,
@@ -31,12 +34,14 @@ def compose(
 ) -> EmailMessage:
     """``content`` has ``text`` and ``html``, and may have ``sender_name``, ``reply_to`` and ``language``.
 
-    The same key always gives the same Message-ID.
+    The same key always gives the same Message-ID. Who gets a blind copy stands nowhere in it.
     """
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = " ".join(subject.split())
     mail["From"] = _address(sender, content.get("sender_name", ""))
-    mail["To"] = _address(recipient)
+    mail["To"] = [_address(one) for one in to]
+    if cc:
+        mail["Cc"] = [_address(one) for one in cc]
     if content.get("reply_to"):
         mail["Reply-To"] = _address(content["reply_to"], content.get("sender_name", ""))
     mail["Date"] = written_at
@@ -55,15 +60,17 @@ def compose(
     return mail
 
 
-def on_the_wire(address: str) -> str:
-    """The address with its domain as mail servers know it: ``ap@müller.example`` is ``ap@xn--mller-kva.example``."""
-    local, _, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:  # not a possible domain: the mail server will say so
-        return address
+def as_bytes(mail: EmailMessage) -> bytes:
+    """As it is sent and kept; addresses and names in it stay as they are where ASCII cannot say them."""
+    return mail.as_bytes(policy=SMTP.clone(utf8=bool(beyond_ascii(mail))))
+
+
+def beyond_ascii(mail: EmailMessage) -> list[str]:
+    """The addresses in its headers that only mail servers with SMTPUTF8 carry (RFC 6531)."""
+    headers = (mail[name] for name in ("From", "Reply-To", "To", "Cc"))
+    return [one.addr_spec for header in headers if header for one in header.addresses if not one.addr_spec.isascii()]
 
 
 def _address(address: str, name: str = "") -> Address:
-    local, _, domain = on_the_wire(address).rpartition("@")
+    local, domain = mailbox(address)
     return Address(" ".join(name.split()), local, domain)

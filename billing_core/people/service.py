@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission, Role, links, sessions
 from billing_core.identity.models import LinkPurpose, User
 from billing_core.people import queries
-from billing_core.text import is_email_address
 
 
 def invite(
@@ -165,8 +165,10 @@ def checked(*, email: str, name: str) -> tuple[str, str]:
     """The address in lower case and the name, trimmed; Invalid names the fields at fault."""
     address, known_as = email.strip().lower(), " ".join(name.split())
     reasons: dict[str, str] = {}
-    if not (address.isascii() and is_email_address(address)):
-        reasons["email"] = "is not an e-mail address such as ana@example.com"
+    if fault := address_fault(address):
+        reasons["email"] = fault
+    elif not address.isascii():
+        reasons["email"] = "may have letters of English, digits and signs alone: it is typed at every sign-in"
     if not known_as or len(known_as) > 200 or not known_as.isprintable():
         reasons["name"] = "is needed, with at most 200 letters, signs and blanks"
     if reasons:

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.email_addresses import is_email_address
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Role, actor_with, bearer, links, passwords, sessions
 from billing_core.identity.models import LinkPurpose, User
 from billing_core.identity.sessions import Browser
 from billing_core.people import queries, service
-from billing_core.text import is_email_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.alerts import AlertMeasure, ReachedThreshold, UsageAlert, ask
 from billing_core.money import currency_code
-from billing_core.text import is_email_address
 
 MOST_RECIPIENTS: Final = 20
 # Percent, calls, and minor units: beyond them nothing is ever reached.
@@ -293,8 +293,8 @@ def _addresses(told: Told) -> list[str]:
     """Each once, in their order; Invalid names what is none."""
     given: Sequence[str] = [address.strip() for address in told.recipients if address.strip()]
     for address in given:
-        if not is_email_address(address):
-            reason = f"“{address[:100]}” is not an address such as ana@example.com"
+        if fault := address_fault(address):
+            reason = f"“{address[:100]}” {fault}"
             raise Invalid(reason, fields={"recipients": reason})
     addresses = list(dict.fromkeys(given))
     if len(addresses) > MOST_RECIPIENTS:

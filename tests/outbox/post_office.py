@@ -21,6 +21,7 @@ class PostOffice:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.taken_for: list[str] = []
+        self.contents: list[bytes] = []
         self.refused: dict[str, str] = {}
         self.farewell = "221 Bye"
         self._arrived = threading.Condition()
@@ -34,6 +35,7 @@ class PostOffice:
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         with self._arrived:
             self.taken_for += envelope.rcpt_tos
+            self.contents.append(bytes(envelope.content))
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
             self._arrived.notify_all()
         return "250 Taken"
@@ -59,16 +61,18 @@ def authority() -> trustme.CA:
 
 class MailServer(Controller):
     """``with MailServer(office) as url``. With a ``login`` (user, password) it takes nothing without it; ``tls`` is
-    "from the start" or "offered"."""
+    "from the start" or "offered"; ``utf8``: it offers SMTPUTF8."""
 
-    def __init__(self, office: PostOffice, *, login: tuple[str, str] | None = None, tls: str = "") -> None:
+    def __init__(
+        self, office: PostOffice, *, login: tuple[str, str] | None = None, tls: str = "", utf8: bool = True
+    ) -> None:
         self._login, self._scheme = login, "smtps" if tls == "from the start" else "smtp"
         options = {"auth_require_tls": False, "auth_required": True, "authenticator": self._check} if login else {}
         if tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             authority().issue_cert("127.0.0.1").configure_cert(context)
             options["ssl_context" if tls == "from the start" else "tls_context"] = context
-        super().__init__(office, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True, **options)
+        super().__init__(office, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=utf8, **options)
 
     def _check(self, server: SMTP, session, envelope, mechanism, data: LoginPassword) -> AuthResult:
         right = (data.login.decode(), data.password.decode()) == self._login

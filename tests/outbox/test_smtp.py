@@ -21,12 +21,12 @@ def office() -> PostOffice:
     return PostOffice()
 
 
-def a_mail(recipient="ap@acme.example", key="k1", subject="Rechnung für Müller 🧾", **content):
+def a_mail(*to, key="k1", subject="Rechnung für Müller 🧾", **content):
     known = {"text": "Schöne Grüße\n", "html": "<p>Schöne Grüße</p>", "sender_name": "Müller, Söhne & Co"}
     known |= {"reply_to": "ask@ours.example", "language": "de"}
     return compose(
         key=key,
-        recipient=recipient,
+        to=to or ["ap@acme.example"],
         subject=subject,
         content=known | content,
         sender=SENDER,
@@ -35,8 +35,9 @@ def a_mail(recipient="ap@acme.example", key="k1", subject="Rechnung für Müller
     )
 
 
-def send(url, recipient="ap@acme.example", **facts):
-    smtp.send(mail_server(url), a_mail(recipient, **facts), recipient=recipient, sender=SENDER)
+def send(url, *recipients, **facts):
+    receivers = recipients or ("ap@acme.example",)
+    return smtp.send(mail_server(url), a_mail(*receivers, **facts), recipients=receivers, sender=SENDER)
 
 
 def test_a_mail_arrives_as_it_was_written(office):
@@ -67,8 +68,46 @@ def test_a_subject_of_several_lines_adds_no_header():
 def test_a_domain_with_umlauts_and_a_name_with_them_arrive(office):
     with MailServer(office) as url:
         send(url, "ap@müller.example")
+        send(url, "kontakt@straße.example")
         send(url, "jörg@acme.example")
-    assert office.taken_for == ["ap@xn--mller-kva.example", "jörg@acme.example"]
+    assert office.taken_for == ["ap@xn--mller-kva.example", "kontakt@xn--strae-oqa.example", "jörg@acme.example"]
+    # By RFC 6532 as it is, and for everybody else in ASCII.
+    assert "\r\nTo: jörg@acme.example\r\n".encode() in office.contents[2]
+    assert all(content.partition(b"\r\n\r\n")[0].isascii() for content in office.contents[:2])
+
+
+def test_a_server_without_smtputf8_is_told_no_name_beyond_ascii(office):
+    with MailServer(office, utf8=False) as url:
+        with pytest.raises(Refused) as refusal:
+            send(url, "jörg@acme.example")
+        answers = send(url, "jörg@acme.example", "ap@müller.example")
+        with pytest.raises(Refused, match=r"beyond ASCII in böse@ours\.example"):
+            send(url, reply_to="böse@ours.example")
+    assert str(refusal.value) == (
+        f"The mail server {url.removeprefix('smtp://')} does not take the letters beyond ASCII in jörg@acme.example: "
+        "it does not offer SMTPUTF8. Use another address, or set up a mail server that does"
+    )
+    # The others get it, and nobody reads an address that no mail program understands.
+    assert [(one, answer.final) for one, answer in answers.items()] == [("jörg@acme.example", True)]
+    (mail,) = office.mails
+    assert (office.taken_for, str(mail["To"])) == (["ap@xn--mller-kva.example"], "ap@xn--mller-kva.example")
+
+
+def test_who_of_several_is_refused_is_told_and_the_others_have_it(office):
+    office.refused = {"gone@acme.example": "550 No such user", "full@acme.example": "452 Mailbox full"}
+    with MailServer(office) as url:
+        answers = send(url, "ap@acme.example", "gone@acme.example", "full@acme.example", "cfo@acme.example")
+        with pytest.raises(UpstreamFailed, match=r"gone@acme.example: 550.*; .*full@acme.example: 452") as nobody:
+            send(url, "gone@acme.example", "full@acme.example")
+        with pytest.raises(Refused):
+            send(url, "gone@acme.example")
+    assert office.taken_for == ["ap@acme.example", "cfo@acme.example"]
+    assert {one: (answer.text.partition(": ")[2], answer.final) for one, answer in answers.items()} == {
+        "gone@acme.example": ("550 No such user", True),
+        "full@acme.example": ("452 Mailbox full", False),
+    }
+    # The full mailbox may have room later.
+    assert not isinstance(nobody.value, Refused)
 
 
 def test_an_odd_farewell_does_not_make_a_taken_mail_a_failure(office):

@@ -5,8 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.email_addresses import address_fault
 from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
-from billing_core.text import control_character, is_email_address
+from billing_core.text import control_character
 
 Reasons = dict[str, str]
 
@@ -27,8 +28,8 @@ def text_block(reasons: Reasons, field: str, text: str, longest: int) -> str:
 
 def email(reasons: Reasons, field: str, text: str) -> str:
     address = text.strip()
-    if address and not is_email_address(address):
-        reasons[field] = "is not an e-mail address such as ana@example.com"
+    if address and (fault := address_fault(address)):
+        reasons[field] = fault
     return address
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
+from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers
 from billing_core.languages.formats import writing
@@ -23,7 +24,6 @@ from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.models import MovedSubscription, MoveMail, PlanMove, Subscription, SubscriptionState
 from billing_core.subscriptions.moving import promised
 from billing_core.subscriptions.moving.promised import Prices
-from billing_core.text import is_email_address
 
 _AFTERWARDS = {MoveMail.DUE: MoveMail.TOLD, MoveMail.RECALL_DUE: MoveMail.RECALLED}
 # As the index has them.

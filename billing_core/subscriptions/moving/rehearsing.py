@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor, Permission
 from billing_core.subscriptions.models import PlanMove
 from billing_core.subscriptions.moving import asked as asking
 from billing_core.subscriptions.moving.asked import Asked, Course
 from billing_core.subscriptions.moving.candidates import LeftOut, begins_on, candidates
-from billing_core.text import is_email_address
 
 MOST_DIFFERENCES: Final = 20
 _AT_ONCE: Final = 5_000

@@ -11,6 +11,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.dates import day_in
+from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor
 from billing_core.invoices import issuers
 from billing_core.languages.formats import writing
@@ -21,7 +22,6 @@ from billing_core.online_payments.off_session import methods, requests
 from billing_core.outbox import service as outbox
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.subscriptions.models import Subscription
-from billing_core.text import is_email_address
 
 
 def trial_ending(session: Session, actor: Actor, subscription: Subscription, *, goes_on: bool, now: datetime) -> None:

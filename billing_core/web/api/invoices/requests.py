@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from billing_core.email_addresses import address_fault
 from billing_core.errors import Invalid
 from billing_core.invoices.by_email import Addressed
 from billing_core.invoices.content.content import LONGEST, LONGEST_DESCRIPTION, MOST_LINES, DraftLine
@@ -16,7 +17,6 @@ from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LineType
 from billing_core.invoices.service import Details
 from billing_core.money import LARGEST_PRICE, decimal_places, scaled
-from billing_core.text import is_email_address
 from billing_core.web.api.exact_json import Body, Number
 
 # The document's fields that have another name on an invoice.
@@ -41,8 +41,8 @@ def _day(value: Any) -> date:
 
 
 def _address(value: str) -> str:
-    if not is_email_address(value.strip()):
-        raise ValueError("is not an e-mail address such as ana@example.com")
+    if fault := address_fault(value.strip()):
+        raise ValueError(fault)
     return value.strip()
 
 
