@@ -169,7 +169,8 @@ ORDER = {
         ["navigation"],
     ],
     "pages.ui": [
-        ["formats", "reads", "text"],
+        ["formats", "text"],
+        ["reads"],
         ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened", "reading_on"],
         ["context", "data_age", "export_menu", "tables"],
         ["collection_mode", "figures", "inputs"],

@@ -225,10 +225,11 @@ def day(cell: str, *, zone: str) -> date:
         if first != second and first <= 12 and second <= 12:
             day_first, month_first = f"{second:02}-{first:02}", f"{first:02}-{second:02}"
             raise Unreadable(
-                f"is ambiguous: day or month first? Write {match['year']}-{day_first} or {match['year']}-{month_first}"
+                "is ambiguous: day or month first? "
+                f"Write “{match['year']}-{day_first}” or “{match['year']}-{month_first}”"
             )
         return _calendar_day(match, *((first, second) if second <= 12 else (second, first)), zone)
-    raise Unreadable("is not a date such as 2025-03-31")
+    raise Unreadable("is not a date such as “2025-03-31”")
 
 
 def _calendar_day(match: re.Match[str], day_of_month: int, month: int, zone: str) -> date:

@@ -109,7 +109,9 @@ tables.show(
         tables.text("Type", "type"),
         tables.instant("Received", "received_at", zone),
         tables.computed("Invoice", lambda row: row.invoice_number or ""),
-        tables.computed("What became of it", lambda row: row.last_error or row.outcome, width="large"),
+        tables.computed(
+            "What became of it", lambda row: formats.with_days(row.last_error or row.outcome), width="large"
+        ),
         tables.count("Attempts", "attempts"),
         tables.text("Event", "event_id"),
     ],

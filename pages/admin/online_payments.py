@@ -14,7 +14,7 @@ from billing_core.online_payments.gateway import Connection
 from billing_core.online_payments.webhooks import events
 from billing_core.settings import Settings, settings
 from pages.payment_link_sections.wording import WAYS
-from pages.ui import collection_mode, context, messages
+from pages.ui import collection_mode, context, formats, messages
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -66,7 +66,7 @@ def connection_card() -> None:
             st.caption("Asks the payment service who we are and whether we can collect. It changes nothing.")
             return
         for problem in connection.problems:
-            st.error(md(problem), icon=":material/error:")
+            st.error(md(formats.with_days(problem)), icon=":material/error:")
         if not connection.problems:
             st.success("It responds, and we can collect.", icon=":material/check:")
         facts = dict.fromkeys((collection_mode.NAMES[connection.mode], connection.name, connection.account))

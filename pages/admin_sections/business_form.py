@@ -115,7 +115,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
     for field, reason in reasons.items():
         # Nobody has done anything wrong in a form that they have not touched.
         if getattr(details, field) != getattr(saved, field):
-            places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
+            places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(formats.with_days(reason))}]")
     return details, reasons
 
 

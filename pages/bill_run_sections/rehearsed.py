@@ -118,7 +118,7 @@ def _table(actor: Actor, run: Progress, rows: list[Compared], before: str, *, fa
             columns += [tables.button("Details", _look, opens=partial(_choose, run), width=70)]
         columns += [tables.button("Report before", _earlier, opens=_open_earlier, width=105)]
     if any(row.reason for row in rows):
-        columns += [tables.text("Note", "reason", width="large")]
+        columns += [tables.computed("Note", lambda row: formats.with_days(row.reason), width="large")]
     tables.show(
         rows,
         columns,

@@ -10,7 +10,7 @@ from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.progress import ItemRow, Progress
 from billing_core.identity import Actor, Permission
 from pages.bill_run_sections import wording
-from pages.ui import opened, tables
+from pages.ui import formats, opened, tables
 from pages.ui.inputs import filters
 
 _PAGE_KEY = "run_items_page"
@@ -47,7 +47,7 @@ def _columns(actor: Actor, run: Progress, rows: list[ItemRow], *, failed_alone: 
         if any(row.late_invoice_id for row in rows):
             columns += [tables.button("Late usage alone", _late_invoice, opens=_open_late_invoice, width=150)]
     if any(row.reason for row in rows):
-        columns += [tables.text("Reason", "reason", width="large")]
+        columns += [tables.computed("Reason", lambda row: formats.with_days(row.reason), width="large")]
     return columns
 
 

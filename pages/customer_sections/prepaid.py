@@ -63,7 +63,10 @@ def _topped_up(read: Reader, customer: Customer) -> None:
         how = "an invoice is mailed" if wanted.sends else "a draft is made"
         st.caption(f"Once less than {below} is left, {how} that fills it up to {up_to}.")
     if refusal := read(top_ups.refusal_of, customer.id):
-        st.warning(f"It could not be topped up: {md(refusal)}. It is tried again every hour.", icon=":material/report:")
+        st.warning(
+            f"It could not be topped up: {md(formats.with_days(refusal))}. It is tried again every hour.",
+            icon=":material/report:",
+        )
 
 
 def _grants(read: Reader, rows: list[GrantRow], *, may_write: bool) -> None:

@@ -134,11 +134,17 @@ def _notices(actor: Actor, draft: OpenDraft, entered: Entered, stored: InvoiceVi
     if conflict is not None:
         with st.container(border=True):
             conflict_text = str(conflict).partition(":")[0]
-            st.warning(f"{md(conflict_text)}. What you typed is not saved yet.", icon=":material/sync_problem:")
+            st.warning(
+                f"{md(formats.with_days(conflict_text))}. What you typed is not saved yet.",
+                icon=":material/sync_problem:",
+            )
             if conflict.fields:
                 st.caption("Where it differs from what stands here:")
             st.markdown(
-                "\n".join(f"- {md(formats.words(field))} {md(reason)}" for field, reason in conflict.fields.items())
+                "\n".join(
+                    f"- {md(formats.words(field))} {md(formats.with_days(reason))}"
+                    for field, reason in conflict.fields.items()
+                )
             )
             with st.container(horizontal=True):
                 st.button("Show theirs", icon=":material/visibility:", on_click=forget_open_draft, key="show_theirs")

@@ -62,7 +62,7 @@ def zero_tax(draft: OpenDraft, content: Content, reasons: Reasons) -> None:
 def problem(reasons: Reasons, name: str, label: str) -> None:
     """What is wrong with the field just drawn, if anything."""
     if name in reasons:
-        st.markdown(f":red[:material/error: {md(label)} {md(reasons[name])}]")
+        st.markdown(f":red[:material/error: {md(label)} {md(formats.with_days(reasons[name]))}]")
 
 
 def _printed(draft: OpenDraft, reasons: Reasons, name: str, label: str) -> None:

@@ -135,9 +135,9 @@ def _problems(entered: Entered) -> None:
     for field, reason in entered.reasons.items():
         match field.split("."):
             case ["lines"] if entered.content.lines:
-                problems.append((0, f"The lines {md(reason)}"))
+                problems.append((0, f"The lines {md(formats.with_days(reason))}"))
             case ["lines", at, name]:
-                problems.append((int(at), f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}"))
+                problems.append((int(at), f"Line {at}: the {_NAMES.get(name, name)} {md(formats.with_days(reason))}"))
     # What cannot be read and what cannot be kept come one after the other; people go down the lines.
     sentences = [sentence for _, sentence in sorted(problems, key=lambda one: one[0])]
     for sentence in sentences[:_MOST_SAID]:

@@ -11,7 +11,7 @@ from pages.ui.text import md
 
 def draw(received: Received) -> None:
     if received.problem:
-        st.error(md(received.problem), icon=":material/error:")
+        st.error(md(formats.with_days(received.problem)), icon=":material/error:")
     outcome = received.outcome
     if outcome is None:
         return
@@ -46,7 +46,7 @@ def _rejected(received: Received, outcome: Outcome) -> None:
         icon=":material/block:",
     )
     reasons = pd.DataFrame(
-        [(row.line, row.column, row.value, row.reason) for row in outcome.rejections],
+        [(row.line, row.column, row.value, formats.with_days(row.reason)) for row in outcome.rejections],
         columns=["Line", "Column", "Value", "Reason"],
     )
     st.dataframe(

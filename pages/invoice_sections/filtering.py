@@ -135,7 +135,7 @@ def _amount(label: str, key: str) -> Decimal | None:
     try:
         return abs(number_input.number(text, formats.locale()))
     except ValueError as reason:
-        st.caption(f":red[{md(label)} {md(reason)}]")
+        st.caption(f":red[{md(label)} {md(formats.with_days(str(reason)))}]")
         return None
 
 

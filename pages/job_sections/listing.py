@@ -94,7 +94,9 @@ def draw_schedules(seen: Overview, zone: str) -> None:
                 st.markdown(f":material/pause_circle: {_paused(one.queue, pause, zone)}")
             if one.last_failed_at:
                 when = "The last run failed" if one.failed else f"Failed on {formats.instant(one.last_failed_at, zone)}"
-                st.markdown(f":material/error: **{QUEUES[one.queue].title}:** {when}: {md(one.last_error)}")
+                st.markdown(
+                    f":material/error: **{QUEUES[one.queue].title}:** {when}: {md(formats.with_days(one.last_error))}"
+                )
 
 
 def draw_processes(seen: Overview, zone: str) -> None:
@@ -191,7 +193,7 @@ def _explain(row: QueueRow, zone: str) -> None:
     if held.failed:
         st.markdown(
             f":material/error: **{title}:** {counted(row.queue, held.failed)} failed. "
-            f"The last one: {md(held.last_error or 'no reason is known')}"
+            f"The last one: {md(formats.with_days(held.last_error) or 'no reason is known')}"
         )
     if held.held_back:
         why = "of paused runs" if row.queue is Queue.BILL_RUNS else "until somebody releases them in the outbox"

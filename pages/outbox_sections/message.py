@@ -28,7 +28,7 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
             to = f"To {md(message.recipient)} · " if message.channel == MAIL else ""
             st.caption(f"{to}{md(history(message, zone))}", width="content")
         if message.last_error:
-            st.error(f"The last attempt failed: {md(message.last_error)}", icon=":material/error:")
+            st.error(f"The last attempt failed: {md(formats.with_days(message.last_error))}", icon=":material/error:")
         _actions(actor, message)
         if message.channel == MAIL:
             _mail(message)

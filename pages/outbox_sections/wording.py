@@ -51,7 +51,7 @@ def delivery_columns(zone: str) -> list[tables.Column]:
             ),
         ),
         tables.count("Attempts", "attempts"),
-        tables.text("Last error", "last_error"),
+        tables.computed("Last error", lambda row: formats.with_days(row.last_error)),
     ]
 
 

@@ -63,7 +63,9 @@ def _events(actor: Actor, link: LinkRow, zone: str) -> None:
                 tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
                 tables.text("Type", "type"),
                 tables.instant("Received", "received_at", zone),
-                tables.computed("What became of it", lambda row: row.last_error or row.outcome, width="large"),
+                tables.computed(
+                    "What became of it", lambda row: formats.with_days(row.last_error or row.outcome), width="large"
+                ),
             ],
             key="link_events",
             alt="Events about this invoice, the newest first",

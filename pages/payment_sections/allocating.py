@@ -40,7 +40,7 @@ def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount
     paid, problems = checked(invoices, written, currency, amount_minor)
     if problems:
         for problem in problems:
-            st.markdown(f":red[:material/error: {md(problem)}]")
+            st.markdown(f":red[:material/error: {md(formats.with_days(problem))}]")
         return None
     _remainder(amount_minor - sum(paid.values()), currency)
     return paid

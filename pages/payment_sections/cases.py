@@ -51,7 +51,7 @@ def _case(read: Reader, actor: Actor, case: CaseRow) -> None:
             st.markdown(f"**{md(formats.money(case.amount_minor, case.currency))}**", width="content")
             st.markdown(md(case.customer_name), width="content")
             st.caption(formats.instant(case.opened_at, read.company.time_zone), width="content")
-        st.markdown(md(case.said))
+        st.markdown(md(formats.with_days(case.said)))
         with st.container(horizontal=True, vertical_alignment="center"):
             _links(case)
             if actor.may(Permission.PAYMENT_WRITE):
@@ -152,7 +152,7 @@ def take_back(case: CaseRow) -> None:
 
 @st.dialog("Note how it was settled", icon=":material/check:")
 def note(case: CaseRow) -> None:
-    st.markdown(md(case.said))
+    st.markdown(md(formats.with_days(case.said)))
     settlement = st.text_input(
         "How it was settled",
         key=f"case_settlement_{case.id}",

@@ -30,7 +30,7 @@ def form(actor: Actor, payment_id: int) -> None:
         context.refused(error)
         return
     if can.problem:
-        st.info(md(can.problem), icon=":material/info:")
+        st.info(md(formats.with_days(can.problem)), icon=":material/info:")
         return
     collection_mode.mark()
     amount = _amount(can, payment_id)

@@ -156,4 +156,4 @@ def _amount(label: str, currency: str, *, key: str, least: int = 0, most: int | 
 
 
 def _wrong(reason: str) -> None:
-    st.markdown(f":red[:material/error: The amount {md(reason)}]")
+    st.markdown(f":red[:material/error: The amount {md(formats.with_days(reason))}]")

@@ -154,7 +154,7 @@ class Typed:
     def say(self, name: str, reason: str, *, typed: str = "") -> None:
         label, place = self.places[name]
         shown = f"“{typed.strip()[:40]}”" if typed else label
-        place.markdown(f":red[:material/error: {md(f'{shown} {reason}')}]")
+        place.markdown(f":red[:material/error: {md(formats.with_days(f'{shown} {reason}'))}]")
         self.wrong_in.append(self._parts[name])
 
 

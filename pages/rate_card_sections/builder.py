@@ -44,7 +44,7 @@ def _say(built: dict[str, Any] | None) -> None:
         parsed = parse(built)
     except Invalid as error:
         reasons = "; ".join(error.fields.values())
-        st.caption(f":material/edit_note: Not complete yet: {md(reasons)}")
+        st.caption(f":material/edit_note: Not complete yet: {md(formats.with_days(reasons))}")
         return
     words = formats.sentence(describe(parsed))
     st.caption(f":material/rule: Applies: **{md(words)}**")

@@ -16,7 +16,7 @@ from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import VARIABLES
 from pages.outbox_sections.wording import TOPICS
-from pages.ui import context, messages
+from pages.ui import context, formats, messages
 from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -59,7 +59,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
             st.iframe(mail_frame(letter.html), height=420)
     for place, field, label in ((subject_place, "subject", "The subject"), (body_place, "body", "The text")):
         if field in reasons:
-            place.markdown(f":red[:material/error: {label} {md(reasons[field])}]")
+            place.markdown(f":red[:material/error: {label} {md(formats.with_days(reasons[field]))}]")
     with writing:
         _buttons(actor, business_id, kind, language, edited, form, fits=letter is not None)
         with st.expander("What a text can contain", icon=":material/data_object:"):

@@ -87,7 +87,7 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
         try:
             schedule.checked(edited.steps)
         except Invalid as error:
-            st.markdown(f":red[:material/error: The days {md(error.fields['steps'])}]")
+            st.markdown(f":red[:material/error: The days {md(formats.with_days(error.fields['steps']))}]")
             return edited, False
         st.caption(
             "Each invoice gets one reminder on each day of this list, but none on the day it was sent. A missed day is "

@@ -76,7 +76,7 @@ def tax_rate(label: str, *, key: str, width: int) -> Decimal | None:
     try:
         rate = number_input.number(text.strip().removesuffix("%") or "0", formats.locale())
     except ValueError as reason:
-        st.error(f"The tax rate {md(reason)}", icon=":material/error:")
+        st.error(f"The tax rate {md(formats.with_days(str(reason)))}", icon=":material/error:")
         return None
     if not 0 <= rate <= 100:
         st.error("The tax rate must lie between 0 and 100", icon=":material/error:")

@@ -57,7 +57,7 @@ def chosen(invoice: InvoiceView, *, key: str) -> dict[int, Decimal] | None:
         with runtime.sessions()() as session:
             parts = credit_notes.of_lines(session, invoice, wanted) if wanted else []
     except (BillingError, ValueError) as reason:
-        st.markdown(f":red[:material/error: {md(str(reason))}]")
+        st.markdown(f":red[:material/error: {md(formats.with_days(str(reason)))}]")
         return None
     net, total = sum(part.net_minor for part in parts), credit_notes.total_of(parts)
     st.markdown(

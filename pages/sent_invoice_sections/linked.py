@@ -139,7 +139,7 @@ def _mails(read: Reader, invoice: InvoiceView) -> None:
             tables.text("To", "recipient"),
             tables.text("Subject", "title", width="medium"),
             tables.instant("Sent", "delivered_at", zone),
-            tables.text("Problem", "last_error"),
+            tables.computed("Problem", lambda row: formats.with_days(row.last_error)),
         ],
         key="invoice_mails",
         alt="Mails about this invoice",

@@ -107,7 +107,10 @@ def remind(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     with context.transaction() as session:
         done = reminders.remind_now(session, actor, [invoice.id], now=utc_now(), today=read.days)
     if done.left_out:
-        messages.say(f"Nobody was reminded: {invoice.number} {done.left_out[0].reason}", icon=":material/block:")
+        messages.say(
+            f"Nobody was reminded: {invoice.number} {formats.with_days(done.left_out[0].reason)}",
+            icon=":material/block:",
+        )
     else:
         messages.say(messages.mailed("The reminder", invoice.customer_email))
     st.rerun()

@@ -58,7 +58,7 @@ def _to_settle(read: Reader, invoice: InvoiceView) -> None:
     for case in read(queries.cases_of_invoice, invoice.id):
         if case.settled_at is None:
             with st.container(border=True):
-                st.warning(md(case.said), icon=":material/gavel:")
+                st.warning(md(formats.with_days(case.said)), icon=":material/gavel:")
                 st.page_link(
                     "payments.py",
                     label="Settle it",

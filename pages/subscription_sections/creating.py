@@ -108,7 +108,7 @@ def _fields(read: Reader, actor: Actor, preset: int | None) -> _Chosen | None:
     try:
         rate = number_input.number(tax, formats.locale()) if tax.strip() else Decimal(0)
     except ValueError as reason:
-        st.error(f"The tax {md(reason)}", icon=":material/error:")
+        st.error(f"The tax {md(formats.with_days(str(reason)))}", icon=":material/error:")
         return None
     public_id = read(customers.one, customer_id).public_id
     return _Chosen(Wanted(public_id, code, trial, promo.strip(), seats, add_ons, rate), method)

@@ -97,10 +97,10 @@ def attempt(done: str, *, then: Callable[[], None] = lambda: None) -> Iterator[S
 
 def refused(error: BillingError) -> None:
     """Say why something was not done, here and with the fields at fault; the script goes on."""
-    st.error(str(error), icon=":material/error:")
+    st.error(formats.with_days(str(error)), icon=":material/error:")
     for field, reason in error.fields.items():
         if reason not in str(error):
-            st.caption(f"{md(formats.words(field))}: {md(reason)}")
+            st.caption(f"{md(formats.words(field))}: {md(formats.with_days(reason))}")
 
 
 @contextmanager
@@ -110,5 +110,5 @@ def reading() -> Iterator[Session]:
         with runtime.sessions()() as session:
             yield session
     except BillingError as error:
-        st.error(str(error), icon=":material/error:")
+        refused(error)
         st.stop()

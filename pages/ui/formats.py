@@ -16,7 +16,9 @@ from billing_core.money import Money, decimal_places
 
 NOTHING = "–"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-_STORED_PERIOD = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) to ([0-9]{4}-[0-9]{2}-[0-9]{2})$")
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# Alone among other words: no part of a number such as INV-2026-03-02, of a file's name, or of what is quoted.
+_WRITTEN_DAYS = re.compile(rf"(?<![\w.“/-])({_DAY})(?: to ({_DAY}))?(?![\w”/-]|\.\w)")
 
 
 @cache
@@ -165,18 +167,29 @@ def days(start: date, end: date) -> str:
     return period(Period(start, end))
 
 
-def with_days(label: str) -> str:
-    """A stored label that ends with ``2026-10-01 to 2026-10-31``, with the period as the reader writes it."""
-    match = _STORED_PERIOD.search(label)
-    if match is None:
-        return label
-    start, end = (date.fromisoformat(one) for one in match.groups())
-    return label[: match.start()] + days(start, end)
+def with_days(text: str) -> str:
+    """What a service says, or has stored, with its days (``2026-10-01``, ``2026-10-01 to 2026-10-31``) as the reader
+    writes them: it knows no reader, and programs read it too.
+    """
+    return _WRITTEN_DAYS.sub(_as_read, text)
+
+
+def _as_read(match: re.Match[str]) -> str:
+    try:
+        start, end = (date.fromisoformat(one or match[1]) for one in match.groups())
+    except ValueError:
+        return match[0]
+    if match[2] is None:
+        return day(start)
+    # “From March 2026” would be everything since then.
+    begun = match.string.endswith("from ", 0, match.start())
+    return f"{day(start)} to {day(end)}" if begun else days(start, end)
 
 
 def sentence(words_: str) -> str:
-    """With a capital first letter, and the rest as it is."""
-    return words_[:1].upper() + words_[1:]
+    """What a service says, as a sentence of a page: with a capital first letter."""
+    told = with_days(words_)
+    return told[:1].upper() + told[1:]
 
 
 def action(code: str) -> str:

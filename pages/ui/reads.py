@@ -16,6 +16,7 @@ from billing_core.dates import Day, day_in, day_of, today_in, utc_now
 from billing_core.errors import BillingError
 from billing_core.figures import Figure
 from billing_core.identity import Actor
+from pages.ui import formats
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,7 +80,7 @@ class Reader:
             # By name: for arguments by place Streamlit inspects the signature each time.
             answer: R = _kept(key=key, _query=query, _arguments=arguments, _named=named)
         except BillingError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(formats.with_days(str(error)), icon=":material/error:")
             st.stop()
         return answer
 

@@ -60,7 +60,7 @@ def draw(customer_id: int, days: Period) -> None:
     asked = Period(first_day, days.end)
     of = (customer_id, asked, user.strip() or None)
     if why := read(exports.missing, customer_id, asked):
-        st.info(why, icon=":material/inventory_2:")
+        st.info(formats.with_days(why), icon=":material/inventory_2:")
     after: tuple[datetime, str] | None = reading_on.place(_KEY, of, None)
     rows = _page(read, *of, after)
     if not rows:
@@ -100,7 +100,7 @@ def _file(read: Reader, customer_id: int, days: Period) -> None:
         st.error("The first day lies after the last one", icon=":material/error:")
         return
     if why := read(exports.missing, customer_id, Period(first_day, last_day)):
-        st.warning(f"{md(why)}.", icon=":material/inventory_2:")
+        st.warning(f"{md(formats.with_days(why))}.", icon=":material/inventory_2:")
         return
     of = {"customer_id": customer_id, "start_date": first_day, "end_date": last_day}
     with st.container(horizontal=True):

@@ -45,9 +45,9 @@ def draw(actor: Actor, identity: str, zone: str) -> None:
             st.badge("Live" if event.livemode else "No real money", color="red" if event.livemode else "gray")
             st.caption(md(_history(event, zone)), width="content")
         if event.outcome:
-            st.markdown(md(event.outcome))
+            st.markdown(md(formats.with_days(event.outcome)))
         if event.last_error:
-            st.error(f"The last attempt failed: {md(event.last_error)}", icon=":material/error:")
+            st.error(f"The last attempt failed: {md(formats.with_days(event.last_error))}", icon=":material/error:")
         _actions(actor, event)
         st.caption("What was received, exactly; the customer's data in it is as confidential as the invoice.")
         st.code(_readable(payload), language="json", height=360)

@@ -109,16 +109,16 @@ DAYS = {
     "2025-02-01 00:30:00 +0200": date(2025, 1, 31),
 }
 NO_DAYS = {
-    "03/04/2025": "is ambiguous: day or month first? Write 2025-04-03 or 2025-03-04",
+    "03/04/2025": "is ambiguous: day or month first? Write “2025-04-03” or “2025-03-04”",
     "2025-02-29": "is not a day of the calendar",
     "2025-13-01": "is not a day of the calendar",
     "31.11.2025": "is not a day of the calendar",
     "2025-03-04 25:00": "is not a day of the calendar",
     "1899-12-31": "lies outside the years 1900 to 2199",
     "2200-01-01": "lies outside the years 1900 to 2199",
-    "45321": "is not a date such as 2025-03-31",
-    "04.03.25": "is not a date such as 2025-03-31",
-    "tomorrow": "is not a date such as 2025-03-31",
+    "45321": "is not a date such as “2025-03-31”",
+    "04.03.25": "is not a date such as “2025-03-31”",
+    "tomorrow": "is not a date such as “2025-03-31”",
     "0000-00-00": "is not a day of the calendar",
 }
 

@@ -115,10 +115,10 @@ ORDERS = {
         ("customer_ref", "NOBODY", "no customer has this customer_ref; import customers first"),
     ),
     "a date that is none": ("SO-2,ACME,2025-02-30,new,", ("order_date", "2025-02-30", "is not a day of the calendar")),
-    "a word for a date": ("SO-2,ACME,soon,new,", ("order_date", "soon", "is not a date such as 2025-03-31")),
+    "a word for a date": ("SO-2,ACME,soon,new,", ("order_date", "soon", "is not a date such as “2025-03-31”")),
     "an ambiguous date": (
         "SO-2,ACME,03/04/2025,new,",
-        ("order_date", "03/04/2025", "is ambiguous: day or month first? Write 2025-04-03 or 2025-03-04"),
+        ("order_date", "03/04/2025", "is ambiguous: day or month first? Write “2025-04-03” or “2025-03-04”"),
     ),
     "an unknown status": (
         "SO-2,ACME,2025-03-04,lost,",

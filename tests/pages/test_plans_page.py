@@ -201,7 +201,7 @@ def test_billed_days_keep_their_plan(page_as, sessions, acme):
     page.button(key="do_take_off").click()
     press(page, "Take off", row=0, table=1)
 
-    assert "from 2026-03-01 to 2026-03-31 is billed by the plan of those days" in page.error[0].value
+    assert "from 03/01/2026 to 03/31/2026 is billed by the plan of those days" in page.error[0].value
     with sessions() as session:
         assert [part.last_day for part in queries.on_plan(session, acme, MARCH)] == [MARCH.end]
 

@@ -16,5 +16,5 @@ def amount_field(label: str, minor: int, currency: str, *, key: str, help: str |
     try:
         return number_input.minor(text, currency, locale)
     except ValueError as reason:
-        st.markdown(f":red[:material/error: The amount {md(str(reason))}]")
+        st.markdown(f":red[:material/error: The amount {md(formats.with_days(str(reason)))}]")
         return None
