@@ -187,6 +187,26 @@ def test_a_service_that_is_taken_off_a_draft_can_be_billed_elsewhere(session, ma
         service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
 
 
+def test_a_draft_keeps_what_it_bills_though_an_admin_has_billed_that_again(session, march):
+    """Taking a service off the first draft is what settles it: it was refused, since the second one bills the rest."""
+    draft = _invoiced(session, march)
+    half = _invoiced(session, billed(session, march.customer_id, FIRST_HALF), again_reason="Agreed")
+    both = queries.content(session, draft)
+    picking = replace(both, lines=tuple(line for line in both.lines if line.service_id == PICKING))
+
+    def saved(content):
+        session.expire_all()
+        return service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
+
+    assert saved(picking).total_minor == 400
+    assert [one.charge_count for one in billed_orders.before(session, [march.id])] == [2, 2]
+    with pytest.raises(AlreadyBilled, match=f"a draft \\(no. {half.id}\\)"), session.begin_nested():
+        saved(both)
+    service.discard(session, SYSTEM, half.id, now=NOW)
+    assert saved(both).total_minor == 800
+    assert _wrong(session) == []
+
+
 def test_a_copy_of_a_cancelled_invoice_bills_its_orders(session, march):
     """A copy of one that stands does not: it would bill them a second time."""
     first = _sent(session, march)

@@ -14,6 +14,8 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Delete,
+    Insert,
     Select,
     Subquery,
     and_,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -153,9 +156,27 @@ def _summed_up(wanted: Subquery) -> Select[*tuple[Any, ...]]:
 
 # Built once: building a statement takes as long as running it.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+# In the order of their key: of two who bill the same, one waits for the other, and not each for what the other has.
+_KEY = (ReportCharge.order_id, ReportCharge.service_id)
 _BILLING = billing().where(InvoicedReport.invoice_id.in_(_IDS))
-_KEEP = insert(BilledOrder).from_select([*_COLUMNS, "again"], _BILLING.add_columns(literal(0)))
-_KEEP_AGAIN = insert(BilledOrder).from_select([*_COLUMNS, "again"], _numbered(_BILLING.subquery("wanted")))
+_kept = and_(BilledOrder.order_id == ReportCharge.order_id, BilledOrder.service_id == ReportCharge.service_id)
+_REST = _BILLING.where(~exists().where(_kept, BilledOrder.invoice_id == InvoicedReport.invoice_id))
+
+
+def _keeping(rows: Select[*tuple[Any, ...]]) -> Insert:
+    return insert(BilledOrder).from_select([*_COLUMNS, "again"], rows)
+
+
+_KEEP = _keeping(_BILLING.add_columns(literal(0)).order_by(*_KEY))
+_KEEP_REST = _keeping(_REST.add_columns(literal(0)).order_by(*_KEY))
+_KEEP_AGAIN = _keeping(_numbered(_REST.subquery("wanted")))
+# Until it is known what is billed again, nobody may give up what is billed.
+_HOLD = (
+    select(BilledOrder.invoice_id)
+    .where(tuple_(BilledOrder.order_id, BilledOrder.service_id).in_(_REST.with_only_columns(*_KEY)))
+    .order_by(BilledOrder.order_id, BilledOrder.service_id, BilledOrder.again)
+    .with_for_update(read=True, key_share=True)
+)
 _OF_REPORTS = select(
     ReportCharge.order_id, ReportCharge.service_id, literal(0).label("invoice_id"), ReportCharge.report_id
 ).where(ReportCharge.amount_minor != 0, ReportCharge.report_id.in_(_IDS))
@@ -168,7 +189,27 @@ _RELEASE = (
     .values(released_at=bindparam("now"))
 )
 _FORGET = delete(BilledOrder).where(BilledOrder.invoice_id.in_(_IDS))
+_line = exists().where(
+    InvoiceLineItem.invoice_id == BilledOrder.invoice_id,
+    InvoiceLineItem.report_id == BilledOrder.report_id,
+    or_(InvoiceLineItem.service_id.is_(None), InvoiceLineItem.service_id == BilledOrder.service_id),
+)
+_FORGET_REST = _FORGET.where(~_line)
 _other = aliased(BilledOrder)
+# Who bills it again: of two who give it up at once, one waits, and finds who is the first then.
+_HOLD_AGAIN = (
+    select(BilledOrder.invoice_id)
+    .where(
+        BilledOrder.again != literal_column("0"),
+        exists().where(
+            _other.order_id == BilledOrder.order_id,
+            _other.service_id == BilledOrder.service_id,
+            _other.invoice_id.in_(_IDS),
+        ),
+    )
+    .order_by(BilledOrder.order_id, BilledOrder.service_id, BilledOrder.again)
+    .with_for_update()
+)
 _PROMOTE = (
     update(BilledOrder)
     .where(
@@ -185,11 +226,25 @@ _PROMOTE = (
 
 def keep(session: Session, invoice_ids: Sequence[int], *, again: bool = False) -> None:
     """Note what these new invoices bill. AlreadyBilled where some of it stands on another one, unless ``again``."""
+    _keep(session, _KEEP, invoice_ids, again=again)
+
+
+def keep_as_lines_say(session: Session, invoice_id: int, *, again: bool = False) -> None:
+    """The lines of a draft have changed: what they bill no more can be billed elsewhere, and what they bill besides is
+    noted, or AlreadyBilled as in ``keep``. What they still bill is the draft's own, whoever has billed it again since.
+    """
+    _forget(session, _FORGET_REST, [invoice_id])
+    _keep(session, _KEEP_REST, [invoice_id], again=again)
+
+
+def _keep(session: Session, noting: Insert, invoice_ids: Sequence[int], *, again: bool) -> None:
     for start in range(0, len(invoice_ids), 500):
         some = {"ids": list(invoice_ids[start : start + 500])}
         try:
             with session.begin_nested():
-                session.connection().execute(_KEEP_AGAIN if again else _KEEP, some)
+                if again:
+                    session.connection().execute(_HOLD, some).all()
+                session.connection().execute(_KEEP_AGAIN if again else noting, some)
         except IntegrityError:
             if taken := _found(session, _OF_INVOICES_BEFORE, some):
                 raise AlreadyBilled(taken) from None
@@ -198,8 +253,13 @@ def keep(session: Session, invoice_ids: Sequence[int], *, again: bool = False) -
 
 def forget(session: Session, invoice_ids: Sequence[int]) -> None:
     """These invoices bill no orders any more. Who billed one again is now the first, so that its key is taken."""
-    connection = session.connection()
-    connection.execute(_FORGET, {"ids": list(invoice_ids)})
+    _forget(session, _FORGET, invoice_ids)
+
+
+def _forget(session: Session, forgetting: Delete, invoice_ids: Sequence[int]) -> None:
+    connection, some = session.connection(), {"ids": list(invoice_ids)}
+    connection.execute(_HOLD_AGAIN, some).all()
+    connection.execute(forgetting, some)
     connection.execute(_PROMOTE)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor
@@ -87,9 +87,18 @@ def replace_lines(session: Session, invoice_id: int, before: Content, after: Con
         rows = _line_rows(invoice_id, after.lines, totals, first=first, now=now)
         connection.execute(_INSERT_LINES, rows)
     if _billed_of(before) != _billed_of(after):
-        reason = session.scalar(select(func.max(_REPORTS.c.again_reason)).where(_REPORTS.c.invoice_id == invoice_id))
-        unlink_reports(session, invoice_id)
-        _link_reports(session, [(invoice_id, reports_of(after))], reason or "")
+        _relink_reports(session, invoice_id, reports_of(after))
+
+
+def _relink_reports(session: Session, invoice_id: int, reports: Sequence[int]) -> None:
+    """A draft bills these reports now, or others of their services. Its reason to bill orders again stays."""
+    connection, mine = session.connection(), _REPORTS.c.invoice_id == invoice_id
+    reasons = dict(connection.execute(select(_REPORTS.c.report_id, _REPORTS.c.again_reason).where(mine)).all())
+    reason = max(reasons.values(), default="")
+    if fresh := [report_id for report_id in reports if report_id not in reasons]:
+        connection.execute(insert(_REPORTS), _link_rows(invoice_id, fresh, reason))
+    billed_orders.keep_as_lines_say(session, invoice_id, again=bool(reason))
+    connection.execute(delete(_REPORTS).where(mine, _REPORTS.c.report_id.not_in(reports)))
 
 
 def unlink_reports(session: Session, invoice_id: int) -> None:
@@ -178,12 +187,12 @@ def _line_rows(
 
 
 def _link_reports(session: Session, billed: Sequence[tuple[int, list[int]]], again_reason: str) -> None:
-    rows = [
-        {"invoice_id": invoice_id, "report_id": report_id, "again_reason": again_reason}
-        for invoice_id, reports in billed
-        for report_id in reports
-    ]
+    rows = [row for invoice_id, reports in billed for row in _link_rows(invoice_id, reports, again_reason)]
     if rows:
         session.connection().execute(insert(_REPORTS), rows)
         linked = [invoice_id for invoice_id, reports in billed if reports]
         billed_orders.keep(session, linked, again=bool(again_reason))
+
+
+def _link_rows(invoice_id: int, reports: Sequence[int], again_reason: str) -> list[dict[str, Any]]:
+    return [{"invoice_id": invoice_id, "report_id": one, "again_reason": again_reason} for one in reports]
