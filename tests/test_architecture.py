@@ -110,7 +110,7 @@ ORDER = {
     ],
     "billing_core.web": [
         ["access", "activity", "cookies", "page_addresses", "health", "origin", "rate_limiter", "streaming"],
-        ["forms", "headers", "metrics", "throttle", "webhooks", "downloads"],
+        ["body_limits", "forms", "headers", "metrics", "throttle", "webhooks", "downloads"],
         ["failures", "accounts"],
         ["public", "api"],
         ["authentication", "lifespan"],

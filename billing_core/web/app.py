@@ -14,6 +14,7 @@ from billing_core.web import failures, health, metrics, page_addresses, webhooks
 from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.authentication import SignedInOnly
+from billing_core.web.body_limits import A_FORM, BodyLimits
 from billing_core.web.downloads import (
     figures,
     imports,
@@ -56,7 +57,13 @@ ROUTERS = (
 
 @cache
 def own_app() -> FastAPI:
-    app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Billing",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        form_limits={"max_fields": 50, "max_files": 1, "max_part_size": A_FORM},
+    )
     failures.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -90,7 +97,7 @@ def routes() -> list[BaseRoute]:
 def middleware() -> list[Middleware]:
     """What every request passes, the outermost first."""
     measured = [Middleware(metrics.Measured)] if settings().metrics_token is not None else []
-    return [*measured, Middleware(SafeAnswers), Middleware(SignedInOnly)]
+    return [*measured, Middleware(SafeAnswers), Middleware(BodyLimits), Middleware(SignedInOnly)]
 
 
 def _first_segment(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from billing_core import runtime
@@ -10,7 +11,6 @@ from billing_core.errors import Invalid
 from billing_core.jobs import incoming_webhook_processing
 from billing_core.online_payments import configured
 from billing_core.online_payments.stripe import signature as stripe_signature
-from billing_core.online_payments.webhooks import inbox
 from billing_core.online_payments.webhooks.group_commit import group_commit
 from billing_core.online_payments.webhooks.refusals import refusals
 from billing_core.settings import settings
@@ -20,10 +20,13 @@ router = APIRouter()
 
 @router.post("/webhooks/stripe")
 async def from_stripe(request: Request) -> JSONResponse:
-    """200 once the event is stored, also where it was before. 400 where the signature does not prove its origin."""
-    payload = await _body(request)
-    if payload is None:
-        return _refused("too large")
+    """200 once the event is stored, also where it was before. 400 where the signature does not prove its origin, 413
+    where it is larger than any event.
+    """
+    try:
+        payload = await request.body()
+    except HTTPException as refusal:
+        return _refused("too large" if refusal.status_code == 413 else "too slow", refusal.status_code)
     signature = request.headers.get("stripe-signature")
     try:
         await run_in_threadpool(_store, payload, signature)
@@ -33,22 +36,11 @@ async def from_stripe(request: Request) -> JSONResponse:
     return JSONResponse({"received": True})
 
 
-async def _body(request: Request) -> bytes | None:
-    """The bytes exactly as received; None where they are too many for an event."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > inbox.LARGEST_BYTES:
-            return None
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _store(payload: bytes, signature: str | None) -> None:
     event = stripe_signature.verify(payload, signature, configured.webhook_secret(settings()))
     group_commit.store(runtime.sessions(), event, payload, now=utc_now())
 
 
-def _refused(reason: str) -> JSONResponse:
+def _refused(reason: str, status: int = 400) -> JSONResponse:
     refusals.note(reason, now=utc_now())
-    return JSONResponse({"detail": f"This is not accepted as an event: {reason}"}, 400)
+    return JSONResponse({"detail": f"This is not accepted as an event: {reason}"}, status)

@@ -1,4 +1,4 @@
-"""What every request to the APIs passes first: authentication, rate limit, size of the body."""
+"""What every request to the APIs passes first: authentication, rate limit, the whole body."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +20,6 @@ from billing_core.web.api.problem_bodies import Problem
 from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
 
-LARGEST_BODY = 1024 * 1024
-# Of addresses that take batches.
-LARGER_BODIES = {"/api/v1/usage/events": 10 * LARGEST_BODY}
 # Addresses served without credentials.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
 _log = structlog.get_logger()
@@ -63,15 +61,14 @@ class ApiMiddleware:
             return await problems.answer(scope, problem)(scope, receive, send)
         if caller is not None:
             scope[SCOPE_KEY] = caller
-        largest = LARGER_BODIES.get(scope["path"], LARGEST_BODY)
         try:
-            body = await _body(scope, receive, largest)
+            body = await _body(receive)
         except ClientDisconnect:
             # Half a body is no request, and nobody waits for an answer.
             return None
-        if body is None:
-            too_large = problems.of_status(413, f"The body is larger than {largest // 1024} KiB")
-            return await problems.answer(scope, too_large)(scope, receive, send)
+        except HTTPException as refusal:
+            refused = problems.of_status(refusal.status_code, refusal.detail)
+            return await problems.answer(scope, refused)(scope, receive, send)
         return await self.app(scope, replayed(body, receive), send)
 
 
@@ -105,20 +102,16 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
     return caller, problem, count.headers
 
 
-async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
-    """The whole body; None where it is larger. ClientDisconnect where the client goes before all of it has come."""
-    declared = Headers(scope=scope).get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > largest:
-        return None
-    parts, size = [], 0
+async def _body(receive: Receive) -> bytes:
+    """The whole body. ClientDisconnect where the client goes before all of it has come; HTTPException where it is too
+    large or too slow (``body_limits``).
+    """
+    parts = []
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientDisconnect
         parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > largest:
-            return None
         if not message.get("more_body", False):
             break
     return b"".join(parts)
