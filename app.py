@@ -1,6 +1,7 @@
 """Composes the one process: the dashboard, the web routes, sign-in, and what runs beside them. No logic."""
 
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -32,5 +33,7 @@ app = st.App(
 
 if __name__ == "__main__":
     gc.enable()
+    # The server would believe a proxy on this machine: the product itself does, where the settings say so.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     # With an address of its own, the dashboard does not ask the internet for the machine's.
     app.run(config={"server.port": settings().port, "browser.serverAddress": settings().host})

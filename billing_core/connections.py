@@ -3,11 +3,14 @@ setting and that do not repeat the address: it may hold a password."""
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 _REDIS = re.compile(r"(rediss?|redis\+(unix|cluster|sentinel))://[^\s]")
 _OUR_POSTGRESQL = "postgresql+psycopg"
 _DATABASE = "must start with postgresql:// or sqlite:///, such as postgresql://user:password@host/name"
@@ -93,3 +96,19 @@ def website(url: str) -> str:
     if not complete or parts.query or parts.fragment or parts.username or any(character.isspace() for character in url):
         raise ValueError("is not an address such as https://billing.example.com")
     return url
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks with commas between them, each as a network. None of them is everybody."""
+    return tuple(_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise ValueError(f"names “{text}”, which is neither an address nor a network such as 10.0.0.0/8") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"names “{text}”, which is everybody: anybody could then choose the address to be taken for")
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped and network.prefixlen > 96 else network

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         description="Other sites whose pages may use the APIs with a signed-in browser, such as "
         "https://app.example.com; several with commas",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies in front of the product, by address or network, such as 127.0.0.1, 10.0.0.0/8: who their "
+        "clients are is read from X-Forwarded-For and X-Forwarded-Proto; empty: nobody is believed",
+    )
     metrics: SecretStr | None = Field(
         None,
         description="Serve /metrics for Prometheus: a token of at least 16 characters that it sends as bearer, or “on” "
@@ -137,6 +142,7 @@ class Settings(BaseSettings):
 
     # Read once: the requests of programs need it.
     _kept: str = PrivateAttr("")
+    _proxies: tuple[connections.Network, ...] | None = PrivateAttr(None)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -188,6 +194,12 @@ class Settings(BaseSettings):
         for origin in filter(None, (part.strip().rstrip("/") for part in given.split(","))):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"names “{origin}”, which is not a site such as https://app.example.com")
+        return given
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_proxies(cls, given: str) -> str:
+        connections.networks(given)
         return given
 
     @model_validator(mode="after")
@@ -244,6 +256,12 @@ class Settings(BaseSettings):
     def trusted(self) -> frozenset[str]:
         """The trusted origins as browsers send them: scheme, name and port, without a slash at the end."""
         return frozenset(one.strip().rstrip("/").lower() for one in self.trusted_origins.split(",") if one.strip())
+
+    def is_proxy(self, address: connections.Address) -> bool:
+        """Whether the settings trust the requests of this address to tell whose they are."""
+        if self._proxies is None:
+            self._proxies = connections.networks(self.trusted_proxies)
+        return any(address in network for network in self._proxies)
 
     @property
     def metrics_token(self) -> str | None:

@@ -109,7 +109,17 @@ ORDER = {
         ["inbox", "steps", "upkeep"],
     ],
     "billing_core.web": [
-        ["access", "activity", "cookies", "page_addresses", "health", "origin", "rate_limiter", "streaming"],
+        [
+            "access",
+            "activity",
+            "client_address",
+            "cookies",
+            "page_addresses",
+            "health",
+            "origin",
+            "rate_limiter",
+            "streaming",
+        ],
         ["body_limits", "forms", "headers", "metrics", "throttle", "webhooks", "downloads"],
         ["failures", "accounts"],
         ["public", "api"],

@@ -41,6 +41,7 @@ WRONG = {
     "smtp_url": [f"http://me:{HIDDEN}@host", f"smtp://me:{HIDDEN}@host:port", "smtp://host?starttls=yes"],
     "mail_from": ["nobody", "nobody@example", "a@b@c.example"],
     "trusted_origins": ["*", "https://a.example, null"],
+    "trusted_proxies": ["*", "proxy.example", "10.0.0.1/8", "0.0.0.0/0", "127.0.0.1, ::/0"],
     "metrics": ["short"],
     "session_idle_minutes": ["ten", "4", "1.5", "9" * 9, "9" * 5_000],
     "archive_usage_after_months": ["ten", "0", "-1", "1201", "1.5"],

@@ -15,6 +15,7 @@ from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.authentication import SignedInOnly
 from billing_core.web.body_limits import A_FORM, BodyLimits
+from billing_core.web.client_address import RealClient
 from billing_core.web.downloads import (
     figures,
     imports,
@@ -97,7 +98,13 @@ def routes() -> list[BaseRoute]:
 def middleware() -> list[Middleware]:
     """What every request passes, the outermost first."""
     measured = [Middleware(metrics.Measured)] if settings().metrics_token is not None else []
-    return [*measured, Middleware(SafeAnswers), Middleware(BodyLimits), Middleware(SignedInOnly)]
+    return [
+        Middleware(RealClient),
+        *measured,
+        Middleware(SafeAnswers),
+        Middleware(BodyLimits),
+        Middleware(SignedInOnly),
+    ]
 
 
 def _first_segment(path: str) -> str:

@@ -29,10 +29,9 @@ def keep_form_token(response: Response, token: str) -> None:
 
 
 def _set(response: Response, name: str, value: str, *, max_age: int | None) -> None:
-    response.set_cookie(
-        name, value, max_age=max_age, path="/", httponly=True, samesite="lax", secure=settings().served_over_https
-    )
+    """``SafeAnswers`` makes it Secure where the browser speaks HTTPS."""
+    response.set_cookie(name, value, max_age=max_age, path="/", httponly=True, samesite="lax")
 
 
 def _forget(response: Response, name: str) -> None:
-    response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=settings().served_over_https)
+    response.delete_cookie(name, path="/", httponly=True, samesite="lax")

@@ -44,20 +44,31 @@ class SafeAnswers:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _complete(MutableHeaders(scope=message), scope["path"], request_id)
+                encrypted = settings().served_over_https or scope.get("scheme") == "https"
+                _complete(MutableHeaders(scope=message), scope["path"], request_id, encrypted=encrypted)
             await send(message)
 
         with bound_contextvars(request_id=request_id):
             return await self.app(scope, receive, send_safely)
 
 
-def _complete(headers: MutableHeaders, path: str, request_id: str) -> None:
+def _complete(headers: MutableHeaders, path: str, request_id: str, *, encrypted: bool) -> None:
     headers["X-Request-ID"] = request_id
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
     own = path.startswith(("/auth/", "/i/", "/pay/", "/card/", *APIS))
     headers.setdefault("Content-Security-Policy", _OWN_PAGES_POLICY if own else _DASHBOARD_POLICY)
-    if settings().served_over_https:
+    if encrypted:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        _secure(headers)
     if not path.startswith(_CACHEABLE):
         headers["Cache-Control"] = "no-store"
+
+
+def _secure(headers: MutableHeaders) -> None:
+    """No browser sends a cookie of ours without encryption again."""
+    cookies = headers.getlist("set-cookie")
+    if cookies:
+        del headers["set-cookie"]
+        for cookie in cookies:
+            headers.append("set-cookie", cookie if "; secure" in cookie.lower() else f"{cookie}; Secure")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from limits import RateLimitItem, RateLimitItemPerMinute
 
 from billing_core.web import rate_limiter
+from billing_core.web.client_address import whose
 from billing_core.web.rate_limiter import Limiter
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
@@ -25,7 +26,7 @@ class SignInAttempts:
 
     def wait_seconds(self) -> int:
         """Count one more attempt. 0: it may proceed; otherwise the seconds to wait before the next."""
-        limits = ((PER_ADDRESS, self.address), (PER_ACCOUNT, self._account))
+        limits = ((PER_ADDRESS, whose(self.address)), (PER_ACCOUNT, self._account))
         return rate_limiter.counted(lambda limiter: max([_wait(limiter, limit, key) for limit, key in limits]))
 
     def succeeded(self) -> None:
@@ -39,7 +40,7 @@ class SignInAttempts:
 
 def public_wait_seconds(address: str) -> int:
     """Count one more request from this address. 0: it may proceed; otherwise the seconds to wait before the next."""
-    return rate_limiter.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
+    return rate_limiter.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, whose(address)))
 
 
 def _wait(limiter: Limiter, limit: RateLimitItem, key: str) -> int:

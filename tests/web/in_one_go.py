@@ -27,8 +27,8 @@ class InOneGo(httpx2.BaseTransport):
 class Client(TestClient):
     """Follows no redirect by itself."""
 
-    def __init__(self, app, portal: BlockingPortal) -> None:
+    def __init__(self, app, portal: BlockingPortal, address: str = "testclient") -> None:
         super().__init__(app, follow_redirects=False, raise_server_exceptions=False)
         self.portal = portal
-        whole = httpx2.ASGITransport(app, raise_app_exceptions=False, client=("testclient", 50000))
+        whole = httpx2.ASGITransport(app, raise_app_exceptions=False, client=(address, 50000))
         self._transport = InOneGo(portal, self._transport, whole)

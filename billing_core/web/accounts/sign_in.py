@@ -15,6 +15,7 @@ from billing_core.identity.sessions import Browser
 from billing_core.people import queries, sign_in
 from billing_core.web import cookies, forms
 from billing_core.web.access import Reading
+from billing_core.web.client_address import address_of
 from billing_core.web.origin import local_path
 from billing_core.web.throttle import SignInAttempts
 
@@ -106,7 +107,7 @@ def new_password(password: str, repeated: str, *, personal: Iterable[str]) -> st
 
 
 def browser_of(request: Request) -> Browser:
-    return Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+    return Browser(address_of(request.scope), request.headers.get("user-agent", ""))
 
 
 def welcomed(token: str, target: str) -> Response:

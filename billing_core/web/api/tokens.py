@@ -26,6 +26,7 @@ from billing_core.web.api.middleware import idempotency_store
 from billing_core.web.api.middleware.idempotency import HEADER, REPLAYED, key_problem
 from billing_core.web.api.middleware.idempotency_store import Refused, StoredAnswer
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.client_address import address_of
 from billing_core.web.throttle import SignInAttempts
 
 router = described_router(tags=["Credentials"], prefix="/api/v1/auth")
@@ -112,7 +113,7 @@ def _name(part: int | str) -> int | str:
 )
 def create_token(request: Request, given: Annotated[Credentials, Depends(_credentials)]) -> Response:
     """Exchange an e-mail address and a password for a bearer token that works for 15 minutes."""
-    address = request.client.host if request.client else ""
+    address = address_of(request.scope)
     attempts = SignInAttempts(given.email, address)
     if wait := attempts.wait_seconds():
         raise HTTPException(429, "Too many attempts to sign in.", headers={"Retry-After": str(wait)})

@@ -17,6 +17,7 @@ from billing_core.web.api import problems
 from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.problem_bodies import Problem
+from billing_core.web.client_address import address_of, whose
 from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
 
@@ -94,7 +95,7 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
         caller = None if is_open else find_caller(scope, now=utc_now())
     except Forbidden as error:
         problem = problems.of_error(error)
-    count = rate_limit.count(caller.limit_key if caller else f"address:{_address(scope)}")
+    count = rate_limit.count(caller.limit_key if caller else f"address:{whose(address_of(scope))}")
     if count.wait:
         problem = problems.of_status(429, f"Request was throttled. Expected available in {count.wait} seconds.")
     elif caller is None and problem is None and not is_open:
@@ -127,8 +128,3 @@ def replayed(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return again
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
