@@ -14,8 +14,8 @@ from billing_core.web import failures, health, metrics, page_addresses, webhooks
 from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.authentication import SignedInOnly
-from billing_core.web.body_limits import A_FORM, BodyLimits
-from billing_core.web.client_address import RealClient
+from billing_core.web.doors.body_limits import A_FORM, BodyLimits
+from billing_core.web.doors.client_address import RealClient
 from billing_core.web.downloads import (
     figures,
     imports,

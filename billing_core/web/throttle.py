@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from limits import RateLimitItem, RateLimitItemPerMinute
 
 from billing_core.web import rate_limiter
-from billing_core.web.client_address import whose
+from billing_core.web.doors.client_address import whose
 from billing_core.web.rate_limiter import Limiter
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")

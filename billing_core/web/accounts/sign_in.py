@@ -15,7 +15,7 @@ from billing_core.identity.sessions import Browser
 from billing_core.people import queries, sign_in
 from billing_core.web import cookies, forms
 from billing_core.web.access import Reading
-from billing_core.web.client_address import address_of
+from billing_core.web.doors.client_address import address_of
 from billing_core.web.origin import local_path
 from billing_core.web.throttle import SignInAttempts
 

@@ -26,7 +26,7 @@ from billing_core.web.api.middleware import idempotency_store
 from billing_core.web.api.middleware.idempotency import HEADER, REPLAYED, key_problem
 from billing_core.web.api.middleware.idempotency_store import Refused, StoredAnswer
 from billing_core.web.api.routing import router as described_router
-from billing_core.web.client_address import address_of
+from billing_core.web.doors.client_address import address_of
 from billing_core.web.throttle import SignInAttempts
 
 router = described_router(tags=["Credentials"], prefix="/api/v1/auth")

@@ -17,7 +17,7 @@ from billing_core.web.api import problems
 from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.problem_bodies import Problem
-from billing_core.web.client_address import address_of, whose
+from billing_core.web.doors.client_address import address_of, whose
 from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
 

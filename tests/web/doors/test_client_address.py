@@ -10,7 +10,7 @@ from sqlalchemy import select
 from billing_core import web
 from billing_core.identity.models import UserSession
 from billing_core.settings import settings
-from billing_core.web.client_address import RealClient, whose
+from billing_core.web.doors.client_address import RealClient, whose
 from billing_core.web.throttle import PER_ADDRESS
 from tests.web.forms import PASSWORD, submit
 from tests.web.in_one_go import Client

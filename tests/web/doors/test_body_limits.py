@@ -18,9 +18,10 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
-from billing_core.web import app, body_limits
+from billing_core.web import app
 from billing_core.web.access import APIS
 from billing_core.web.api.app import api_app
+from billing_core.web.doors import body_limits
 from tests.web.forms import PASSWORD
 
 PART = 60 * 1024

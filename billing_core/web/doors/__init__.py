@@ -1,0 +1,1 @@
+"""Before anything else is done for a request: whose it is, and whether it is too much."""
