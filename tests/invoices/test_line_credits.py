@@ -167,6 +167,16 @@ def test_of_an_amount_that_is_credited_the_lines_are_with_tax_too(session):
     assert "Sum of lines (prices include tax) 60.50 Subtotal 50.00 Tax 21% on 50.00 10.50 Total $60.50" in text
 
 
+def test_the_largest_figures_leave_room_for_what_is_credited(session):
+    words = "Pick and pack of everything, Mar 1 – 31, 2026: 56 orders, 1,000 × 0.50 + 234 × 0.125 USD"
+    line = a_line(words, "99999.123456", "9999999.123456", "99.9999", discount_minor=50_000_000_000_000)
+    invoice = an_invoice(session, a_customer(session), line)
+    note = credit(session, invoice, "99999.123456")
+    page = PdfReader(io.BytesIO(credit_note_pdf(of_credit_note(session, note.id)))).pages[0].extract_text()
+    # A price and what it is multiplied with are not broken apart, as on the invoice.
+    assert all(part in page.replace("\u00a0", " ") for part in ("1,000 × 0.50", "234 × 0.125 USD"))
+
+
 def test_more_than_is_due_is_refunded_instead(session):
     """138.00 of 238.00 are paid: one of two, 119.00, is more than is due; paid in full, it is given back."""
     invoice = an_invoice(session, a_customer(session))

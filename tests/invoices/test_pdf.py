@@ -175,6 +175,13 @@ def test_a_table_over_pages_repeats_its_header_and_counts_pages():
     assert all("INV-2026-007 · Globex GmbH" in page for page in found[1:])
 
 
+def test_a_table_that_begins_on_a_page_after_the_first_has_its_header_once():
+    for lines in range(43, 53):
+        address = "\n".join(f"Floor {line}" for line in range(lines))
+        found = pages(a_document(customer=Recipient("Globex", address)))
+        assert sum(page.count("Description Quantity") for page in found) == 1, lines
+
+
 def test_totals_stay_on_one_page():
     for count in range(10, 34):
         found = pages(a_document(*(a_line(f"Line {place}", tax_rate="19") for place in range(count))))

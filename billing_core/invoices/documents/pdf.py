@@ -8,8 +8,7 @@ from billing_core.invoices.content import early_payment
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import InvoiceDocument
 from billing_core.invoices.documents.pdf_letter import GREEN, GREY, RED, Letter
-from billing_core.invoices.documents.pdf_sheets import Column, Mark
-from billing_core.invoices.documents.presentation import HEADINGS
+from billing_core.invoices.documents.pdf_sheets import Mark
 from billing_core.invoices.models import InvoiceState
 from billing_core.languages.formats import Writing, writing
 from billing_core.pdf_layout.page import INK, MUTED
@@ -17,8 +16,6 @@ from billing_core.pdf_layout.page import INK, MUTED
 # Millimetres; the height is with what has to stay free above and below.
 _QR_SIZE = 24
 _QR_HEIGHT = _QR_SIZE + 7
-# Millimetres; together they leave room for a description.
-_WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount": 30}
 
 
 def invoice_pdf(document: InvoiceDocument) -> bytes:
@@ -35,7 +32,7 @@ def invoice_pdf(document: InvoiceDocument) -> bytes:
     letter.set_title(f"{name}, {document.customer.known_as}")
     letter.set_subject(document.reference or name)
     letter.letterhead(document.customer, _facts(document, words), name)
-    _table(letter, document, words)
+    letter.figures(presentation.described(document.lines), presentation.table(document, words), document.currency)
     _below(letter, document, words)
     return letter.finished()
 
@@ -63,17 +60,6 @@ def _facts(document: InvoiceDocument, words: Writing) -> list[tuple[str, str]]:
         (words.gettext("Your tax ID"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
-
-
-def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
-    table = presentation.table(document, words)
-    columns = [Column(words.gettext("Description"))]
-    for index, title in enumerate(table.titles):
-        heading = words.gettext(HEADINGS[title]) + (f" {document.currency}" if title == "amount" else "")
-        columns.append(letter.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
-    described = ([presentation.description(line), *row] for line, row in zip(document.lines, table.rows, strict=True))
-    letter.rows(columns, described)
-    letter.set_y(letter.get_y() + 4)
 
 
 def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:

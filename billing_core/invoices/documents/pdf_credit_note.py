@@ -3,8 +3,7 @@
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.documents.pdf_letter import Letter
-from billing_core.invoices.documents.pdf_sheets import Column
-from billing_core.invoices.documents.presentation import HEADINGS, Sum
+from billing_core.invoices.documents.presentation import Sum
 from billing_core.languages.formats import Writing, writing
 
 
@@ -23,7 +22,8 @@ def credit_note_pdf(document: CreditNoteDocument) -> bytes:
     letter.set_subject(words.gettext("For invoice") + f" {document.invoice_number}")
     letter.letterhead(document.customer, _facts(document, words), name)
     letter.block(words.gettext("Reason"), document.reason)
-    _table(letter, document, words)
+    table = presentation.credited_table(document, words)
+    letter.figures(presentation.described(document.lines), table, document.currency)
     left = letter.w / 2 + 5
     letter.sums(_sums(document, words), left=left)
     letter.box(words.gettext("Amount credited"), words.money(document.total_minor, document.currency), left=left)
@@ -42,16 +42,6 @@ def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]
         (words.gettext("Your tax ID"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
-
-
-def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None:
-    table = presentation.credited_table(document, words)
-    columns = [Column(words.gettext("Description"))]
-    for index, title in enumerate(table.titles):
-        heading = words.gettext(HEADINGS[title]) + (f" {document.currency}" if title == "amount" else "")
-        columns.append(letter.column_for(heading, [row[index] for row in table.rows]))
-    letter.rows(columns, ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True)))
-    letter.set_y(letter.get_y() + 4)
 
 
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:

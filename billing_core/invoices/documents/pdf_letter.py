@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from billing_core.invoices.documents.document import Recipient
-from billing_core.invoices.documents.pdf_sheets import KEPT_TOGETHER, LINE_HEIGHT, TEXT, Sheets
-from billing_core.invoices.documents.presentation import Sum
+from billing_core.invoices.documents.pdf_sheets import KEPT_TOGETHER, LINE_HEIGHT, TEXT, Column, Sheets
+from billing_core.invoices.documents.presentation import HEADINGS, Sum, Table
 from billing_core.pdf_layout import picture
 from billing_core.pdf_layout.page import ACCENT, INK, LEADING, MUTED, TINT, Place
 from billing_core.pdf_layout.paper_size import PaperSize
@@ -36,6 +36,9 @@ _RETURN_HEIGHT = 5.8
 _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
 # Texts up to this height, such as bank details, are not broken across pages.
 _UNBROKEN = 35
+
+# Millimetres; together they leave room for a description.
+_WIDEST: Final = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount": 30}
 
 GREEN: Final = ((22, 101, 52), (220, 245, 228))
 RED: Final = ((153, 27, 27), (252, 228, 228))
@@ -129,6 +132,15 @@ class Letter(Sheets):
         self.go_to(end.below(1))
         self.rule(ACCENT, 0.6)
         self.set_y(self.get_y() + 5)
+
+    def figures(self, descriptions: Sequence[str], table: Table, currency: str) -> None:
+        """The lines of a document, each with its description before its figures."""
+        columns = [Column(self.writing.gettext("Description"))]
+        for index, title in enumerate(table.titles):
+            heading = self.writing.gettext(HEADINGS[title]) + (f" {currency}" if title == "amount" else "")
+            columns.append(self.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
+        self.rows(columns, ([description, *row] for description, row in zip(descriptions, table.rows, strict=True)))
+        self.set_y(self.get_y() + 4)
 
     def sums(self, sums: Sequence[Sum], *, left: float) -> None:
         """The totals, from ``left`` to the right margin, kept on one page with the box below them where possible."""

@@ -121,9 +121,10 @@ class Sheets(Paper):
         The header is repeated on every page.
         """
         wide = self.epw - sum(column.width for column in columns)
-        self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
         broken = next(place for place, column in enumerate(columns) if not column.width)
         self.room_for(_HEADER_HEIGHT + 12)
+        # Not before: a page that begins here would write the header too.
+        self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
         self._header()
         for cells in rows:
             self._row(cells, broken)

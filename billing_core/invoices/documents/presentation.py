@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from billing_core.invoices.content.totals import TaxRow
-from billing_core.invoices.documents.document import CreditNoteDocument, DocumentLine, InvoiceDocument
+from billing_core.invoices.documents.document import CreditedLine, CreditNoteDocument, DocumentLine, InvoiceDocument
 from billing_core.languages.formats import Writing, gettext_noop
 
 # The columns beside the description.
@@ -41,9 +41,13 @@ class Table:
     rows: list[list[str]]
 
 
-def description(line: DocumentLine) -> str:
+def description(line: DocumentLine | CreditedLine) -> str:
     """As it is shown: a price, and what it is multiplied with, stay on one line."""
     return _KEPT_TOGETHER.sub("\u00a0", line.description)
+
+
+def described(lines: Iterable[DocumentLine | CreditedLine]) -> list[str]:
+    return [description(line) for line in lines]
 
 
 def table(document: InvoiceDocument, words: Writing) -> Table:
