@@ -17,7 +17,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import outgoing_events, payment_links
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
-from billing_core.invoices.payment_links import LinkState
+from billing_core.invoices.payment_links import Asked, LinkState
 from billing_core.ledger import service as ledger
 from billing_core.ledger.service import Entry
 
@@ -147,14 +147,14 @@ def change(
 ) -> None:
     """Check the moves, post, set the facts, and write event and audit. All changes of one call set the same facts.
 
-    ``event`` None: the timeline already has it. The invoices then show what was stored. A payment link whose amount is
-    no longer right ends.
+    ``event`` None: the timeline already has it. The invoices then show what was stored. A payment link ends that asks
+    for what is no longer right, or somebody else; another note or due date leaves it alone.
     """
     if not changes:
         return
     for one in changes:
         _check_move(one)
-    payable = [(one.invoice, one.invoice.due_minor) for one in changes if one.invoice.payment_url]
+    asked = [(one.invoice, payment_links.asked(one.invoice)) for one in changes if one.invoice.payment_url]
     ledger.post_many(session, actor, [one.entry for one in changes if one.entry], now=now)
     rows = _store(session, changes, now)
     if given_up := [one.invoice.id for one in changes if one.to is CANCELLED and not _written_off(one)]:
@@ -166,8 +166,8 @@ def change(
         session, actor, [(one.invoice.id, one.invoice.customer_id, one.to) for one in changes], event, now=now
     )
     _show([one.invoice for one in changes], rows)
-    for invoice, asked_minor in payable:
-        if because := _link_is_wrong(invoice, asked_minor, event):
+    for invoice, before in asked:
+        if because := _link_is_wrong(invoice, before, event):
             _end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
 
 
@@ -311,14 +311,12 @@ def named(invoice: Invoice) -> str:
     return f"Invoice {invoice.number}" if invoice.number else f"The draft for {invoice.customer_name or 'nobody yet'}"
 
 
-def _link_is_wrong(invoice: Invoice, asked_minor: int, event: EventKind | None) -> str:
-    """Why the link may not be used any more; empty where it still asks for what is due."""
+def _link_is_wrong(invoice: Invoice, before: Asked, event: EventKind | None) -> str:
+    """Why the link may not be used any more; empty where it still asks the same customer for what is due."""
     if invoice.state is not OPEN:
         written_off = event is EventKind.WRITTEN_OFF
         return f"The invoice was {'written off' if written_off else _STATE_WORDS[invoice.state]}"
-    if invoice.due_minor != asked_minor:
-        return "What is due has changed"
-    return "The invoice was edited" if event is EventKind.EDITED else ""
+    return payment_links.difference(before, payment_links.asked(invoice))
 
 
 def _check_move(change: Change) -> None:

@@ -5,15 +5,20 @@ Creating one crosses the network and is in ``online_payments``; ending it belong
 
 import enum
 import secrets
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
+from billing_core.audit import service as audit
 from billing_core.database import Base
-from billing_core.identity import Actor
+from billing_core.dates import day_in, start_of_day
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.content import early_payment
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.models import Invoice
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
@@ -114,6 +119,30 @@ class PaymentLink(Base):
     created_by: Mapped[str] = mapped_column(String(200))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a link asks for (minor units), and whom. The lines and the currency of a sent invoice never change."""
+
+    due_minor: int
+    early: tuple[Offer, ...]
+    customer_name: str
+    customer_email: str
+
+
+def asked(invoice: Invoice) -> Asked:
+    early = tuple(early_payment.offers(invoice))
+    return Asked(invoice.due_minor, early, invoice.customer_name, invoice.customer_email)
+
+
+def difference(before: Asked, after: Asked) -> str:
+    """Why a link of before may not be used any more; empty where it still asks the same customer for the same."""
+    if after.due_minor != before.due_minor:
+        return "What is due has changed"
+    if after.early != before.early:
+        return "What early payment takes off has changed"
+    return "" if after == before else "The customer's name or e-mail address has changed"
+
+
 def show(session: Session, link: PaymentLink, invoice: Invoice) -> None:
     """Copy the link's address and gateway id to the invoice. The caller has locked the invoice."""
     _set(session, invoice, payment_url=link.url, stripe_invoice_id=link.stripe_invoice_id)
@@ -128,6 +157,28 @@ def active_token(session: Session, invoice_id: int) -> str | None:
     if settings().stripe_secret_key is not None:
         payable.append(PaymentLink.mode != Mode.SANDBOX)
     return session.scalars(select(PaymentLink.token).where(*payable)).one_or_none()
+
+
+def prolong(session: Session, actor: Actor, invoice: Invoice, *, days: int, zone: str, now: datetime) -> None:
+    """The invoice is due so many days later: its active link for all of that is valid for as much longer.
+
+    The caller has locked the invoice. A link that asks for less ends with the discount, whenever the rest is due.
+    """
+    link = session.scalars(
+        select(PaymentLink).where(
+            PaymentLink.invoice_id == invoice.id,
+            PaymentLink.state == LinkState.ACTIVE,
+            PaymentLink.amount_minor == invoice.due_minor,
+        )
+    ).one_or_none()
+    if link is None:
+        return
+    before = link.expires_at
+    link.expires_at = start_of_day(zone, day_in(zone, before) + timedelta(days=days))
+    session.flush()
+    was, became = {"expires_at": before.isoformat()}, {"expires_at": link.expires_at.isoformat()}
+    trace = audit.Trace(("payment_link", link.id), invoice.number or "", was, became)
+    audit.record_many(session, actor, Permission.LINK_WRITE, [trace], now=now)
 
 
 def end(

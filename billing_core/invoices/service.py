@@ -20,7 +20,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.database.known import known
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, postings, queries
+from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, payment_links, postings, queries
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, checked
@@ -133,8 +133,8 @@ def update_details(
     today: date,
     shown: Details | None = None,
 ) -> Invoice:
-    """Change details of a draft or an open invoice; with a later due date it is no longer overdue. A due date by the
-    terms follows other terms.
+    """Change details of a draft or an open invoice; with a later due date it is no longer overdue, and its payment link
+    is valid for longer. A due date by the terms follows other terms.
 
     ``shown``: what the form showed; None skips the check. Conflict where somebody has saved another detail meanwhile;
     other events, such as the customer's first view, do not conflict.
@@ -156,8 +156,13 @@ def update_details(
     fields = list(facts)
     if facts.get("due_on", date.min) >= today:
         facts |= {"marked_overdue_at": None, "marked_late_after": None, **lifecycle.begun_anew(now)}
+    due_before = invoice.due_on
     changed = Change(invoice, facts, data={"fields": fields})
     lifecycle.change(session, actor, [changed], event=EventKind.EDITED, now=now)
+    if invoice.due_on > due_before:
+        zone = session.get_one(Business, invoice.business_id).time_zone
+        later = (invoice.due_on - due_before).days
+        payment_links.prolong(session, actor, invoice, days=later, zone=zone, now=now)
     return invoice
 
 

@@ -28,7 +28,8 @@ def details(invoice: InvoiceView) -> None:
     st.caption("Lines and amounts of a sent invoice do not change; a credit note corrects mistakes in them.")
     if invoice.payment_url:
         st.caption(
-            "A change ends the payment link, which was created for what the invoice says now: create a new one then."
+            "Another name or e-mail address, and terms that take something else off for paying early, end the payment "
+            "link: create a new one then. Another note or due date leaves it as it is."
         )
     key = f"details_{invoice.id}_{invoice.version}"
     name = st.text_input(

@@ -1,12 +1,14 @@
 """What ends a payment link, what the invoice shows then, and what the gateway is told."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.businesses.models import Business
+from billing_core.dates import start_of_day
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, credit_notes, lifecycle, payment_links, queries, service
 from billing_core.invoices.models import EventKind, Invoice
@@ -181,8 +183,11 @@ def cancel(session, invoice):
     after_sending.cancel(session, GRACE, invoice.id, now=LATER, today=TODAY)
 
 
-def edit(session, invoice):
-    service.update_details(session, GRACE, invoice.id, Details(notes="Thanks"), now=LATER, today=TODAY)
+def edit(**details):
+    def change(session, invoice):
+        service.update_details(session, GRACE, invoice.id, Details(**details), now=LATER, today=TODAY)
+
+    return change
 
 
 def view(session, invoice):
@@ -197,7 +202,13 @@ def view(session, invoice):
         (credit, "What is due has changed"),
         (write_off, "The invoice was written off"),
         (cancel, "The invoice was cancelled"),
-        (edit, "The invoice was edited"),
+        (edit(customer_name="Acme Inc"), "The customer's name or e-mail address has changed"),
+        (edit(customer_email="new@acme.example"), "The customer's name or e-mail address has changed"),
+        (edit(payment_terms="2/10 net 30"), "What early payment takes off has changed"),
+        (edit(notes="Order 4711, please"), None),
+        (edit(payment_terms="As agreed by telephone"), None),
+        (edit(due_on=TODAY + timedelta(days=90)), None),
+        (edit(due_on=TODAY + timedelta(days=1)), None),
         (view, None),
     ],
 )
@@ -210,3 +221,26 @@ def test_a_link_ends_with_the_change_that_makes_it_wrong(session, invoice, chang
     assert (link.state, link.ended_because) == (LinkState.DEACTIVATED, because)
     assert invoice.payment_url is None
     assert len(told(session)) == 1
+
+
+@pytest.mark.parametrize(("days", "longer"), [(60, 60), (1, 0)])
+def test_a_link_that_was_mailed_is_valid_for_as_much_longer_as_the_invoice_may_be_paid(session, invoice, days, longer):
+    """Due on 1 April; the link ends with the day after whose end it was valid, also across the change of the clocks."""
+    link = a_link(session, invoice)
+    link.expires_at = start_of_day("Europe/Berlin", date(2026, 5, 2))
+    session.get_one(Business, invoice.business_id).time_zone = "Europe/Berlin"
+    due_on = date(2026, 4, 1) + timedelta(days=days) if longer else TODAY + timedelta(days=1)
+
+    edit(due_on=due_on)(session, invoice)
+
+    assert link.expires_at == start_of_day("Europe/Berlin", date(2026, 5, 2) + timedelta(days=longer))
+    trace = select(AuditEntry).where(AuditEntry.subject_kind == "payment_link")
+    assert len(session.scalars(trace).all()) == (1 if longer else 0)
+
+
+def test_a_link_that_asks_for_less_still_ends_with_the_discount(session, invoice):
+    link = a_link(session, invoice)
+    link.amount_minor -= 1
+    before = link.expires_at
+    edit(due_on=date(2026, 9, 1))(session, invoice)
+    assert (link.state, link.expires_at) == (LinkState.ACTIVE, before)

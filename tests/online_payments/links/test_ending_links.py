@@ -24,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("proven")
 
 
 def edit(session, invoice_id):
-    service.update_details(session, GRACE, invoice_id, Details(notes="Call us"), now=LATER, today=TODAY)
+    details = Details(customer_email="new@acme.example")
+    service.update_details(session, GRACE, invoice_id, details, now=LATER, today=TODAY)
 
 
 def cancel(session, invoice_id):
@@ -42,7 +43,7 @@ def write_off(session, invoice_id):
 @pytest.mark.parametrize(
     ("change", "because"),
     [
-        (edit, "The invoice was edited"),
+        (edit, "The customer's name or e-mail address has changed"),
         (cancel, "The invoice was cancelled"),
         (pay(238_00), "The invoice was paid"),
         (pay(1_00), "What is due has changed"),
@@ -99,8 +100,11 @@ def test_what_changes_nothing_for_the_payer_leaves_the_link(sessions, gateway, o
         invoice = session.get_one(Invoice, open_id)
         after_sending.mark_viewed(session, invoice.token, now=LATER)
         after_sending.hold(session, GRACE, open_id, until=date(2026, 5, 1), reason="Asked", now=LATER, today=TODAY)
+        details = Details(notes="Your order 4711", due_on=date(2026, 4, 2))
+        service.update_details(session, GRACE, open_id, details, now=LATER, today=TODAY)
 
-    assert seen(sessions, link.id).state is LinkState.ACTIVE
+    still = seen(sessions, link.id)
+    assert (still.state, still.expires_at) == (LinkState.ACTIVE, link.expires_at + timedelta(days=1))
 
 
 def test_links_end_with_their_last_day_and_unanswered_ones_are_given_up(sessions, gateway, open_id, monkeypatch):
