@@ -130,6 +130,11 @@ class Settings(BaseSettings):
         validation_alias="STRIPE_WEBHOOK_SECRET",
         description="Signs what Stripe tells us; needed with a key",
     )
+    stripe_account: str = Field(
+        "",
+        validation_alias="STRIPE_ACCOUNT",
+        description="Our own account at Stripe (acct_…), where one webhook endpoint receives the events of several",
+    )
     stripe_api_base: str = Field(
         "https://api.stripe.com", validation_alias="STRIPE_API_BASE", description="Where Stripe is reached"
     )
@@ -178,6 +183,13 @@ class Settings(BaseSettings):
         text = _plain(given or "").lower()
         if text not in (*_METRICS_OFF, *_METRICS_ON) and len(text) < _SHORTEST_TOKEN:
             raise ValueError(f"is too short: a token needs at least {_SHORTEST_TOKEN} characters, or write “on”")
+        return given
+
+    @field_validator("stripe_account")
+    @classmethod
+    def _is_an_account(cls, given: str) -> str:
+        if given and not given.startswith("acct_"):
+            raise ValueError("is not an account of Stripe: those start with acct_")
         return given
 
     @field_validator("mail_from")

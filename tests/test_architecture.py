@@ -55,8 +55,10 @@ ORDER = {
     ],
     "billing_core.invoices": [
         ["models", "report_wording"],
-        ["numbering", "issuers", "outgoing_events", "payment_links", "billed_orders"],
-        ["lifecycle", "content", "number_proof"],
+        ["numbering", "issuers", "outgoing_events", "billed_orders"],
+        ["content", "number_proof"],
+        ["payment_links"],
+        ["lifecycle"],
         ["rows"],
         ["queries"],
         ["credit_notes", "custom_number", "visits", "lists"],

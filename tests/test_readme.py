@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.online_payments.stripe import API_VERSION
 from billing_core.online_payments.webhooks.events import HANDLED
 from billing_core.settings import Settings
 
@@ -48,3 +49,9 @@ def test_stripe_is_asked_for_every_event_that_is_acted_upon():
     named = re.search(r"with these events: ([^\n]+?)\. On", document("configuration.md"))
     assert named is not None
     assert set(re.findall(r"`([a-z._]+)`", named[1])) == set(HANDLED)
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/configuration.md"])
+def test_the_version_of_stripes_api_is_named_that_is_asked_for(file):
+    named = re.findall(r"`(\d{4}-\d{2}-\d{2}\.[a-z]+)`", (PROJECT / file).read_text())
+    assert set(named) == {API_VERSION}

@@ -51,6 +51,7 @@ WRONG = {
     "session_max_hours": ["ten", "0", "-1", "9" * 9],
     "stripe_secret_key": [f"pk_test_{HIDDEN}", f"sk_test_{HIDDEN}"],
     "stripe_webhook_secret": [f"sk_test_{HIDDEN}"],
+    "stripe_account": ["ours", "1032D82eZvKYlo2C"],
     "stripe_api_base": ["api.stripe.com", "https://host:port"],
     "port": ["http", "-1", "65536", "80.5"],
     "allow_private_webhooks": ["perhaps"],

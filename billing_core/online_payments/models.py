@@ -93,6 +93,7 @@ class CaseKind(enum.StrEnum):
     REFUND_UNMATCHED = "refund_unmatched"
     REFUND_FAILED = "refund_failed"
     DISPUTE_LOST = "dispute_lost"
+    MARKED_PAID = "marked_paid"
 
 
 class PaymentCase(Base):

@@ -22,7 +22,9 @@ REASONS = {
     "missing": "without a signature",
     "wrong": "with a wrong signature",
     "old": "with a signature that is too old",
+    "early": "with a signature from the future",
     "malformed": "with content that is not an event",
+    "too large": "with content that is too large for an event",
 }
 _LOOKS_BACK = timedelta(days=30)
 

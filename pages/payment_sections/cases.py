@@ -26,6 +26,7 @@ KINDS = {
     CaseKind.REFUND_UNMATCHED: "Unmatched refund",
     CaseKind.REFUND_FAILED: "Refund failed",
     CaseKind.DISPUTE_LOST: "Dispute lost",
+    CaseKind.MARKED_PAID: "Marked as paid",
 }
 DISPUTE_COLORS = {"Open": "red", "Won": "green", "Lost": "gray"}
 _PAGE, _SETTLED_PAGE, _SIZE = "cases_page", "settled_cases_page", 20

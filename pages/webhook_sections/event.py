@@ -13,6 +13,7 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookState
 from billing_core.online_payments.queries import EventRow
 from billing_core.online_payments.webhooks import inbox
+from billing_core.text import control_character
 from pages.ui import context, formats, messages, opened
 from pages.ui.colors import Color
 from pages.ui.text import md
@@ -90,6 +91,8 @@ def _actions(actor: Actor, event: EventRow) -> None:
 def _readable(payload: str) -> str:
     """Laid out for people; as it came where it is no JSON."""
     try:
-        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
-    except ValueError:
+        laid_out = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
         return payload
+    # Half a character stands there as its number, and no browser could be sent it otherwise.
+    return payload if control_character(laid_out) else laid_out

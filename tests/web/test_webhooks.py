@@ -1,7 +1,7 @@
 """The address at which the payment gateway tells us what happened."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -83,6 +83,7 @@ def test_what_is_not_proven_is_refused_and_only_counted(visitor, sessions):
         "missing": visitor.post(ADDRESS, content=content),
         "wrong": send(visitor, content, secret="whsec_somebody_elses"),
         "old": send(visitor, content, at=utc_now() - timedelta(minutes=6)),
+        "early": send(visitor, content, at=utc_now() + timedelta(minutes=6)),
         "malformed": send(visitor, b"[]"),
         "too large": send(visitor, b"x" * (inbox.LARGEST_BYTES + 1)),
     }
@@ -94,7 +95,7 @@ def test_what_is_not_proven_is_refused_and_only_counted(visitor, sessions):
     assert visitor.get(ADDRESS).status_code == 405
     assert visitor.post(ADDRESS + "/more", content=content).status_code == 401
     assert stored(sessions) == []
-    assert refused(sessions) == {"malformed": 2, "missing": 1, "old": 1, "too large": 1, "wrong": 2}
+    assert refused(sessions) == {"early": 1, "malformed": 2, "missing": 1, "old": 1, "too large": 1, "wrong": 2}
 
 
 @on_sqlite
@@ -113,3 +114,51 @@ def test_an_event_of_a_real_size_limit_fits(visitor, sessions):
     told = Paying(metadata={"note": "x" * 900_000}).succeeded()
     assert send(visitor, payload(told)).status_code == 200
     assert len(stored(sessions)) == 1
+
+
+THIN = {
+    "id": "evt_thin1",
+    "object": "v2.core.event",
+    "type": "v1.billing.meter.error_report_triggered",
+    "livemode": False,
+    "created": "2026-09-26T17:46:22.134Z",
+    "related_object": {"id": "mtr_1", "type": "billing.meter", "url": "/v1/billing/meters/mtr_1"},
+}
+
+
+def test_a_notification_without_its_contents_is_kept_and_nothing_is_done_with_it(visitor, sessions):
+    """Of Stripe's newer API, with its instant in another form."""
+    assert send(visitor, payload(THIN)).status_code == 200
+    assert incoming_webhook_processing.process_waiting() == 1
+    (kept,) = stored(sessions)
+    assert (kept.state, kept.created_at) == (WebhookState.IGNORED, datetime(2026, 9, 26, 17, 46, 22, 134_000, UTC))
+    assert kept.outcome == "Only names what changed, without its contents: nothing is done with such events"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"id": one} for one in (None, 7, "", "evt_\0", "evt_\ud800", ["evt_1"], "e" * 256)),
+        *({"type": one} for one in (None, 7, "a\0", "\udfff", {})),
+        *({"created": one} for one in (None, "now", True, -1, 1.5, 10**30, "2026-09-26T17:46:22Z", [])),
+        *({"livemode": one} for one in (None, "false", 0, [])),
+        *({"api_version": one} for one in (7, "\0", "\ud800", ["2026"])),
+        {"object": "v2.core.event", "created": "0001-01-01T00:00:00+14:00"},
+        {"object": "v2.core.event", "created": "yesterday"},
+    ],
+)
+@on_sqlite
+def test_an_envelope_that_is_none_is_refused_as_documented(visitor, sessions, wrong):
+    answer = send(visitor, json.dumps(Paying().succeeded() | wrong).encode())
+    assert (answer.status_code, answer.json()) == (400, {"detail": "This is not accepted as an event: malformed"})
+    assert stored(sessions) == []
+
+
+@pytest.mark.parametrize("data", [None, [], 7, "x", {"object": None}, {"object": []}, {"object": {"id": "\ud800"}}])
+def test_contents_that_are_none_are_kept_with_what_is_wrong_about_them(visitor, sessions, data):
+    content = json.dumps(Paying().succeeded() | {"data": data}).encode()
+    assert send(visitor, content).status_code == 200
+    incoming_webhook_processing.process_waiting()
+    (kept,) = stored(sessions)
+    assert (kept.state, kept.payload.encode()) == (WebhookState.WAITING, content)
+    assert kept.last_error.startswith("The event does not have the shape of a payment_intent.succeeded: ")

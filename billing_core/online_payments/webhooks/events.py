@@ -5,21 +5,21 @@ each is read for as much as it contains.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from billing_core.errors import Invalid
-from billing_core.money import currency_code
 from billing_core.online_payments import declines
 from billing_core.online_payments.models import DisputeState
 from billing_core.online_payments.stripe.amounts import from_stripe
-
-Object = Mapping[str, Any]
+from billing_core.online_payments.webhooks import fields
+from billing_core.online_payments.webhooks.fields import Object
 
 # The gateway's own invoice was not paid.
 INVOICE_FAILED: Final = "invoice.payment_failed"
+_LONGEST_CODE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,19 @@ class Paid:
     @property
     def by_invoice(self) -> bool:
         return self.key.startswith("in_")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedPaid:
+    """Somebody has marked the gateway's invoice as paid: its money, this amount, came some other way, or never. ``key``
+    is ``in_…``.
+    """
+
+    refs: Refs
+    at: datetime
+    key: str
+    currency: str
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +153,10 @@ class Unused:
     why: str
 
 
-Fact = Paid | Failed | Refunded | RefundFailed | Disputed | CardEntered | Noted | Unused
+Fact = Paid | Failed | MarkedPaid | Refunded | RefundFailed | Disputed | CardEntered | Noted | Unused
+
+# A notification of Stripe's newer API: it names what changed, and carries nothing of it.
+_THIN: Final = "v2.core.event"
 
 
 def parsed(payload: str) -> Object:
@@ -149,59 +165,67 @@ def parsed(payload: str) -> Object:
     return event
 
 
+def created_at(event: Object) -> datetime:
+    """When it happened. Invalid where it does not say so."""
+    created = event.get("created")
+    try:
+        if event.get("object") == _THIN and isinstance(created, str):
+            return datetime.fromisoformat(created).astimezone(UTC)
+        return fields.instant(created)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("It does not say when it happened") from error
+
+
 def fact_of(event: Object) -> Fact:
     """The event's meaning. Invalid where it does not have the shape of its type."""
-    read = _READERS.get(str(event["type"]))
+    if event.get("object") == _THIN:
+        return Unused("Only names what changed, without its contents: nothing is done with such events")
+    kind = str(event["type"])
+    read = _READERS.get(kind)
     if read is None:
         return Unused("Nothing is done with events of this type")
     try:
-        return read(event["data"]["object"], instant(event["created"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Invalid(
-            f"The event does not have the shape of a {event['type']}: {type(error).__name__} {error}"
-        ) from error
-
-
-def instant(seconds: int) -> datetime:
-    """The gateway counts seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC)
+        thing = fields.mapping(fields.part(event, "data").get("object"), "object")
+        return read(thing, fields.instant(event.get("created")))
+    except ValueError as error:
+        raise Invalid(f"The event does not have the shape of a {kind}: {error}") from error
 
 
 def _intent_succeeded(intent: Object, at: datetime) -> Fact:
     return Paid(
         refs=_refs(intent),
         at=at,
-        key=intent["id"],
-        **_amount(intent["amount_received"], intent["currency"]),
-        intent_id=intent["id"],
-        charge_id=_id(intent.get("latest_charge")),
+        key=fields.own_id(intent),
+        **fields.money(fields.amount(intent, "amount_received"), intent),
+        intent_id=fields.own_id(intent),
+        charge_id=fields.id_of(intent, "latest_charge"),
     )
 
 
 def _intent_failed(intent: Object, at: datetime) -> Fact:
-    error = intent.get("last_payment_error") or {}
+    error = fields.part(intent, "last_payment_error")
     return Failed(
         _refs(intent),
         at,
         _reason(error),
-        code=_text(error.get("code")),
-        decline_code=_text(error.get("decline_code")),
-        intent_id=_id(intent),
+        code=fields.optional_word(error, "code")[:_LONGEST_CODE],
+        decline_code=fields.optional_word(error, "decline_code")[:_LONGEST_CODE],
+        intent_id=fields.own_id(intent),
     )
 
 
 def _session_paid(session: Object, at: datetime) -> Fact:
     refs = _refs(session)
-    if session["payment_status"] != "paid":
+    if fields.word(session, "payment_status") != "paid":
         return Noted(refs, "The customer has finished, and the money is still on its way", pending_at=at)
-    intent_id = _id(session.get("payment_intent"))
+    intent_id = fields.id_of(session, "payment_intent")
     if intent_id is None:
         return Unused("Nothing was charged")
     return Paid(
         refs=refs,
         at=at,
         key=intent_id,
-        **_amount(session["amount_total"], session["currency"]),
+        **fields.money(fields.amount(session, "amount_total"), session),
         intent_id=intent_id,
     )
 
@@ -216,30 +240,36 @@ def _session_expired(session: Object, _at: datetime) -> Fact:
 
 
 def _invoice_paid(invoice: Object, at: datetime) -> Fact:
-    # Payments made elsewhere are entered at the gateway by people, who enter them here too.
-    paid = invoice["amount_paid"] - (invoice.get("amount_paid_off_stripe") or 0)
-    if paid <= 0:
-        return Noted(_refs(invoice), "It was marked as paid, and no money came in through the gateway")
+    paid = fields.amount(invoice, "amount_paid")
+    # Payments made elsewhere are entered at the gateway by people, who enter them here too. Versions of the gateway's
+    # API before 2025 say so of the whole invoice, later ones by an amount.
+    elsewhere = paid if fields.flag(invoice, "paid_out_of_band") else fields.whole(invoice, "amount_paid_off_stripe")
+    if elsewhere < 0:
+        raise fields.WrongShape("amount_paid_off_stripe", "no amount")
+    if paid and elsewhere >= paid:
+        return MarkedPaid(_refs(invoice), at, fields.own_id(invoice), **fields.money(paid, invoice))
+    if not paid:
+        return Noted(_refs(invoice), "There was nothing to pay, and no money came in through the gateway")
     return Paid(
         refs=_refs(invoice),
         at=at,
-        key=invoice["id"],
-        **_amount(paid, invoice["currency"]),
+        key=fields.own_id(invoice),
+        **fields.money(paid - elsewhere, invoice),
         intent_id=_intent_of(invoice),
-        sent=invoice.get("collection_method") == "send_invoice",
+        charge_id=fields.id_of(invoice, "charge"),
+        sent=fields.optional_word(invoice, "collection_method") == "send_invoice",
     )
 
 
 def _invoice_failed(invoice: Object, at: datetime) -> Fact:
-    return Failed(_refs(invoice), at, _reason(invoice.get("last_payment_error")), by_invoice=True)
+    return Failed(_refs(invoice), at, _reason(fields.part(invoice, "last_payment_error")), by_invoice=True)
 
 
 def _card_entered(setup: Object, _at: datetime) -> Fact:
-    request_id = _text((setup.get("metadata") or {}).get("request_id"))
-    method_id = _id(setup["payment_method"])
+    request_id, method_id = fields.our_id(setup, "request_id"), fields.id_of(setup, "payment_method")
     if not request_id or method_id is None:
         return Unused("Not ours: no card was asked for")
-    return CardEntered(request_id, method_id, _id(setup.get("customer")))
+    return CardEntered(request_id, method_id, fields.id_of(setup, "customer"))
 
 
 def _charge(charge: Object, _at: datetime) -> Fact:
@@ -247,33 +277,32 @@ def _charge(charge: Object, _at: datetime) -> Fact:
 
 
 def _charge_refunded(charge: Object, at: datetime) -> Fact:
-    refunded = _amount(charge["amount_refunded"], charge["currency"])
     return Refunded(
         refs=_refs(charge),
         at=at,
-        intent_id=_id(charge.get("payment_intent")),
-        charge_id=charge["id"],
-        refunded_minor=refunded["amount_minor"],
+        intent_id=fields.id_of(charge, "payment_intent"),
+        charge_id=fields.own_id(charge),
+        refunded_minor=fields.money(fields.amount(charge, "amount_refunded"), charge)["amount_minor"],
         paid=_paid_by(charge),
     )
 
 
 def _refund_failed(refund: Object, at: datetime) -> Fact:
-    canceled = refund.get("status") == "canceled"
-    why = "it was canceled" if canceled else declines.one_line(refund.get("failure_reason") or "")
+    canceled = fields.optional_word(refund, "status") == "canceled"
+    why = "it was canceled" if canceled else fields.optional_word(refund, "failure_reason")
     return RefundFailed(
         at=at,
-        refund_id=refund["id"],
-        intent_id=_id(refund.get("payment_intent")),
-        charge_id=_id(refund.get("charge")) or "",
-        **_amount(refund["amount"], refund["currency"]),
+        refund_id=fields.own_id(refund),
+        intent_id=fields.id_of(refund, "payment_intent"),
+        charge_id=fields.id_of(refund, "charge") or "",
+        **fields.money(fields.amount(refund, "amount"), refund),
         reason=why.replace("_", " ")[:100],
     )
 
 
 def _refund_updated(refund: Object, at: datetime) -> Fact:
     """A pending refund that is cancelled never fails, and no other event reports it."""
-    if refund["status"] == "canceled":
+    if fields.word(refund, "status") == "canceled":
         return _refund_failed(refund, at)
     return Unused("Told by the charge's own events")
 
@@ -281,39 +310,40 @@ def _refund_updated(refund: Object, at: datetime) -> Fact:
 def _paid_by(charge: Object) -> Paid | None:
     """The payment, where the charge carries our ids: those of a hosted invoice do not."""
     refs = _refs(charge)
-    if not (refs.given and charge["paid"] and charge["captured"] and charge["status"] == "succeeded"):
+    done = fields.flag(charge, "paid") and fields.flag(charge, "captured")
+    if not (refs.given and done and fields.word(charge, "status") == "succeeded"):
         return None
-    intent_id = _id(charge.get("payment_intent"))
+    intent_id = fields.id_of(charge, "payment_intent")
     return Paid(
         refs=refs,
-        at=instant(charge["created"]),
-        key=intent_id or charge["id"],
-        **_amount(charge["amount_captured"], charge["currency"]),
+        at=fields.instant(charge.get("created")),
+        key=intent_id or fields.own_id(charge),
+        **fields.money(fields.amount(charge, "amount_captured"), charge),
         intent_id=intent_id,
-        charge_id=charge["id"],
+        charge_id=fields.own_id(charge),
     )
 
 
 def _dispute(dispute: Object, at: datetime) -> Fact:
     return Disputed(
-        gateway_id=dispute["id"],
+        gateway_id=fields.own_id(dispute),
         at=at,
-        opened_at=instant(dispute["created"]),
-        intent_id=_id(dispute.get("payment_intent")),
-        charge_id=_id(dispute["charge"]) or "",
-        **_amount(dispute["amount"], dispute["currency"]),
-        reason=declines.one_line(dispute["reason"])[:100],
-        state=_DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+        opened_at=fields.instant(dispute.get("created")),
+        intent_id=fields.id_of(dispute, "payment_intent"),
+        charge_id=fields.id_of(dispute, "charge") or "",
+        **fields.money(fields.amount(dispute, "amount"), dispute),
+        reason=fields.optional_word(dispute, "reason")[:100],
+        state=_DISPUTE_STATES.get(fields.word(dispute, "status"), DisputeState.OPEN),
         fee_minor=_dispute_fee(dispute),
     )
 
 
 def _dispute_fee(dispute: Object) -> int | None:
     """A line of the gateway's books for what it took, another for what it gave back; each has its fee."""
-    currency, lines = dispute["currency"], dispute.get("balance_transactions") or []
-    if not lines or any(line["currency"] != currency for line in lines):
+    currency, lines = fields.word(dispute, "currency"), fields.listed(dispute, "balance_transactions")
+    if not lines or any(fields.word(line, "currency") != currency for line in lines):
         return None
-    return from_stripe(sum(line["fee"] for line in lines), currency)
+    return from_stripe(sum(fields.whole(line, "fee") for line in lines), currency)
 
 
 # A warning that is closed, or a dispute that was prevented, took no money.
@@ -348,41 +378,22 @@ HANDLED: Final = tuple(_READERS)
 
 
 def _refs(thing: Object) -> Refs:
-    metadata = thing.get("metadata") or {}
-    kind = thing.get("object")
-    named = thing["id"] if kind == "invoice" else thing.get("invoice")
+    is_invoice = fields.optional_word(thing, "object") == "invoice"
     return Refs(
-        link_id=_text(metadata.get("link_id")),
-        invoice_id=_text(metadata.get("invoice_id")),
-        attempt_id=_text(metadata.get("attempt_id")),
-        gateway_link_id=_id(thing.get("payment_link")) or "",
-        stripe_invoice_id=_id(named) or "",
+        link_id=fields.our_id(thing, "link_id"),
+        invoice_id=fields.our_id(thing, "invoice_id"),
+        attempt_id=fields.our_id(thing, "attempt_id"),
+        gateway_link_id=fields.id_of(thing, "payment_link") or "",
+        stripe_invoice_id=(fields.own_id(thing) if is_invoice else fields.id_of(thing, "invoice")) or "",
     )
-
-
-def _text(value: object) -> str:
-    return value.replace("\0", "")[:64] if isinstance(value, str) else ""
-
-
-def _id(value: object) -> str | None:
-    """The id of an optional object, given as a whole or by its id."""
-    identity = value.get("id") if isinstance(value, Mapping) else value
-    return identity if isinstance(identity, str) and identity else None
 
 
 def _intent_of(invoice: Object) -> str | None:
     """The payment behind an invoice, where the event has it."""
-    payments = (invoice.get("payments") or {}).get("data") or []
-    intent_ids = (_id((one.get("payment") or {}).get("payment_intent")) for one in payments)
-    return next(filter(None, intent_ids), None)
+    payments = fields.listed(fields.part(invoice, "payments"), "data")
+    intent_ids = (fields.id_of(fields.part(one, "payment"), "payment_intent") for one in payments)
+    return next(filter(None, intent_ids), None) or fields.id_of(invoice, "payment_intent")
 
 
-def _amount(amount: int, currency: str) -> dict[str, Any]:
-    if type(amount) is not int or amount < 0:
-        raise ValueError(f"{amount!r} is no amount")
-    return {"currency": currency_code(currency), "amount_minor": from_stripe(amount, currency)}
-
-
-def _reason(error: Object | None) -> str:
-    said = error or {}
-    return declines.reason(said.get("message") or "", said.get("decline_code") or "")
+def _reason(error: Object) -> str:
+    return declines.reason(fields.optional_word(error, "message"), fields.optional_word(error, "decline_code"))

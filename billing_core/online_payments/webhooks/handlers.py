@@ -20,6 +20,10 @@ from billing_core.invoices.lifecycle import Change
 from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.money import Money
+from billing_core.online_payments import cases
+from billing_core.online_payments.cases import Cause
+from billing_core.online_payments.declines import one_line
+from billing_core.online_payments.models import CaseKind
 from billing_core.online_payments.webhooks import (
     attempt_outcomes,
     card_requests,
@@ -35,6 +39,7 @@ from billing_core.online_payments.webhooks.events import (
     CardEntered,
     Disputed,
     Failed,
+    MarkedPaid,
     Noted,
     Paid,
     Refunded,
@@ -42,6 +47,7 @@ from billing_core.online_payments.webhooks.events import (
     Unused,
 )
 from billing_core.online_payments.webhooks.matching import Match
+from billing_core.settings import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Outcome:
     invoice_id: int | None = None
 
 
+_MARKED = "It was marked as paid by hand at Stripe"
 _NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=False)
 
 
@@ -61,9 +68,13 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
     if bool(event["livemode"]) is not (mode is Mode.LIVE):
         theirs = "live" if event["livemode"] else "test"
         return Outcome(f"Of another mode: the event is a {theirs} one, and this is {mode.value} mode", used=False)
+    if theirs := _other_account(event):
+        return Outcome(f"Of another account, {theirs}: it pays nothing that is owed to us", used=False)
     match events.fact_of(event):
         case Paid() as paid:
             return _paid(session, paid, mode, now)
+        case MarkedPaid() as marked:
+            return _marked_paid(session, marked, mode, now)
         case Failed() as failed:
             return _failed(session, failed, mode, now)
         case Refunded() as refunded:
@@ -78,6 +89,15 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
             return _noted(session, noted, mode, now)
         case Unused(why):
             return Outcome(why, used=False)
+
+
+def _other_account(event: Mapping[str, Any]) -> str:
+    """The account that the event is of, where it is not ours: one that is connected to ours, or a sister of it. An
+    event of our own names none, except where an organisation receives those of all its accounts.
+    """
+    ours = ("", settings().stripe_account)
+    named = (str(event.get(name) or "").rpartition("/")[2] for name in ("account", "context"))
+    return next((one_line(account)[:60] for account in named if account not in ours), "")
 
 
 def _noted(session: Session, noted: Noted, mode: Mode, now: datetime) -> Outcome:
@@ -111,6 +131,39 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
     attempt_outcomes.note_success(session, SYSTEM, match, known)
     _judge(session, match)
     return Outcome(outcome, invoice_id=invoice.id)
+
+
+def _marked_paid(session: Session, marked: MarkedPaid, mode: Mode, now: datetime) -> Outcome:
+    """No money came through the gateway. Whoever marked it knows where the money is, if there is any."""
+    match = matching.match_for(session, marked.refs, mode, now)
+    if match is None:
+        return _NOT_OURS
+    invoice, link = match.invoice, match.link
+    matching.name_invoice(session, match, marked.key)
+    if invoice.state is not InvoiceState.OPEN:
+        return Outcome(f"{_MARKED}, and nothing is due on it here", invoice_id=invoice.id)
+    if link is not None and link.state is LinkState.ACTIVE:
+        # A page that is paid there takes no other payment.
+        lifecycle.end_link(
+            *(session, SYSTEM, invoice),
+            state=LinkState.DEACTIVATED,
+            because=_MARKED,
+            now=now,
+            tell_gateway=False,
+        )
+    came = Money(marked.amount_minor, marked.currency)
+    cause = Cause(
+        key=f"marked_paid:{marked.key}",
+        kind=CaseKind.MARKED_PAID,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        currency=marked.currency,
+        amount_minor=marked.amount_minor,
+        said=f"{lifecycle.named(invoice)} was marked as paid by hand at Stripe: none of the {came} came in through it. "
+        "Record the payment where the money came in; otherwise the invoice stays due here",
+    )
+    cases.open_case(session, SYSTEM, cause, now=now)
+    return Outcome(f"{_MARKED}: no money came in through it, and a person has to settle that", invoice_id=invoice.id)
 
 
 def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:

@@ -20,11 +20,13 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments import declines
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.online_payments.webhooks import events, handlers
 from billing_core.online_payments.webhooks.deferred import PaymentUnknown
 from billing_core.online_payments.webhooks.handlers import Outcome
 from billing_core.outbox.delivery import WAITS
+from billing_core.text import control_character
 
 log = structlog.get_logger()
 
@@ -54,26 +56,29 @@ def store_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
 
 def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:
     """An event as it is stored. Invalid ("malformed") for a broken one."""
-    try:
-        row: dict[str, Any] = {
-            "event_id": str(event["id"]),
-            "type": str(event["type"])[:100],
-            "livemode": bool(event["livemode"]),
-            "api_version": str(event.get("api_version") or "")[:40],
-            "created_at": events.instant(event["created"]),
-            "received_at": now,
-            "payload": payload.decode(),
-            "state": WAITING,
-            "attempts": 0,
-            "not_before": now,
-            "last_error": "",
-            "outcome": "",
-        }
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise Invalid("malformed") from error
-    if not 0 < len(row["event_id"]) <= 255:
+    live, version = event.get("livemode"), event.get("api_version")
+    names = [event.get("id"), event.get("type"), "" if version is None else version]
+    written = all(isinstance(name, str) and not control_character(name) for name in names)
+    if not (written and isinstance(live, bool) and 0 < len(event["id"]) <= 255):
         raise Invalid("malformed")
-    return row
+    try:
+        created_at, text_of = events.created_at(event), payload.decode()
+    except (Invalid, UnicodeDecodeError) as error:
+        raise Invalid("malformed") from error
+    return {
+        "event_id": event["id"],
+        "type": event["type"][:100],
+        "livemode": live,
+        "api_version": (version or "")[:40],
+        "created_at": created_at,
+        "received_at": now,
+        "payload": text_of,
+        "state": WAITING,
+        "attempts": 0,
+        "not_before": now,
+        "last_error": "",
+        "outcome": "",
+    }
 
 
 def something_due(session: Session, *, now: datetime) -> bool:
@@ -128,14 +133,15 @@ def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
 
 def _mark(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
     event.state, event.waits_for = HANDLED if outcome.used else IGNORED, None
-    event.outcome, event.last_error = outcome.said[:200], ""
+    event.outcome, event.last_error = declines.one_line(outcome.said)[:200], ""
     event.invoice_id, event.handled_at = outcome.invoice_id, now
 
 
 def _postpone(
     event: WebhookEvent, reason: str, waits: tuple[timedelta, ...], now: datetime, *, at_last: WebhookState
 ) -> None:
-    event.last_error = reason[:500]
+    # It may repeat what the event says: characters that no column holds would keep all events waiting.
+    event.last_error = declines.one_line(reason)[:500]
     if event.attempts <= len(waits):
         event.not_before = now + waits[event.attempts - 1]
         return

@@ -1,6 +1,7 @@
 """Who may tell us of payments: whoever knows the secret, now."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,20 @@ from billing_core.online_payments.stripe import signature
 
 SECRET = "whsec_0123456789"
 PAYLOAD = '{"id": "evt_1", "type": "invoice.paid", "data": {"object": {"description": "Zürich"}}}'.encode()
+
+
+# Signed, and nothing that Stripe sends.
+NO_EVENTS = (
+    *(b"", b"null", b"7", b"true", b'"evt_1"', b"1e999", b"[null]", b"\xef\xbb\xbf" + PAYLOAD),
+    # Python would read each of these.
+    '{"id": "evt_1", "type": "invoice.paid"}'.encode("utf-16-le"),
+    '{"id": "evt_1", "type": "invoice.paid"}'.encode("utf-32-be"),
+    PAYLOAD[:-1] + b', "type": "charge.refunded"}',
+    PAYLOAD[:-1] + b', "amount": NaN}',
+    PAYLOAD[:-1] + b', "amount": -Infinity}',
+    PAYLOAD[:-1] + b', "amount": ' + b"9" * 5_000 + b"}",
+    PAYLOAD[:-1] + b', "deep": ' + b"[" * 60 + b"]" * 60 + b"}",
+)
 
 
 def signed(payload=PAYLOAD, *, secret=SECRET, ago=timedelta()):
@@ -31,8 +46,12 @@ def test_five_minutes_are_not_old_yet(monkeypatch):
     assert signature.verify(PAYLOAD, signed(ago=timedelta(seconds=290)), SECRET)
     at = utc_now().replace(microsecond=0)
     monkeypatch.setattr("stripe._webhook.time.time", at.timestamp)
-    header = {seconds: signature.signed(PAYLOAD, SECRET, at - timedelta(seconds=seconds)) for seconds in (300, 301)}
+    sent = (-301, -300, 300, 301)
+    header = {seconds: signature.signed(PAYLOAD, SECRET, at - timedelta(seconds=seconds)) for seconds in sent}
     assert signature.verify(PAYLOAD, header[300], SECRET)
+    assert signature.verify(PAYLOAD, header[-300], SECRET)
+    with pytest.raises(Invalid, match=r"^early$"):
+        signature.verify(PAYLOAD, header[-301], SECRET)
     with pytest.raises(Invalid, match=r"^old$"):
         signature.verify(PAYLOAD, header[301], SECRET)
 
@@ -47,6 +66,10 @@ def test_five_minutes_are_not_old_yet(monkeypatch):
         (PAYLOAD + b" ", lambda: signed(), "wrong"),
         (PAYLOAD, lambda: signed().replace("v1=", "v1=0"), "wrong"),
         (PAYLOAD, lambda: signed(ago=timedelta(seconds=310)), "old"),
+        # Whoever holds it could send it again until then.
+        (PAYLOAD, lambda: signed(ago=timedelta(seconds=-310)), "early"),
+        (PAYLOAD, lambda: signed(ago=timedelta(days=-365_000)), "early"),
+        (PAYLOAD, lambda: f"{signed()},t=1", "malformed"),
         # Somebody without the secret makes an old one young.
         (PAYLOAD, lambda: "t=9999999999," + signed(ago=timedelta(days=1)).split(",")[1], "wrong"),
         (PAYLOAD, lambda: "nonsense", "malformed"),
@@ -58,6 +81,7 @@ def test_five_minutes_are_not_old_yet(monkeypatch):
         (b"{", lambda: signed(b"{"), "malformed"),
         (b"[" * 50_000, lambda: signed(b"[" * 50_000), "malformed"),
         (b'{"id": 1, "type": "invoice.paid"}', lambda: signed(b'{"id": 1, "type": "invoice.paid"}'), "malformed"),
+        *((wrong, partial(signed, wrong), "malformed") for wrong in NO_EVENTS),
         (b'{"id": "evt_1"}', lambda: signed(b'{"id": "evt_1"}'), "malformed"),
     ],
 )

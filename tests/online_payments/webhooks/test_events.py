@@ -6,7 +6,17 @@ import pytest
 
 from billing_core.errors import Invalid
 from billing_core.online_payments.models import DisputeState
-from billing_core.online_payments.webhooks.events import Disputed, Failed, Noted, Paid, Refs, Refunded, Unused, fact_of
+from billing_core.online_payments.webhooks.events import (
+    Disputed,
+    Failed,
+    MarkedPaid,
+    Noted,
+    Paid,
+    Refs,
+    Refunded,
+    Unused,
+    fact_of,
+)
 from tests.online_payments.stripe.events import Paying, event
 
 OURS = {"link_id": "lnk_1", "invoice_id": "inv_1"}
@@ -45,10 +55,26 @@ MONEY = {"currency": "EUR", "amount_minor": 10_000}
         ),
         (
             HOSTED.invoice_paid(amount_paid_off_stripe=10_000),
-            Noted(
-                Refs("lnk_1", "inv_1", "", "in_7"),
-                "It was marked as paid, and no money came in through the gateway",
+            MarkedPaid(Refs("lnk_1", "inv_1", "", "in_7"), NOON, "in_7", **MONEY),
+        ),
+        # As versions of Stripe's API before 2025 say it.
+        (
+            HOSTED.invoice_paid(paid_out_of_band=True, charge=None, payment_intent=None),
+            MarkedPaid(Refs("lnk_1", "inv_1", "", "in_7"), NOON, "in_7", **MONEY),
+        ),
+        (
+            HOSTED.invoice_paid(paid_out_of_band=False, charge="ch_7", payment_intent="pi_7"),
+            Paid(
+                *(Refs("lnk_1", "inv_1", "", "in_7"), NOON, "in_7"),
+                **MONEY,
+                intent_id="pi_7",
+                charge_id="ch_7",
+                sent=True,
             ),
+        ),
+        (
+            event("invoice.paid", HOSTED.invoice()) | {"object": "v2.core.event", "created": "2026-03-10T12:00:00Z"},
+            Unused("Only names what changed, without its contents: nothing is done with such events"),
         ),
         # Our ids are not on what a hosted invoice charges.
         (HOSTED.charged(), Unused("Told by the payment's other events")),

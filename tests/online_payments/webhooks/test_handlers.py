@@ -16,7 +16,7 @@ from billing_core.invoices.service import Details
 from billing_core.online_payments import cases, delivery, queries
 from billing_core.online_payments.gateway import PaymentDetails
 from billing_core.online_payments.models import CaseKind, WebhookState
-from billing_core.online_payments.webhooks import fees, inbox
+from billing_core.online_payments.webhooks import fees, handlers, inbox
 from billing_core.outbox import delivery as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import chargebacks, received
@@ -366,3 +366,68 @@ def test_currencies_that_stripe_counts_otherwise(sessions):
     tell(sessions, paying(link, invoice, amount=50_000, currency="isk").succeeded())
     assert status(sessions, invoice) == "paid"
     assert books(sessions) == {"cash": 500, "revenue": -500}
+
+
+@pytest.mark.parametrize(
+    "named", [{"account": "acct_other"}, {"context": "acct_other"}, {"context": "org_1/acct_other"}, {"account": ["x"]}]
+)
+@pytest.mark.parametrize("ours", ["", "acct_ours"])
+def test_an_event_of_another_account_pays_nothing_and_says_whose_it_is(sessions, monkeypatch, named, ours):
+    """A platform hears of the accounts that are connected to it, and each can write our ids into its own metadata."""
+    monkeypatch.setattr(handlers, "settings", lambda: Settings(stripe_account=ours))
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+        page_of, page = linked(session, ref="C2", way=HOSTED)
+    by_link, hosted = paying(link, invoice), paying(page, page_of)
+    told = [one | named for one in (by_link.succeeded(), by_link.charged(), by_link.completed(), hosted.invoice_paid())]
+
+    tell(sessions, *told)
+
+    assert (status(sessions, invoice), status(sessions, page_of)) == ("sent", "sent")
+    assert books(sessions) == {"receivable": 20_000, "revenue": -20_000}
+    for one in told:
+        event_row = became(sessions, one)
+        assert event_row.state is WebhookState.IGNORED
+        assert event_row.outcome.startswith("Of another account, ")
+    assert "acct_other" in became(sessions, told[0]).outcome or named == {"account": ["x"]}
+
+
+@pytest.mark.parametrize("named", [{"account": "acct_ours"}, {"context": "org_1/acct_ours"}, {"account": None}])
+@on_sqlite
+def test_an_event_that_names_our_own_account_counts(sessions, monkeypatch, named):
+    monkeypatch.setattr(handlers, "settings", lambda: Settings(stripe_account="acct_ours"))
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+    tell(sessions, paying(link, invoice).succeeded() | named)
+    assert status(sessions, invoice) == "paid"
+
+
+def test_an_invoice_marked_as_paid_at_stripe_brings_no_money_and_is_to_be_settled_once(sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED)
+    told = paying(link, invoice).invoice_paid(paid_out_of_band=True, charge=None, payment_intent=None)
+
+    tell(sessions, told, told | {"id": "evt_again"})
+
+    assert (status(sessions, invoice), books(sessions)) == ("sent", {"receivable": 10_000, "revenue": -10_000})
+    assert state_of(sessions, link) is LinkState.DEACTIVATED
+    assert became(sessions, told).outcome.startswith("It was marked as paid by hand at Stripe: no money came in")
+    with sessions() as session:
+        (case,) = queries.cases(session, SYSTEM)
+        assert (case.kind, case.amount_minor, case.payment_id) == (CaseKind.MARKED_PAID, 10_000, None)
+        assert "marked as paid by hand at Stripe" in case.said
+        # It is paid there: nothing is left to deactivate.
+        assert session.scalars(select(OutboxMessage).where(OutboxMessage.channel == "gateway")).all() == []
+
+
+@on_sqlite
+def test_who_records_the_transfer_first_and_marks_it_at_stripe_then_has_nothing_to_settle(sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED)
+        pay(session, session.get_one(Customer, invoice.customer_id), 10_000, **{str(invoice.id): 10_000})
+    told = paying(link, invoice).invoice_paid(amount_paid_off_stripe=10_000)
+
+    tell(sessions, told)
+
+    assert (status(sessions, invoice), open_cases(sessions)) == ("paid", [])
+    assert became(sessions, told).outcome == "It was marked as paid by hand at Stripe, and nothing is due on it here"
