@@ -167,20 +167,27 @@ def update_details(
 
 
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
-    """A new draft with the same content, dated today. It bills no usage again; reports neither, unless the original was
-    cancelled or wholly credited: then the copy bills the orders that it let go.
+    """A new draft with the same content, dated today, but for lines that would bill again what is billed: those of
+    usage, and of reports, unless the original was cancelled or wholly credited and nobody has billed them since: then
+    the copy bills the orders that it let go. Conflict where nothing is left. A discount in money goes with such lines.
     """
     actor.require(Permission.INVOICE_WRITE)
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
-    billed = billed_orders.free_again(session, original.id)
-    lines = tuple(
-        replace(line, report_id=line.report_id if billed else None, usage_line_id=None) for line in content.lines
-    )
+    free = {None, *billed_orders.free_again(session, original.id, writing.reports_of(content))}
+    lines = tuple(line for line in content.lines if line.usage_line_id is None and line.report_id in free)
+    left_out = len(content.lines) - len(lines)
+    if left_out and not lines:
+        raise Conflict(
+            "There is nothing to copy: these lines bill orders or usage, which are billed once. To bill the orders "
+            "again, cancel the invoice or credit all of it first, or invoice their report once more and say why"
+        )
+    if left_out:
+        content = replace(content, discount_minor=None)
     # Where the terms do not say when it is due, or say another day, somebody has chosen so many days.
     chosen = None if _is_by_terms(content) else today + (original.due_on - original.issued_on)
     copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))
-    data = {"copied_from": original.id, "number": original.number}
+    data = {"copied_from": original.id, "number": original.number} | ({"left_out": left_out} if left_out else {})
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
     return session.scalars(_CREATED, {"key": copy_id}).one()
 

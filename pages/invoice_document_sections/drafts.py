@@ -9,7 +9,7 @@ from billing_core.identity import Actor
 from billing_core.invoices import queries, service
 from billing_core.invoices.rows import InvoiceView
 from pages.invoice_document_sections.changes import forget_open_draft
-from pages.ui import context, messages, opened
+from pages.ui import context, formats, messages, opened
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -21,9 +21,15 @@ def duplicate(actor: Actor, read: Reader, invoice_id: int) -> None:
         with runtime.sessions().begin() as session:
             today = read.day_of(queries.one(session, actor, invoice_id).business_id)
             copy_id = service.duplicate(session, actor, invoice_id, now=utc_now(), today=today).id
+            left_out = len(queries.lines(session, invoice_id)) - len(queries.lines(session, copy_id))
     except BillingError as error:
         context.refused(error)
         return
+    if left_out:
+        messages.say(
+            f"Left out, because they are billed already: {formats.counted(left_out, 'line')} of orders or usage",
+            icon=":material/block:",
+        )
     open_draft(copy_id, "This is a copy, dated today")
 
 

@@ -61,7 +61,9 @@ def sentence(event: EventRow, currency: str) -> str:
     because = f": {data['reason']}" if data.get("reason") else ""
     match event.kind:
         case EventKind.CREATED if data.get("copied_from"):
-            return f"Draft copied from {data.get('number') or 'another draft'}"
+            left_out = int(data.get("left_out", 0))
+            without = f", without {formats.counted(left_out, 'line')} of what is billed already" if left_out else ""
+            return f"Draft copied from {data.get('number') or 'another draft'}{without}"
         case EventKind.CREATED if data.get("report_id") or data.get("report_ids"):
             return "Draft created from a report"
         case EventKind.CREATED:

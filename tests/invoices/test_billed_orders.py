@@ -24,7 +24,7 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.payments.refunds import MoneyBack
 from tests.at_once import at_once
-from tests.invoices.company import READER
+from tests.invoices.company import READER, a_line
 from tests.reports.company import HANDLING, NOW, PICKING, a_customer, an_order, billed
 
 TODAY = date(2026, 4, 2)
@@ -208,18 +208,36 @@ def test_a_draft_keeps_what_it_bills_though_an_admin_has_billed_that_again(sessi
 
 
 def test_a_copy_of_a_cancelled_invoice_bills_its_orders(session, march):
-    """A copy of one that stands does not: it would bill them a second time."""
+    """A copy of one that stands, or of which another copy bills them, would bill them a second time."""
     first = _sent(session, march)
-    beside = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
-    assert from_reports.billed_reports(session, beside.id) == []
+    with pytest.raises(Conflict, match="There is nothing to copy: these lines bill orders or usage"):
+        service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
     after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
 
     copy = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
 
     assert [one.id for one in from_reports.billed_reports(session, copy.id)] == [march.id]
     assert [one.invoice_id for one in from_reports.earlier(session, [march.id])] == [copy.id]
-    again = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
-    assert from_reports.billed_reports(session, again.id) == []
+    for standing in (first, copy):
+        with pytest.raises(Conflict, match="There is nothing to copy"):
+            service.duplicate(session, SYSTEM, standing.id, now=NOW, today=TODAY)
+    assert _wrong(session) == []
+
+
+def test_a_copy_of_an_invoice_that_stands_leaves_out_its_orders_also_if_that_is_cancelled_later(session, march):
+    """8.00 of orders and 5.00 of something else, 3.00 off the whole: the copy says 5.00, and 8.00 are billed once."""
+    draft = _invoiced(session, march)
+    content = queries.content(session, draft)
+    more = replace(content, lines=(*content.lines, a_line("Advice", "1", "5", "0")), discount_minor=300)
+    service.edit(session, SYSTEM, draft.id, more, drawn_from=draft.version, now=NOW)
+    first = service.send(session, SYSTEM, draft.id, now=NOW)
+    copy = service.duplicate(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    assert [(line.description, line.amount_minor) for line in queries.lines(session, copy.id)] == [("Advice", 500)]
+    assert (first.total_minor, copy.total_minor) == (1000, 500)
+    assert queries.events(session, copy.id)[0].data["left_out"] == len(content.lines)
+
+    after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    assert _sent(session, march).total_minor == 800
     assert _wrong(session) == []
 
 

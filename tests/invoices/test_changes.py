@@ -189,7 +189,7 @@ def test_a_form_that_shows_what_is_there_saves(session, sent):
     assert details(session, sent, shown=Details(notes="Thanks"), notes="Other").notes == "Other"
 
 
-def test_a_copy_and_a_discarded_draft_bill_no_report(session):
+def test_a_draft_holds_its_report_until_it_is_discarded(session):
     customer = reports.a_customer(session)
     reports.an_order(session, customer, "A-1")
     report = reports.billed(session, customer)
@@ -199,8 +199,9 @@ def test_a_copy_and_a_discarded_draft_bill_no_report(session):
         return session.scalar(select(func.count()).select_from(InvoicedReport))
 
     assert billed() == 1
-    copy = service.duplicate(session, GRACE, draft.id, now=NOW, today=TODAY)
-    assert (billed(), queries.lines(session, copy.id)[0].report_id) == (1, None)
+    with pytest.raises(Conflict, match="There is nothing to copy"):
+        service.duplicate(session, GRACE, draft.id, now=NOW, today=TODAY)
+    assert billed() == 1
     service.discard(session, GRACE, draft.id, now=LATER)
     assert billed() == 0
     assert (queries.one(session, GRACE, draft.id).state, draft.cancelled_at) == (InvoiceState.CANCELLED, LATER)

@@ -1,6 +1,6 @@
 """A line of a bill opens into days, users and events that add up to it, whatever happened since."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -167,14 +167,10 @@ def test_a_draft_of_usage_can_have_a_discount_and_further_lines(session, billed,
 
 
 def test_a_copy_bills_no_usage(session, billed):
+    """The line of usage is left out, with what is written beside it copied; alone it leaves nothing to copy."""
+    with pytest.raises(Conflict, match="There is nothing to copy: these lines bill orders or usage"):
+        service.duplicate(session, SYSTEM, billed.invoice_id, now=GENERATED, today=TODAY)
+    support = DraftLine("Support", Decimal(1), Decimal(5))
+    edited(session, billed, lambda content: replaced(content, lines=(*content.lines, support)))
     copied = service.duplicate(session, SYSTEM, billed.invoice_id, now=GENERATED, today=TODAY)
-    assert [line.usage_line_id for line in queries.lines(session, copied.id)] == [None]
-    # Nothing holds its lines.
-    service.edit(
-        session,
-        SYSTEM,
-        copied.id,
-        replaced(queries.content(session, copied), currency="EUR"),
-        drawn_from=copied.version,
-        now=datetime(2023, 11, 2, tzinfo=UTC),
-    )
+    assert [(one.description, one.usage_line_id) for one in queries.lines(session, copied.id)] == [("Support", None)]

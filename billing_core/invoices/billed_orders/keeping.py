@@ -270,13 +270,12 @@ def release(session: Session, invoice_ids: Sequence[int], *, now: datetime) -> N
         forget(session, invoice_ids)
 
 
-def free_again(session: Session, invoice_id: int) -> bool:
-    """Whether a copy of the invoice may bill its reports: it bills them no more, and no other invoice does."""
-    of_reports = select(InvoicedReport.report_id, InvoicedReport.released_at)
-    links = session.execute(of_reports.where(InvoicedReport.invoice_id == invoice_id)).all()
-    if any(link.released_at is None for link in links):
-        return False
-    return not before(session, [link.report_id for link in links])
+def free_again(session: Session, invoice_id: int, report_ids: Sequence[int]) -> set[int]:
+    """Which of an invoice's reports a copy of it may bill: it bills them no more, and no other invoice does."""
+    links = select(InvoicedReport.report_id).where(
+        InvoicedReport.invoice_id == invoice_id, InvoicedReport.released_at.is_(None)
+    )
+    return set(report_ids) - set(session.scalars(links)) - {one.report_id for one in before(session, report_ids)}
 
 
 def before(session: Session, report_ids: Sequence[int]) -> list[BilledBefore]:

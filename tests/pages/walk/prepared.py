@@ -23,6 +23,7 @@ from billing_core.dates import Period
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.sessions import Browser
+from billing_core.invoices import queries
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
@@ -184,7 +185,9 @@ def _invoices(session: Session, now: datetime) -> None:
     open_ones = session.scalars(select(Invoice).where(Invoice.state == InvoiceState.OPEN).order_by(Invoice.id)).all()
     today = now.date()
     _credit(session, now)
-    invoices.duplicate(session, SYSTEM, open_ones[0].id, now=now, today=today)
+    said = queries.content(session, queries.one(session, SYSTEM, open_ones[0].id))
+    lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in said.lines)
+    invoices.create(session, SYSTEM, replace(said, issued_on=today, due_on=today, lines=lines), now=now)
     write_offs.write_off(session, SYSTEM, open_ones[0].id, reason="They are no more", today=today, now=now)
     open_ones[1].held_until, open_ones[1].hold_reason = today - timedelta(days=1), "They disputed a line"
     customer_id = session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(1)).one()
