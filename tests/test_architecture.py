@@ -15,7 +15,7 @@ ORDER = {
     "billing_core": [
         ["errors"],
         ["text", "email_addresses", "connections", "whole_files"],
-        ["money", "dates", "settings", "csv_text", "logs"],
+        ["money", "dates", "settings", "csv_text", "logs", "recipients"],
         ["database", "languages", "proof"],
         ["pdf_layout", "payment_terms"],
         ["identity"],

@@ -24,12 +24,13 @@ from billing_core.mailing import unneeded
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import REMINDERS
-from billing_core.outbox import queries, smtp
-from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
+from billing_core.outbox import queries, receiving, smtp
+from billing_core.outbox.delivery import Adapter, Claimed, InPart, Unwanted
 from billing_core.outbox.mail import Attachment, as_bytes, compose
 from billing_core.outbox.models import OutboxMessage
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRequest
+from billing_core.recipients import in_a_list
 from billing_core.settings import Settings
 
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
@@ -46,7 +47,11 @@ def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
         with sessions() as session:
             _refuse_outdated(session, message)
             mail = composed(session, message, sender=sender, address=configured.address)
-        smtp.send(to, mail, recipients=[message.recipient], sender=sender)
+        going = receiving.left(message)
+        answers = smtp.send(to, mail, recipients=going, sender=sender)
+        if answers:
+            said = {one: answers[one].text if one in answers else "" for one in going}
+            raise InPart(said, final=all(answer.final for answer in answers.values()))
 
     return {MAIL: send}
 
@@ -69,9 +74,11 @@ def eml(session: Session, actor: Actor, message_id: int, configured: Settings) -
 
 def composed(session: Session, message: OutboxMessage | Claimed, *, sender: str, address: str) -> EmailMessage:
     """``address`` is the product's own, for the links in the attached documents."""
+    recipients = receiving.recipients_of(message)
     return compose(
         key=message.key,
-        to=[message.recipient],
+        to=recipients.to,
+        cc=recipients.cc,
         subject=message.title,
         content=message.content,
         sender=sender,
@@ -85,13 +92,17 @@ def attachments(session: Session, references: Sequence[Sequence[Any]], *, addres
     return [_KINDS[kind](session, address, *identity) for kind, *identity in references]
 
 
-def delivered(session: Session, message: Claimed, now: datetime) -> None:
-    """Add to the invoice's timeline that the mail was sent."""
+def delivered(session: Session, message: Claimed, now: datetime, reached: Sequence[str]) -> None:
+    """Add to the invoice's timeline that the mail was sent, to whom, and who did not get it."""
     if message.subject_kind != "invoice":
         return
     kind = EventKind.REMINDED if message.topic in REMINDERS else EventKind.MAILED
     who = Actor(message.created_by_id, message.created_by, frozenset())
-    data = {"to": message.recipient, "topic": message.topic, "message_id": message.id}
+    recipients = receiving.recipients_of(message)
+    lists = {"to": recipients.to, "cc": recipients.cc, "bcc": recipients.bcc}
+    told = {name: in_a_list([one for one in listed if one in reached]) for name, listed in lists.items()}
+    told["missed"] = in_a_list([one for one in receiving.left(message) if one not in reached])
+    data = {name: text for name, text in told.items() if text} | {"topic": message.topic, "message_id": message.id}
     lifecycle.note(session, who, int(message.subject_id), kind, data, now=now)
 
 

@@ -24,13 +24,14 @@ from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
 from billing_core.receivables import statement
 from billing_core.receivables.statement import StatementRequest
+from billing_core.recipients import Recipients
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A mail as it would be sent, to preview it and to edit ``letter``'s subject and text."""
 
-    to: str
+    recipients: Recipients
     letter: Letter
 
 
@@ -40,7 +41,7 @@ def prepare_credit_note(session: Session, actor: Actor, credit_note_id: int) -> 
     note, facts = _credit_note(session, actor, credit_note_id)
     wording = letters.wordings(session, [note.business_id]).of(note.business_id, MailKind.CREDIT_NOTE, facts.language)
     values = letters.credit_note_values(facts)
-    return Prepared(facts.customer.email, letters.letter(wording, values, facts.language))
+    return Prepared(Recipients.read(facts.customer.email), letters.letter(wording, values, facts.language))
 
 
 def send_credit_note(
@@ -49,26 +50,27 @@ def send_credit_note(
     credit_note_id: int,
     *,
     now: datetime,
-    to: str | None = None,
+    to: Recipients | None = None,
     subject: str | None = None,
     body: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> int:
-    """Mail a credit note with its PDF to the address of its invoice, or to another one; returns the message's id."""
+    """Mail a credit note with its PDF to the addresses of its invoice, or to others; returns the message's id."""
     prepared = prepare_credit_note(session, actor, credit_note_id)
+    recipients = (to or prepared.recipients).checked()
     note, facts = _credit_note(session, actor, credit_note_id, locked=True)
     before = outbox_queries.earlier(session, "credit_note", [note.id], [MailKind.CREDIT_NOTE]).get(note.id)
     message = mails.mail(
         MailKind.CREDIT_NOTE,
         subject=("credit_note", note.id),
-        to=mails.address(prepared.to if to is None else to),
+        to=recipients,
         customer_id=note.customer_id,
         letter=_changed(prepared.letter, letters.credit_note_values(facts), subject, body),
         sender=facts.issuer,
         attachments=[["credit_note_pdf", note.id]],
         name=mails.key(before, note.public_id),
     )
-    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": message.recipient})
+    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": recipients.in_words()})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
     return outbox.put(session, actor, message, now=now, not_before=now + delay)
 
@@ -80,7 +82,7 @@ def prepare_statement(session: Session, actor: Actor, request: StatementRequest)
     business_id = request.business_id or customer.business_id
     wording = letters.wordings(session, [business_id]).of(business_id, MailKind.STATEMENT, customer.locale)
     values = _statement_values(session, actor, request)
-    return Prepared(customer.email, letters.letter(wording, values, customer.locale))
+    return Prepared(mails.recipients_of_customer(customer), letters.letter(wording, values, customer.locale))
 
 
 def send_statement(
@@ -89,7 +91,7 @@ def send_statement(
     request: StatementRequest,
     *,
     now: datetime,
-    to: str | None = None,
+    to: Recipients | None = None,
     subject: str | None = None,
     body: str | None = None,
     delay: timedelta = timedelta(0),
@@ -97,6 +99,7 @@ def send_statement(
     """Mail a customer's statement with its PDF, as known now, whatever is recorded before it is sent."""
     frozen = replace(request, known_at=request.known_at or now)
     prepared = prepare_statement(session, actor, frozen)
+    recipients = (to or prepared.recipients).checked()
     customer = customers.for_change(session, actor, request.customer_id)
     business = businesses.one(session, frozen.business_id or customer.business_id)
     before = outbox_queries.earlier(session, "customer", [customer.id], [MailKind.STATEMENT]).get(customer.id)
@@ -104,14 +107,14 @@ def send_statement(
     message = mails.mail(
         MailKind.STATEMENT,
         subject=("customer", customer.id),
-        to=mails.address(prepared.to if to is None else to),
+        to=recipients,
         customer_id=customer.id,
         letter=_changed(prepared.letter, values, subject, body),
         sender=issuers.of_business(business),
         attachments=[["statement_pdf", _stored(frozen)]],
         name=mails.key(before, customer.public_id),
     )
-    trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mailed_to": message.recipient})
+    trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mailed_to": recipients.in_words()})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
     return outbox.put(session, actor, message, now=now, not_before=now + delay)
 

@@ -3,32 +3,33 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from billing_core.email_addresses import address_fault
-from billing_core.errors import Invalid
+from billing_core.customers.models import Customer
 from billing_core.invoices.issuers import Issuer
+from billing_core.invoices.rows import InvoiceView
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.queries import Earlier
 from billing_core.outbox.service import Message
+from billing_core.recipients import Recipients
 
 MAIL: Final = "mail"
 
 
-def address(text: str) -> str:
-    """The e-mail address to send to; Invalid where it is none."""
-    recipient = text.strip()
-    if not recipient:
-        raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
-    if fault := address_fault(recipient):
-        raise Invalid(f"“{recipient}” {fault}", fields={"to": fault})
-    return recipient
+def recipients_of_invoice(invoice: InvoiceView) -> Recipients:
+    """Who gets the mails about it: its addresses, not the customer's of today."""
+    return Recipients.read(invoice.customer_email)
+
+
+def recipients_of_customer(customer: Customer) -> Recipients:
+    """Who gets the mails that are about no invoice."""
+    return Recipients.read(customer.email)
 
 
 def mail(
     kind: MailKind,
     *,
     subject: tuple[str, int],
-    to: str,
+    to: Recipients,
     customer_id: int,
     letter: Letter,
     sender: Issuer,
@@ -40,7 +41,8 @@ def mail(
         channel=MAIL,
         topic=kind.value,
         key=name,
-        recipient=to,
+        recipient=to.to[0],
+        receivers=to,
         title=letter.subject,
         subject=subject,
         customer_id=customer_id,

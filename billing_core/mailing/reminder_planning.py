@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
 from billing_core.dates import Day, day_in, day_of, usual_day
-from billing_core.email_addresses import address_fault
 from billing_core.invoices import queries
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters, reminder_schedules, schedule, unneeded
+from billing_core.mailing import letters, mails, reminder_schedules, schedule, unneeded
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind, Reminder
 from billing_core.mailing.reminder_schedules import Schedule
@@ -23,6 +22,7 @@ from billing_core.mailing.texts import REMINDERS
 from billing_core.money import Money
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox.queries import Earlier
+from billing_core.recipients import Recipients
 
 # The minimum time between two reminders of an invoice, whatever somebody clicks.
 PAUSE: Final = timedelta(hours=20)
@@ -39,7 +39,7 @@ class PlannedReminder:
     number: str
     customer_id: int
     customer_name: str
-    to: str
+    recipients: Recipients
     language: str
     kind: MailKind
     due_on: date
@@ -49,6 +49,11 @@ class PlannedReminder:
     skipped: tuple[int, ...]
     letter: Letter
     reason: str = ""
+
+    @property
+    def to(self) -> str:
+        """Everybody who gets it, in words."""
+        return self.recipients.in_words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +212,8 @@ def _not_open(invoice: InvoiceView) -> str:
 
 
 def _no_address(invoice: InvoiceView) -> str:
-    if not invoice.customer_email:
-        return "has no e-mail address"
-    fault = address_fault(invoice.customer_email)
-    return f"“{invoice.customer_email}” {fault}" if fault else ""
+    recipients = mails.recipients_of_invoice(invoice)
+    return recipients.reason if recipients.to else "has no e-mail address"
 
 
 def _lately(before: Earlier | None, now: datetime) -> str:
@@ -229,7 +232,7 @@ def _plan(
         number=invoice.number or "",
         customer_id=invoice.customer_id,
         customer_name=invoice.customer_name,
-        to=invoice.customer_email,
+        recipients=mails.recipients_of_invoice(invoice),
         language=written.language,
         kind=kind_on(invoice.due_on, today),
         due_on=invoice.due_on,

@@ -118,7 +118,7 @@ def _messages(
         mails.mail(
             plan.kind,
             subject=("invoice", plan.invoice_id),
-            to=plan.to,
+            to=plan.recipients,
             customer_id=plan.customer_id,
             letter=plan.letter,
             sender=senders[plan.invoice_id],

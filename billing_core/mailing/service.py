@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Day
-from billing_core.email_addresses import address_fault, is_email_address
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
@@ -28,6 +27,7 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.queries import Earlier
 from billing_core.payments import sending
 from billing_core.payments.prepaid import using
+from billing_core.recipients import Recipients
 
 # How long a bulk sending can be recalled.
 RECALLABLE: Final = timedelta(seconds=60)
@@ -46,7 +46,7 @@ class Planned:
     business_id: int
     customer_id: int
     customer_name: str
-    to: str
+    recipients: Recipients
     language: str
     kind: MailKind
     total: Money
@@ -55,6 +55,11 @@ class Planned:
     sent_before: datetime | None
     letter: Letter
     reason: str = ""
+
+    @property
+    def to(self) -> str:
+        """Everybody who gets it, in words."""
+        return self.recipients.in_words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,14 @@ def send_invoice(
     *,
     now: datetime,
     today: Day,
-    to: str | None = None,
+    to: Recipients | None = None,
     subject: str | None = None,
     body: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> int:
     """Mail an invoice, sending a draft first; an open one is mailed again. Returns the message's id.
 
-    ``subject`` and ``body`` as edited, instead of the business's wording; ``to`` instead of the invoice's address.
+    ``subject`` and ``body`` as edited, instead of the business's wording; ``to`` instead of the invoice's addresses.
     Conflict where a mail about it is waiting, so that a double click sends nothing twice.
     """
     actor.require(Permission.INVOICE_SEND)
@@ -146,7 +151,9 @@ def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[In
     return [by_id[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
 
 
-def _planned(session: Session, chosen: Sequence[InvoiceView], today: Day, *, to: str | None = None) -> list[Planned]:
+def _planned(
+    session: Session, chosen: Sequence[InvoiceView], today: Day, *, to: Recipients | None = None
+) -> list[Planned]:
     ids = [invoice.id for invoice in chosen]
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
     senders = letters.senders(session, chosen)
@@ -156,7 +163,7 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: Day, *, to:
         kind, language = MailKind.INVOICE, nearest(invoice.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         before = known.get(invoice.id, Earlier())
-        recipient = (invoice.customer_email if to is None else to).strip()
+        recipients = to or mails.recipients_of_invoice(invoice)
         plans.append(
             Planned(
                 invoice_id=invoice.id,
@@ -164,7 +171,7 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: Day, *, to:
                 business_id=invoice.business_id,
                 customer_id=invoice.customer_id,
                 customer_name=invoice.customer_name,
-                to=recipient,
+                recipients=recipients,
                 language=language,
                 kind=kind,
                 total=invoice.total,
@@ -172,19 +179,17 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: Day, *, to:
                 is_draft=invoice.state is InvoiceState.DRAFT,
                 sent_before=before.last_at,
                 letter=letters.letter(wordings.of(invoice.business_id, kind, language), values, language),
-                reason=_reason(invoice, recipient, before),
+                reason=_reason(invoice, recipients, before),
             )
         )
     return plans
 
 
-def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
+def _reason(invoice: InvoiceView, recipients: Recipients, before: Earlier) -> str:
     if invoice.state is InvoiceState.CANCELLED:
         return "is cancelled"
-    if not recipient:
-        return "there is no e-mail address"
-    if fault := address_fault(recipient):
-        return f"“{recipient}” {fault}"
+    if recipients.reason:
+        return recipients.reason
     if before.waiting:
         return "a mail about it waits in the outbox already"
     return ""
@@ -192,8 +197,8 @@ def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
 
 def _refusal(plan: Planned) -> Exception:
     name = f"Invoice {plan.number}" if plan.number else f"The draft for {plan.customer_name or 'nobody yet'}"
-    if not is_email_address(plan.to):
-        return Invalid(f"{name} cannot be mailed: {plan.reason}", fields={"to": plan.reason})
+    if plan.recipients.reason:
+        return Invalid(f"{name} cannot be mailed: {plan.reason}", fields=plan.recipients.faults)
     return Conflict(f"{name} cannot be mailed: {plan.reason}")
 
 
@@ -227,7 +232,7 @@ def _send(
             mails.mail(
                 plan.kind,
                 subject=("invoice", invoice.id),
-                to=plan.to,
+                to=plan.recipients,
                 customer_id=invoice.customer_id,
                 letter=letter,
                 sender=senders[invoice.id],

@@ -20,6 +20,7 @@ from billing_core.mailing.models import MailKind
 from billing_core.metering.alerts import AlertMeasure, ReachedThreshold, UsageAlert
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
+from billing_core.recipients import Recipients
 from billing_core.usage.alerts import ReachedRow
 
 
@@ -45,16 +46,16 @@ def send(session: Session, actor: Actor, reached: Sequence[ReachedRow], *, now: 
 def _mails(
     one: ReachedRow, alert: UsageAlert, customer: Customer, business: Business, texts: letters.Wordings
 ) -> Iterator[Message]:
-    addresses = [(address, SOURCE_LANGUAGE) for address in alert.recipients]
+    addresses = [(Recipients((address,)), SOURCE_LANGUAGE) for address in alert.recipients]
     # A customer without an address is told by nobody, as with every other mail.
     if alert.to_customer and customer.email:
-        addresses.append((customer.email, customer.locale))
-    for number, (address, language) in enumerate(addresses, start=1):
+        addresses.append((mails.recipients_of_customer(customer), customer.locale))
+    for number, (recipients, language) in enumerate(addresses, start=1):
         wording = texts.of(business.id, MailKind.USAGE_ALERT, language)
         yield mails.mail(
             MailKind.USAGE_ALERT,
             subject=("customer", customer.id),
-            to=address,
+            to=recipients,
             customer_id=customer.id,
             letter=letters.letter(wording, values(one, business.name, language), language),
             sender=issuers.of_business(business),

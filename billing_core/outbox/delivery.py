@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError, UpstreamFailed
+from billing_core.outbox import receiving
 from billing_core.outbox.models import MessageState, OutboxMessage
 
 log = structlog.get_logger()
@@ -47,6 +48,16 @@ class Refused(UpstreamFailed):
     """The receiver will never accept this message: no retry."""
 
 
+class InPart(UpstreamFailed):
+    """Some of several receivers have it. ``answers`` of each that was asked about, empty where it has it; ``final``: no
+    other will have it by a retry.
+    """
+
+    def __init__(self, answers: Mapping[str, str], *, final: bool) -> None:
+        super().__init__(f"Not all have it. {'; '.join(filter(None, answers.values()))}")
+        self.answers, self.final = dict(answers), final
+
+
 class Unwanted(Exception):
     """The message's subject has changed, so that it must not be sent any more; the text says how."""
 
@@ -59,6 +70,8 @@ class Claimed:
     key: str
     topic: str
     recipient: str
+    receivers: list[list[str]] | None
+    answers: dict[str, Any] | None
     title: str
     content: dict[str, Any]
     subject_kind: str
@@ -76,8 +89,8 @@ Adapter = Callable[[Claimed], None]
 # The messages that a job delivers, as a condition, so that slow receivers of one channel do not delay the others.
 Queue = ColumnElement[bool]
 EVERY_QUEUE: Final[Queue] = true()
-# Called in the transaction that marks a message as delivered.
-Witness = Callable[[Session, Claimed, datetime], None]
+# Called in the transaction that marks a message as delivered, to those receivers: the others have it, or do not yet.
+Witness = Callable[[Session, Claimed, datetime, Sequence[str]], None]
 
 
 @dataclass(slots=True)
@@ -181,6 +194,16 @@ def _deliver(
         outcome.failed += 1
         _mark(sessions, message, state=FAILED, last_error=str(refusal)[:500])
         log.warning("message_refused", message_id=message.id, topic=message.topic)
+    except InPart as part:
+        facts: dict[str, Any] = {"last_error": str(part)[:500], "answers": (message.answers or {}) | part.answers}
+        if part.final or message.attempts > len(WAITS):
+            outcome.failed += 1
+            facts |= {"state": FAILED}
+        else:
+            outcome.postponed += 1
+            facts |= {"state": WAITING, "not_before": _next_try(message, now_of(), chance)}
+        reached = [one for one in receiving.left(message) if part.answers.get(one) == ""]
+        _mark_delivered(sessions, message, delivered, now_of(), pause, facts, reached)
     except Exception as error:  # the edge of the job: a bug in one message must not stop the others
         if isinstance(error, BillingError):
             reason = str(error)[:500]
@@ -193,11 +216,16 @@ def _deliver(
             _mark(sessions, message, state=FAILED, last_error=reason)
         else:
             outcome.postponed += 1
-            next_try = now_of() + WAITS[message.attempts - 1] * (1 + chance() / 5)
-            _mark(sessions, message, state=WAITING, last_error=reason, not_before=next_try)
+            not_before = _next_try(message, now_of(), chance)
+            _mark(sessions, message, state=WAITING, last_error=reason, not_before=not_before)
     else:
         outcome.delivered += 1
-        _mark_delivered(sessions, message, delivered, now_of(), pause)
+        facts = {"state": MessageState.DELIVERED, "last_error": "", "answers": None}
+        _mark_delivered(sessions, message, delivered, now_of(), pause, facts, receiving.left(message))
+
+
+def _next_try(message: Claimed, now: datetime, chance: Callable[[], float]) -> datetime:
+    return now + WAITS[message.attempts - 1] * (1 + chance() / 5)
 
 
 def _mark_delivered(
@@ -206,12 +234,14 @@ def _mark_delivered(
     delivered: Witness | None,
     now: datetime,
     pause: Callable[[float], None],
+    facts: Mapping[str, Any],
+    reached: Sequence[str],
 ) -> None:
-    """It has been sent, and would be sent again without this mark: a busy database is retried, a witness's bug is
+    """These have it by now, and would get it again without this mark: a busy database is retried, a witness's bug is
     logged. Whichever process holds the claim by now.
     """
-    facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
-    mark = update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts)
+    mark = update(OutboxMessage).where(OutboxMessage.id == message.id)
+    mark = mark.values(delivered_at=now, claimed_until=None, **facts)
     waits = iter(MARK_AGAIN)
     recorded = delivered
     while True:
@@ -219,7 +249,7 @@ def _mark_delivered(
             with sessions.begin() as session:
                 session.execute(mark)
                 if recorded is not None:
-                    recorded(session, message, now)
+                    recorded(session, message, now, reached)
             return
         except OperationalError:
             if (wait := next(waits, None)) is None:

@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
@@ -33,7 +33,9 @@ _CLAIMED = text("claimed_until IS NOT NULL")
 
 class OutboxMessage(Base):
     """One message to deliver once. ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it).
-    ``content`` is what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the
+    ``content`` is what the adapter of its ``channel`` needs. Of a mail to several, ``recipient`` is the first of
+    ``receivers`` (to, CC and BCC, a list each; NULL: it is the only one), and ``answers`` what was said of each once
+    some have it and others not: an empty text, it has it. ``not_before`` is the instant of the next try; until the
     first one it can be recalled. ``claimed_until``: the process ``claimed_by``
     is delivering it.
     """
@@ -53,6 +55,8 @@ class OutboxMessage(Base):
     channel: Mapped[str] = mapped_column(String(16))
     topic: Mapped[str] = mapped_column(String(32))
     recipient: Mapped[str] = mapped_column(String(320))
+    receivers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    answers: Mapped[dict[str, Any] | None]
     title: Mapped[str] = mapped_column(String(500))
     content: Mapped[dict[str, Any]]
     subject_kind: Mapped[str] = mapped_column(String(32))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, select, true
+from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import mentions
@@ -33,6 +33,7 @@ class MessageRow:
     channel: str
     topic: str
     recipient: str
+    receivers: list[list[str]] | None
     title: str
     subject_kind: str
     subject_id: str
@@ -57,7 +58,8 @@ class Earlier:
 
 COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
 
-_RECALLED = OutboxMessage.state == MessageState.RECALLED
+# What has left for some of its receivers is not taken back.
+_RECALLED = (OutboxMessage.state == MessageState.RECALLED) & OutboxMessage.delivered_at.is_(None)
 _UNTRIED = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
 # Built once: building a statement takes as long as running it.
 _EARLIER = (
@@ -141,7 +143,8 @@ def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, filters: Message
     if filters.topic:
         statement = statement.where(OutboxMessage.topic.in_(filters.topic))
     if text := filters.text.strip():
-        statement = statement.where(mentions(text, OutboxMessage.recipient, OutboxMessage.title))
+        others = cast(OutboxMessage.receivers, Text).icontains(text.replace("\0", ""), autoescape=True)
+        statement = statement.where(or_(mentions(text, OutboxMessage.recipient, OutboxMessage.title), others))
     if filters.customer_id is not None:
         statement = statement.where(OutboxMessage.customer_id == filters.customer_id)
     if filters.subject is not None:

@@ -13,7 +13,9 @@ from billing_core.database.functions import among
 from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
+from billing_core.outbox import receiving
 from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
+from billing_core.recipients import Recipients
 
 RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
 FAILED, HELD_BACK = MessageState.FAILED, MessageState.HELD_BACK
@@ -26,6 +28,7 @@ _AT_ONCE = 500
 class Message:
     """A message to deliver once. ``key`` is unique: a second message of the same key is the same message. ``content``
     is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
+    ``receivers`` are those of a mail to several, of whom ``recipient`` is the first.
     """
 
     channel: str
@@ -36,6 +39,7 @@ class Message:
     subject: tuple[str, object]
     content: dict[str, Any] = field(default_factory=dict)
     customer_id: int | None = None
+    receivers: Recipients | None = None
 
 
 def put(session: Session, actor: Actor, message: Message, *, now: datetime, not_before: datetime | None = None) -> int:
@@ -136,6 +140,7 @@ def _row(actor: Actor, message: Message, now: datetime, not_before: datetime) ->
         "channel": message.channel,
         "topic": message.topic,
         "recipient": message.recipient,
+        "receivers": receiving.stored(message.receivers),
         "title": message.title[:_TITLE],
         "content": message.content,
         "subject_kind": kind,

@@ -11,7 +11,7 @@ from billing_core.processes import pausing
 from billing_core.processes.models import Queue
 from billing_core.settings import settings
 from pages.outbox_sections import message
-from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, topic
+from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, to_whom, topic
 from pages.ui import context, formats, messages, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
@@ -98,7 +98,7 @@ tables.show(
     rows,
     [
         tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
-        tables.text("To", "recipient"),
+        tables.computed("To", to_whom),
         tables.text("Subject", "title"),
         tables.computed("About", lambda row: topic(row.topic)),
         tables.instant("Queued", "created_at", zone),

@@ -19,7 +19,7 @@ from pages.ui import downloads, formats, messages, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
-from pages.ui.inputs import business_names
+from pages.ui.inputs import business_names, recipient_fields
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -158,7 +158,7 @@ def send(request: StatementRequest) -> None:
     actor = signed_in()
     prepared = Reader(actor)(documents.prepare_statement, request)
     key = f"statement_mail_{request.customer_id}_{request.currency}"
-    to = st.text_input("To", prepared.to, key=f"{key}_to", max_chars=254, required=True)
+    to = recipient_fields.draw(prepared.recipients, "statement_mail", f"{request.customer_id}_{request.currency}")
     subject = st.text_input("Subject", prepared.letter.subject, key=f"{key}_subject", max_chars=200)
     body = st.text_area("Text", prepared.letter.text, key=f"{key}_text", height=260)
     st.caption(
@@ -166,7 +166,7 @@ def send(request: StatementRequest) -> None:
         "known at this moment."
     )
     if st.button("Send", type="primary", icon=":material/send:", key="do_send_statement"):
-        with attempt(messages.mailed("The statement", to.strip())) as session:
+        with attempt(messages.mailed("The statement", to.in_words())) as session:
             documents.send_statement(session, actor, request, to=to, subject=subject, body=body, now=utc_now())
 
 

@@ -16,11 +16,12 @@ from billing_core.mailing import service as mailing
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.service import Planned
 from billing_core.payments import sending
+from billing_core.recipients import Recipients
 from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import print_hint
+from pages.ui.inputs import print_hint, recipient_fields
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -48,15 +49,16 @@ def dialog(invoice_id: int) -> None:
 
 
 @st.dialog("Mail the credit note", icon=":material/mail:")
-def credit_note(note: CreditNoteRow, email: str) -> None:
+def credit_note(note: CreditNoteRow) -> None:
     """With the business's own wording and its PDF."""
     st.markdown(
         f"Credit note **{md(note.number)}** for {md(formats.money(note.total_minor, note.currency))} goes out with "
         "its PDF, in the customer's language."
     )
-    to = st.text_input("To", email, key=f"mail_credit_note_to_{note.id}", placeholder="ana@example.com")
+    prepared = Reader(signed_in())(documents.prepare_credit_note, note.id)
+    to = recipient_fields.draw(prepared.recipients, "mail_credit_note", note.id)
     if st.button("Send", type="primary", icon=":material/send:", key="send_credit_note"):
-        with attempt(messages.mailed("The credit note", to.strip())) as session:
+        with attempt(messages.mailed("The credit note", to.in_words())) as session:
             documents.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
 
 
@@ -103,7 +105,7 @@ def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
 def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
-        to = st.text_input("To", plan.to, key=f"send_to_{invoice.id}", placeholder="ana@example.com")
+        to = recipient_fields.draw(plan.recipients, "send", invoice.id)
         subject = st.text_input("Subject", plan.letter.subject, key=f"send_subject_{invoice.id}")
         body = st.text_area("Text", plan.letter.text.strip(), key=f"send_body_{invoice.id}", height=340)
         st.caption(
@@ -115,7 +117,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
     label = "Send" if plan.is_draft else "Send again" if plan.sent_before else "Send by mail"
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
-        with attempt(messages.mailed("The invoice", to.strip())) as session:
+        with attempt(messages.mailed("The invoice", to.in_words())) as session:
             if number.strip():
                 sending.give_number(session, actor, invoice.id, number, now=utc_now())
             mailing.send_invoice(
@@ -130,7 +132,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
             )
 
 
-def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording: Wording, number: str) -> None:
+def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: Recipients, wording: Wording, number: str) -> None:
     """How the mail will read."""
     st.caption("Preview")
     try:
@@ -143,7 +145,7 @@ def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording:
         context.refused(error)
         return
     with st.container(border=True, height=440, gap="small"):
-        st.text(f"From {sender.name} to {to.strip() or formats.NOTHING}")
+        st.text(f"From {sender.name} to {to.in_words() or formats.NOTHING}")
         st.markdown(f"**{md(letter.subject)}**")
         st.link_button("The invoice as PDF", preview.address(invoice), icon=":material/attach_file:")
         st.text(letter.text)

@@ -1,6 +1,7 @@
 """Everything that happened to an invoice, in sentences, the newest first."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,8 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 MOST_SHOWN = 200
+# What is told of who gets a mail without anybody's knowing; who missed it may be one of them.
+_BLIND = frozenset({"bcc", "missed", "bcc_emails"})
 _ICONS = {
     EventKind.CREATED: "note_add",
     EventKind.EDITED: "edit",
@@ -43,7 +46,9 @@ _ICONS = {
 
 def draw(read: Reader, invoice: InvoiceView) -> None:
     st.subheader("Timeline", anchor=False)
-    events = read.plain(queries.events, invoice.id, limit=MOST_SHOWN)
+    # Who belongs to the customer does not read of blind copies.
+    hidden = frozenset() if read.actor.customer_id is None else _BLIND
+    events = [_without(hidden, event) for event in read.plain(queries.events, invoice.id, limit=MOST_SHOWN)]
     zone = read.company.time_zone
     with st.container(border=True, gap="xsmall"):
         for event in events:
@@ -52,6 +57,16 @@ def draw(read: Reader, invoice: InvoiceView) -> None:
             st.markdown(f"{icon} {md(sentence(event, invoice.currency))} :gray[· {md(when)} · {md(event.actor_name)}]")
     if len(events) == MOST_SHOWN:
         st.caption(f"The newest {MOST_SHOWN} are shown; the audit log has them all.")
+
+
+def _without(hidden: frozenset[str], event: EventRow) -> EventRow:
+    """Nor that they were changed."""
+    if not hidden or event.data is None:
+        return event
+    kept = {name: value for name, value in event.data.items() if name not in hidden}
+    if "fields" in kept:
+        kept["fields"] = [name for name in kept["fields"] if name not in hidden]
+    return replace(event, data=kept)
 
 
 def sentence(event: EventRow, currency: str) -> str:
@@ -76,13 +91,13 @@ def sentence(event: EventRow, currency: str) -> str:
                 f", {_total(data, currency)}" if "total_minor" in data else ""
             )
         case EventKind.MAILED:
-            return f"Mailed to {data.get('to') or 'the customer'}"
+            return f"Mailed to {_receivers(data) or 'the customer'}"
         case EventKind.VIEWED:
             return "Opened by the customer" if event.actor_name != "The customer" else "Opened"
         case EventKind.DOWNLOADED:
             return "PDF downloaded by the customer"
         case EventKind.REMINDED:
-            return f"Reminded at {data.get('to') or 'the customer’s address'}"
+            return f"Reminded at {_receivers(data) or 'the customer’s address'}"
         case EventKind.HELD:
             return f"No reminders until {_day(data.get('until'))}{because}"
         case EventKind.RELEASED:
@@ -118,6 +133,11 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.DISPUTE_CLOSED:
             return f"The dispute over {amount} is closed: {data.get('state') or 'no result given'}"
     return formats.words(event.kind.value)
+
+
+def _receivers(data: Mapping[str, Any]) -> str:
+    parts = {"to": "", "cc": "copy to ", "bcc": "blind copy to ", "missed": "not to "}
+    return ", ".join(f"{before}{data[name]}" for name, before in parts.items() if data.get(name))
 
 
 def _kept(data: Mapping[str, Any], currency: str) -> str:

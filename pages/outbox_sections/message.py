@@ -7,7 +7,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
-from billing_core.outbox import queries, service
+from billing_core.outbox import queries, receiving, service
 from billing_core.outbox.mail import Attachment
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
@@ -25,10 +25,13 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
         label, color = STATES[message.state]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=color)
-            to = f"To {md(message.recipient)} · " if message.channel == MAIL else ""
+            to = f"To {md(receiving.recipients_of(message).in_words())} · " if message.channel == MAIL else ""
             st.caption(f"{to}{md(history(message, zone))}", width="content")
         if message.last_error:
             st.error(f"The last attempt failed: {md(formats.with_days(message.last_error))}", icon=":material/error:")
+        if message.answers:
+            have_it = ", ".join(one for one, answer in message.answers.items() if not answer)
+            st.info(f"{md(have_it)} got it. Another try is for the others.", icon=":material/mark_email_read:")
         _actions(actor, message)
         if message.channel == MAIL:
             _mail(message)

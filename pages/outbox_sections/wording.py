@@ -4,6 +4,7 @@ from billing_core.invoices.payment_links import DEACTIVATE
 from billing_core.mailing.models import MailKind
 from billing_core.online_payments.sandbox.events import EVENT
 from billing_core.online_payments.webhooks.fees import FETCH_DETAILS
+from billing_core.outbox import receiving
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
 from pages.ui import formats, tables
@@ -39,6 +40,12 @@ TOPICS = {
 
 def topic(code: str) -> str:
     return TOPICS.get(code, formats.words(code))
+
+
+def to_whom(message: MessageRow) -> str:
+    """The first receiver, and how many others there are."""
+    others = len(receiving.recipients_of(message).everybody) - 1
+    return f"{message.recipient} and {formats.counted(others, 'other')}" if others else message.recipient
 
 
 def delivery_columns(zone: str) -> list[tables.Column]:

@@ -101,7 +101,7 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             format_func=lambda note: note.number,
         )
         if chosen is not None:
-            sending.credit_note(chosen, invoice.customer_email)
+            sending.credit_note(chosen)
 
 
 def _refunds(read: Reader, invoice: InvoiceView) -> None:

@@ -11,7 +11,7 @@ from billing_core.invoices import after_sending, service
 from billing_core.invoices.content.content import LONGEST
 from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.service import Details
-from billing_core.mailing import letters, reminders
+from billing_core.mailing import letters, mails, reminders
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
@@ -113,7 +113,7 @@ def remind(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             icon=":material/block:",
         )
     else:
-        messages.say(messages.mailed("The reminder", invoice.customer_email))
+        messages.say(messages.mailed("The reminder", mails.recipients_of_invoice(invoice).in_words()))
     st.rerun()
 
 

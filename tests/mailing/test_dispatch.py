@@ -6,14 +6,17 @@ import pytest
 
 from billing_core.dates import utc_now
 from billing_core.errors import Conflict
-from billing_core.invoices import after_sending
+from billing_core.invoices import after_sending, queries
+from billing_core.invoices.models import EventKind
 from billing_core.mailing import dispatch, reminders, service
 from billing_core.mailing.models import MailKind
 from billing_core.outbox import delivery
+from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.recipients import Recipients
 from billing_core.settings import Settings
 from tests.at_once import at_once
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
@@ -25,8 +28,8 @@ def office() -> PostOffice:
     return PostOffice()
 
 
-def deliver(sessions, office, *, at=LATER):
-    with MailServer(office) as url:
+def deliver(sessions, office, *, at=LATER, utf8=True):
+    with MailServer(office, utf8=utf8) as url:
         adapters = dispatch.adapters(sessions, Settings(smtp_url=url, mail_from="billing@ours.example"))
         return delivery.deliver_due(sessions, adapters, delivered=dispatch.delivered, now_of=lambda: at)
 
@@ -103,3 +106,50 @@ def test_whose_address_a_mail_bears(configured, sender):
 def test_without_a_mail_server_there_is_nothing_to_deliver_with():
     assert dispatch.adapters(None, Settings()) == {}
     assert dispatch.adapters(None, Settings(smtp_url="")) == {}
+
+
+def test_a_mail_to_several_tells_in_the_timeline_who_got_it_and_in_no_header_of_blind_copies(sessions, office):
+    office.refused = {"gone@acme.example": "550 No such user"}
+    to = Recipients.read("ap@acme.example, gone@acme.example", "cfo@acme.example", "books@ours.example")
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        message_id = service.send_invoice(session, GRACE, invoice.id, now=NOW, today=TODAY, to=to)
+
+    assert deliver(sessions, office).failed == 1
+    (mail,) = office.mails
+    assert office.taken_for == ["ap@acme.example", "cfo@acme.example", "books@ours.example"]
+    assert (str(mail["To"]), str(mail["Cc"])) == ("ap@acme.example, gone@acme.example", "cfo@acme.example")
+    assert b"books@ours.example" not in office.contents[0]
+    with sessions() as session:
+        event = queries.events(session, invoice.id)[0]
+        message = session.get_one(OutboxMessage, message_id)
+        _, archived = dispatch.eml(session, GRACE, message_id, Settings(mail_from="billing@ours.example"))
+    assert b"books@ours.example" not in archived
+    told = {name: text for name, text in event.data.items() if name not in ("topic", "message_id")}
+    assert (event.kind, told) == (
+        EventKind.MAILED,
+        {"to": "ap@acme.example", "cc": "cfo@acme.example", "bcc": "books@ours.example", "missed": "gone@acme.example"},
+    )
+    assert message.last_error.endswith("does not take mail for gone@acme.example: 550 No such user")
+
+    office.refused = {}
+    with sessions.begin() as session:
+        outbox.retry(session, GRACE, [message_id], now=LATER)
+    assert deliver(sessions, office).delivered == 1
+    assert office.taken_for[3:] == ["gone@acme.example"]
+    with sessions() as session:
+        assert queries.events(session, invoice.id)[0].data["to"] == "gone@acme.example"
+
+
+def test_a_name_beyond_ascii_fails_with_words_where_the_server_cannot_carry_it(sessions, office):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        to = Recipients.read("jörg@acme.example")
+        message_id = service.send_invoice(session, GRACE, invoice.id, now=NOW, today=TODAY, to=to)
+    assert deliver(sessions, office, utf8=False).failed == 1
+    with sessions() as session:
+        message = session.get_one(OutboxMessage, message_id)
+    assert (message.state, office.mails) == (MessageState.FAILED, [])
+    assert (
+        "does not take the letters beyond ASCII in jörg@acme.example: it does not offer SMTPUTF8" in message.last_error
+    )

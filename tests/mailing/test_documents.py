@@ -13,6 +13,7 @@ from billing_core.invoices.models import CreditNote
 from billing_core.mailing import dispatch, documents
 from billing_core.outbox.models import OutboxMessage
 from billing_core.receivables.statement import StatementRequest
+from billing_core.recipients import Recipients
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, an_invoice
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -41,7 +42,9 @@ def test_a_credit_note_is_mailed_with_its_pdf_to_the_address_of_its_invoice(sess
 def test_its_words_can_be_changed_before(session, note_id):
     prepared = documents.prepare_credit_note(session, GRACE, note_id)
     text = prepared.letter.text.replace("Kind regards", "Sorry again")
-    message_id = documents.send_credit_note(session, GRACE, note_id, now=LATER, to="bob@acme.example", body=text)
+    message_id = documents.send_credit_note(
+        session, GRACE, note_id, now=LATER, to=Recipients.read("bob@acme.example"), body=text
+    )
     message = session.get_one(OutboxMessage, message_id)
     assert (message.recipient, message.title) == ("bob@acme.example", prepared.letter.subject)
     assert "Sorry again" in message.content["text"]
@@ -80,4 +83,4 @@ def test_who_may_and_to_whom(session, note_id):
     with pytest.raises(NotFound):
         documents.send_credit_note(session, GRACE, 999, now=LATER)
     with pytest.raises(Invalid):
-        documents.send_credit_note(session, GRACE, note_id, now=NOW, to="")
+        documents.send_credit_note(session, GRACE, note_id, now=NOW, to=Recipients.read(""))

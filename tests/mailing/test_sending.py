@@ -11,6 +11,7 @@ from billing_core.invoices import after_sending
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service
 from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.recipients import Recipients
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, an_invoice
 
 
@@ -46,7 +47,7 @@ def test_one_click_too_many_sends_nothing_twice_and_later_it_can_be_sent_again(s
         send(session, draft.id)
     first.state, first.attempts = MessageState.DELIVERED, 1
     session.flush()
-    second = send(session, draft.id, to=" boss@acme.example ")
+    second = send(session, draft.id, to=Recipients.read(" boss@acme.example "))
     assert second.recipient == "boss@acme.example"
     assert second.key != first.key
 
@@ -143,7 +144,7 @@ def test_recalled_mails_do_not_leave_and_their_invoices_stay_sent(session):
 def test_an_address_that_is_none_is_refused_at_its_field(session, to, reason):
     draft = a_draft(session, a_customer(session))
     with pytest.raises(Invalid, match=reason) as refusal:
-        send(session, draft.id, to=to)
+        send(session, draft.id, to=Recipients.read(to))
     assert set(refusal.value.fields) == {"to"}
 
 

@@ -49,10 +49,16 @@ def test_a_message_is_delivered_once_and_its_witness_sees_it_in_the_same_transac
     (message_id,) = put(sessions, a_message())
     got, seen = [], []
 
-    outcome = deliver(sessions, got.append, delivered=lambda session, message, at: seen.append((message.id, at)))
+    outcome = deliver(
+        sessions, got.append, delivered=lambda session, message, at, to: seen.append((message.id, at, to))
+    )
     deliver(sessions, got.append)
 
-    assert ([message.key for message in got], seen, outcome.delivered) == (["k1"], [(message_id, NOW)], 1)
+    assert ([message.key for message in got], seen, outcome.delivered) == (
+        ["k1"],
+        [(message_id, NOW, ("ap@acme.example",))],
+        1,
+    )
     message = stored(sessions, message_id)
     assert (message.state, message.delivered_at, message.attempts) == (MessageState.DELIVERED, NOW, 1)
 
@@ -114,7 +120,7 @@ def test_what_has_left_is_marked_though_the_database_was_busy(sessions):
     busy = iter([True, True, False])
     seen, waited = [], []
 
-    def witness(_session, message, _at):
+    def witness(_session, message, _at, _to):
         if next(busy):
             raise OperationalError("UPDATE", {}, Exception("database is locked"))
         seen.append(message.id)
@@ -128,7 +134,7 @@ def test_what_has_left_is_marked_though_the_database_was_busy(sessions):
 def test_a_bug_in_the_witness_sends_nothing_twice(sessions):
     (message_id,) = put(sessions, a_message())
 
-    def witness(_session, _message, _at):
+    def witness(_session, _message, _at, _to):
         raise RuntimeError("a bug")
 
     assert deliver(sessions, lambda _: None, delivered=witness).delivered == 1

@@ -96,7 +96,7 @@ def test_a_mark_is_tried_for_as_long_as_the_claim_lasts_and_then_given_up(sessio
     put(sessions, a_message())
     waited = []
 
-    def busy(_session, _message, _at):
+    def busy(_session, _message, _at, _to):
         raise OperationalError("UPDATE", {}, Exception("database is locked"))
 
     with pytest.raises(OperationalError):
@@ -111,7 +111,7 @@ def test_a_bug_that_is_not_the_witnesss_is_not_hidden():
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
-        delivery._mark_delivered(Broken(), OutboxMessage(id=1), None, NOW, pytest.fail)
+        delivery._mark_delivered(Broken(), OutboxMessage(id=1), None, NOW, pytest.fail, {}, ())
 
 
 def test_the_one_that_is_due_the_longest_comes_first(sessions):

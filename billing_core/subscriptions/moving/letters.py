@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers
 from billing_core.languages.formats import writing
@@ -58,11 +57,11 @@ def tell(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
     messages = [
         _message(one, promised.prices(session, one.moved, one.subscription, one.version.id, asked), wordings)
         for one in found
-        if is_email_address(one.customer.email)
+        if not mails.recipients_of_customer(one.customer).reason
     ]
     outbox.put_many(session, actor, messages, now=now)
     for one in found:
-        has_address = is_email_address(one.customer.email)
+        has_address = not mails.recipients_of_customer(one.customer).reason
         one.moved.mail = _AFTERWARDS[one.moved.mail] if has_address else MoveMail.NONE
     return len(found)
 
@@ -117,7 +116,7 @@ def _message(told: _Told, prices: Prices, wordings: Wordings) -> Message:
     return mails.mail(
         kind,
         subject=("subscription", told.subscription.id),
-        to=customer.email,
+        to=mails.recipients_of_customer(customer),
         customer_id=customer.id,
         letter=letters.letter(wording, _values(told, prices, kind), customer.locale),
         sender=issuers.of_business(business),

@@ -11,7 +11,6 @@ from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.dates import day_in
-from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor
 from billing_core.invoices import issuers
 from billing_core.languages.formats import writing
@@ -52,7 +51,7 @@ def charge_failed(
     be recalled for a moment, like all that people send. False where the invoice has no address to send to.
     """
     (invoice,) = service.views(session, actor, [attempt.invoice_id])
-    if not is_email_address(invoice.customer_email):
+    if mails.recipients_of_invoice(invoice).reason:
         return False
     sender = letters.senders(session, [invoice])[invoice.id]
     values = letters.invoice_values(invoice, sender, today=businesses.days(session, now=now)) | {
@@ -65,7 +64,7 @@ def charge_failed(
     message = mails.mail(
         MailKind.CHARGE_FAILED,
         subject=("invoice", invoice.id),
-        to=invoice.customer_email,
+        to=mails.recipients_of_invoice(invoice),
         customer_id=invoice.customer_id,
         letter=letters.letter(
             wording.of(invoice.business_id, MailKind.CHARGE_FAILED, invoice.language), values, invoice.language
@@ -137,14 +136,14 @@ def _put(
 ) -> bool:
     customer = session.get_one(Customer, subscription.customer_id)
     business = session.get_one(Business, subscription.business_id)
-    if not is_email_address(customer.email):
+    if mails.recipients_of_customer(customer).reason:
         return False
     wording = letters.wordings(session, [business.id]).of(business.id, kind, customer.locale)
     known = {"customer_name": customer.name or customer.email, "business_name": business.name}
     message = mails.mail(
         kind,
         subject=("subscription", subscription.id),
-        to=customer.email,
+        to=mails.recipients_of_customer(customer),
         customer_id=customer.id,
         letter=letters.letter(wording, known | values, customer.locale),
         sender=issuers.of_business(business),

@@ -319,7 +319,12 @@ def test_sending_mails_it_with_its_number(page_as, sessions, draft):
     page = opened(page_as, draft)
     page.button(key="send_draft").click().run()
     assert "This cannot be undone" in shown(page)
-    page.text_input(key=f"send_to_{draft}").set_value("boss@example.com")
+    page.text_input(key=f"send_to_{draft}").set_value("Bo <boss@example.com>; ben@example.com")
+    page.text_input(key=f"send_cc_{draft}").set_value("cfo@example.com")
+    page.text_input(key=f"send_bcc_{draft}").set_value("books@ours.example")
+    page.button(key="send_draft").click().run()
+    who = "boss@example.com, ben@example.com, copy to cfo@example.com, blind copy to books@ours.example"
+    assert f"Goes to {who}." in shown(page)
     page.text_input(key=f"send_subject_{draft}").set_value("For you: {{ number }}")
     press(page, "send_by_mail", again="send_draft")
 
@@ -327,8 +332,9 @@ def test_sending_mails_it_with_its_number(page_as, sessions, draft):
     sent = stored(sessions, draft)
     assert (sent.state, sent.number) == (InvoiceState.OPEN, f"INV-{sent.issued_on.year}-001")
     with sessions() as session:
-        mail = session.execute(select(OutboxMessage.recipient, OutboxMessage.title)).one()
-    assert tuple(mail) == ("boss@example.com", f"For you: {sent.number}")
+        mail = session.scalars(select(OutboxMessage)).one()
+    assert (mail.recipient, mail.title) == ("boss@example.com", f"For you: {sent.number}")
+    assert mail.receivers == [["boss@example.com", "ben@example.com"], ["cfo@example.com"], ["books@ours.example"]]
     assert page.title[0].value.replace("\\", "") == f"Invoice {sent.number}"
 
 
