@@ -11,6 +11,7 @@ from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as of_online_payments
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
+from billing_core.people.figures import REFUSED_GUESSES
 from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
@@ -39,6 +40,7 @@ FIGURES: Final = {
         FAILED_SCHEDULES,
         LOST_PROCESSES,
         PAUSED_QUEUES,
+        REFUSED_GUESSES,
     )
 }
 

@@ -5,7 +5,7 @@ from billing_core.bill_runs import models as bill_runs
 from billing_core.businesses import models as businesses
 from billing_core.customers import models as customers
 from billing_core.database import Base
-from billing_core.identity import api_keys, idempotent
+from billing_core.identity import api_keys, attempts, idempotent
 from billing_core.identity import models as identity
 from billing_core.imports import models as imports
 from billing_core.invoices import models as invoices
@@ -33,6 +33,7 @@ from billing_core.views import models as views
 
 __all__ = [
     "api_keys",
+    "attempts",
     "audit",
     "bill_runs",
     "billed_orders",

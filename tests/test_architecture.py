@@ -114,7 +114,6 @@ ORDER = {
         [
             "access",
             "activity",
-            "client_address",
             "cookies",
             "page_addresses",
             "health",
@@ -123,7 +122,8 @@ ORDER = {
             "streaming",
         ],
         ["doors"],
-        ["forms", "headers", "metrics", "throttle", "webhooks", "downloads"],
+        ["throttle"],
+        ["forms", "headers", "metrics", "webhooks", "downloads"],
         ["failures", "accounts"],
         ["public", "api"],
         ["authentication", "lifespan"],

@@ -45,10 +45,17 @@ from billing_core.errors import Conflict
 BATCH: Final = 5_000
 LARGE_BATCH: Final = 20
 # Not copied, so that nobody is signed in to the copy, and none of the former installation's processes is missed in it.
-LEFT_OUT: Final = frozenset({"failed_schedules", "processes", "user_sessions"})
+LEFT_OUT: Final = frozenset({"failed_schedules", "processes", "sign_in_attempts", "user_sessions"})
 # The rows of an unused database: the business and the meter that migrations insert, and of each start of the product a
-# set-up link, the process, and what it failed to do on time.
-_UNUSED: Final = {"businesses": 1, "failed_schedules": 10, "meters": 1, "one_time_links": 1_000, "processes": 1_000}
+# set-up link, the process, what it failed to do on time, and who tried to sign in.
+_UNUSED: Final = {
+    "businesses": 1,
+    "failed_schedules": 10,
+    "meters": 1,
+    "one_time_links": 1_000,
+    "processes": 1_000,
+    "sign_in_attempts": 1_000,
+}
 _LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 
 

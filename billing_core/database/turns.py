@@ -15,6 +15,7 @@ from billing_core.database.sqlite import BUSY_TIMEOUT_MS
 
 _IMPORTING = 7_236_115
 _STARTING_A_RUN = 7_236_119
+_SIGNING_IN = 7_236_120
 
 
 def write_alone(connection: Connection) -> None:
@@ -33,6 +34,12 @@ def start_run_alone(connection: Connection) -> None:
     """Wait for others who start bill runs, so that each sees the runs of those before it."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_STARTING_A_RUN)))
+
+
+def count_sign_ins_alone(connection: Connection) -> None:
+    """Wait for others who count an attempt to sign in, so that no two are both the last one that may be made."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SIGNING_IN)))
 
 
 @contextmanager

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException
+from fastapi import APIRouter, Header, HTTPException, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core import runtime
@@ -26,6 +26,8 @@ from billing_core.online_payments import queries as online_payments
 from billing_core.outbox import queries as outbox
 from billing_core.settings import settings
 from billing_core.web import health
+from billing_core.web.doors.client_address import address_of
+from billing_core.web.throttle import wrong_token_wait_seconds
 
 router = APIRouter()
 REGISTRY = CollectorRegistry()
@@ -107,11 +109,13 @@ ProcessCollector(registry=REGISTRY)
 
 
 @router.get("/metrics")
-def metrics(authorization: Annotated[str, Header()] = "") -> Response:
+def metrics(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
     token = settings().metrics_token
     if token is None:
         raise HTTPException(404)
     if token and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+        if wait := wrong_token_wait_seconds(address_of(request.scope)):
+            return PlainTextResponse("Too many wrong tokens.", 429, {"Retry-After": str(wait)})
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,14 +1,13 @@
 """What needs a hand, each with the action that settles it. Whatever is settled is not listed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import streamlit as st
 
 from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
 from billing_core.dates import Day, Period, usual_day
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as online
@@ -22,7 +21,8 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from billing_core.subscriptions.overview import attention as subscribers
-from pages.overview_sections import failed_charges, odd_terms
+from pages.overview_sections import at_the_doors, failed_charges, odd_terms
+from pages.overview_sections.matter import Matter
 from pages.ui import formats
 from pages.ui.figures.cards import Known
 from pages.ui.figures.drilldown import panel
@@ -30,23 +30,6 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 OLD_DRAFT = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """``action`` names the button that leads to ``page``; who may not do it sees the rows alone. ``below`` draws what
-    can be settled here.
-    """
-
-    shown: Figure
-    scope: Scope
-    sentence: Callable[[int], str]
-    page: str
-    query: dict[str, str] | None
-    action: str
-    permission: Permission
-    icon: str
-    below: Callable[[Actor], None] | None = None
 
 
 def draw(read: Reader, actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool) -> None:
@@ -113,6 +96,7 @@ def matters(actor: Actor, today: Day, known_at: datetime | None) -> list[Matter]
         *_paid_online(actor, today),
         *_of_subscriptions(actor, today),
         *_in_the_background(actor, ever),
+        *at_the_doors.matters(actor, today),
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, day - OLD_DRAFT)),

@@ -57,6 +57,15 @@ def test_a_token_opens_them_and_nothing_else_does(asked):
 
 
 @ON_SQLITE
+def test_whoever_tries_one_token_after_another_waits_and_the_right_one_still_opens_them(asked):
+    client = asked(TOKEN)
+    answers = [client.get("/metrics", headers={"Authorization": f"Bearer {number}"}) for number in range(31)]
+    assert [one.status_code for one in answers] == [401] * 30 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 15 * 60
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@ON_SQLITE
 def test_requests_are_counted_by_route_and_tell_nothing_of_anybody(asked, monkeypatch):
     monkeypatch.setattr(health, "running_jobs", lambda: {"outbox": True, "seal": False})
     client = asked("on")

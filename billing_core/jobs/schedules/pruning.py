@@ -1,4 +1,4 @@
-"""What DBOS, the table of processes and dropped files keep of work that is done: for a while, and then no longer."""
+"""What DBOS, the tables of processes and sign-ins, and dropped files keep of what is done: for a while only."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,6 +8,7 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.identity import attempts
 from billing_core.imports import upkeep
 from billing_core.jobs import pauses
 from billing_core.jobs.schedules import outcomes
@@ -42,6 +43,7 @@ def prune(now: datetime | None = None) -> int:
         pruned += len(ids)
     with runtime.sessions().begin() as session:
         forgotten = service.forget(session, before=before)
+        attempts.forget(session, now=now)
     if pruned or forgotten:
         log.info("jobs_pruned", workflows=pruned, processes=forgotten)
     return pruned

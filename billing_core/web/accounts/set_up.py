@@ -90,9 +90,9 @@ def set_up(
         )
         businesses.set_up(session, administrator, name=business, currency=currency, time_zone=time_zone, now=now)
     if not demo:
-        return welcomed(session_token, "/")
+        return welcomed(session_token, "/", email)
     filling.start(administrator)
-    return welcomed(session_token, "/auth/filling")
+    return welcomed(session_token, "/auth/filling", email)
 
 
 @router.get("/filling")

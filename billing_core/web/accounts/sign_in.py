@@ -15,6 +15,7 @@ from billing_core.identity.sessions import Browser
 from billing_core.people import queries, sign_in
 from billing_core.web import cookies, forms
 from billing_core.web.access import Reading
+from billing_core.web.doors import known_browser
 from billing_core.web.doors.client_address import address_of
 from billing_core.web.origin import local_path
 from billing_core.web.throttle import SignInAttempts
@@ -38,7 +39,7 @@ def sign_in_form(request: Request, session: Reading, next: str = "/") -> Respons
 @router.post("/sign-in", dependencies=[forms.OwnForm])
 def sign_a_person_in(request: Request, email: Text = "", password: Text = "", next: Text = "/") -> Response:  # noqa: A002
     browser = browser_of(request)
-    attempts = SignInAttempts(email, browser.address)
+    attempts = SignInAttempts(email, browser.address, known_browser.mark(request, email))
     if wait := attempts.wait_seconds():
         return _too_often(request, wait)
     with runtime.sessions()() as session:
@@ -49,8 +50,8 @@ def sign_a_person_in(request: Request, email: Text = "", password: Text = "", ne
         token = sign_in.sign_in(
             session, verified, browser=browser, replaces=cookies.session_token(request), now=utc_now()
         )
-    attempts.succeeded()
-    return welcomed(token, local_path(next))
+        attempts.succeeded(session)
+    return welcomed(token, local_path(next), email)
 
 
 @router.get("/sign-out")
@@ -95,7 +96,7 @@ def choose_a_password(request: Request, token: Text = "", password: Text = "", r
             replaces=cookies.session_token(request),
             now=utc_now(),
         )
-    return welcomed(fresh, "/")
+    return welcomed(fresh, "/", invited.email)
 
 
 def new_password(password: str, repeated: str, *, personal: Iterable[str]) -> str:
@@ -110,10 +111,11 @@ def browser_of(request: Request) -> Browser:
     return Browser(address_of(request.scope), request.headers.get("user-agent", ""))
 
 
-def welcomed(token: str, target: str) -> Response:
-    """Redirects a browser with its new session."""
+def welcomed(token: str, target: str, email: str) -> Response:
+    """Redirects a browser with its new session, and knows it again by this account's address."""
     response = RedirectResponse(target, 303)
     cookies.keep_session(response, token)
+    known_browser.remember(response, email)
     return response
 
 

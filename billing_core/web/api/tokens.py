@@ -128,10 +128,12 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
             return problems.answer(request.scope, problems.of_status(401, _WRONG))
         if isinstance(begun, StoredAnswer):
             again = bearer.signed_again(begun.body.decode(), verified.password_hash)
-            attempts.succeeded()
+            with runtime.sessions().begin() as session:
+                attempts.succeeded(session)
             return _answer(again, {REPLAYED: "true"}) if again else _refused(request, idempotency_store.ANOTHER)
         with runtime.sessions().begin() as session:
             token = sign_in.token(session, verified, address=address, now=utc_now())
+            attempts.succeeded(session)
             if begun is not None:
                 idempotent.mark_changed(session, begun, now=utc_now())
                 # Unsigned, because a token is a secret, and none is stored in the database.
@@ -141,7 +143,6 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
         if isinstance(begun, Claim) and token is None:
             with runtime.sessions().begin() as session:
                 idempotency_store.forget(session, begun)
-    attempts.succeeded()
     return _answer(token, {})
 
 

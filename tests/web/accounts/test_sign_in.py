@@ -5,14 +5,16 @@ import re
 import pytest
 from sqlalchemy import select
 
+from billing_core.audit.models import AuditEntry
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
+from billing_core.identity.attempts import BY_ONE, FROM_ONE_ADDRESS, OF_ONE_ACCOUNT
 from billing_core.identity.models import UserSession
 from billing_core.people import service
 from billing_core.settings import settings
 from billing_core.web.origin import local_path
-from billing_core.web.throttle import PER_ACCOUNT, PER_ADDRESS
 from tests.web.forms import PASSWORD, submit
+from tests.web.in_one_go import Client
 
 # Where no redirect may lead.
 ELSEWHERE = [
@@ -39,6 +41,9 @@ ELSEWHERE = [
     "/auth/sign-out",
     "/x\r\nSet-Cookie: a=b",
 ]
+
+
+ANA = {"email": "ana@example.com", "password": PASSWORD}
 
 
 def sign_in(client, email="ana@example.com", password=PASSWORD, **more):
@@ -108,7 +113,7 @@ def test_strange_input_is_only_wrong(visitor, ana, email):
 
 
 def test_too_many_attempts_for_an_account_must_wait(browser, ana):
-    for _ in range(PER_ACCOUNT.amount):
+    for _ in range(BY_ONE.amount):
         assert sign_in(browser(), password="wrong password").status_code == 401
     refused = sign_in(browser())
     assert refused.status_code == 429
@@ -119,16 +124,94 @@ def test_too_many_attempts_for_an_account_must_wait(browser, ana):
 
 def test_too_many_attempts_from_an_address_must_wait(browser, ana, monkeypatch):
     monkeypatch.setattr("billing_core.people.sign_in.verify", lambda *_, **__: None)
-    for number in range(PER_ADDRESS.amount):
+    for number in range(FROM_ONE_ADDRESS.amount):
         assert sign_in(browser(), email=f"somebody{number}@example.com").status_code == 401
     assert sign_in(browser(), email="one.more@example.com").status_code == 429
 
 
 def test_who_knows_the_password_starts_anew(browser, ana):
     for _ in range(2):
-        for _ in range(PER_ACCOUNT.amount - 1):
+        for _ in range(BY_ONE.amount - 1):
             sign_in(browser(), password="wrong password")
         assert sign_in(browser()).status_code == 303
+
+
+@pytest.fixture
+def at(product, portal):
+    """``at("192.0.2.7")``: a fresh browser at that address."""
+    return lambda address: Client(product, portal, address)
+
+
+def test_guesses_elsewhere_keep_nobody_out(at, ana):
+    for _ in range(BY_ONE.amount):
+        assert sign_in(at("192.0.2.66"), password="wrong password").status_code == 401
+    assert sign_in(at("192.0.2.66")).status_code == 429
+    assert sign_in(at("192.0.2.7")).status_code == 303
+    # Nor does the owner's signing in let the other one go on.
+    assert sign_in(at("192.0.2.66")).status_code == 429
+
+
+def test_a_browser_that_signed_in_before_is_let_in_whoever_guesses_beside_it(at, ana):
+    known = at("192.0.2.7")
+    assert sign_in(known).status_code == 303
+    del known.cookies[SESSION_COOKIE]
+    for _ in range(BY_ONE.amount):
+        assert sign_in(at("192.0.2.7"), password="wrong password").status_code == 401
+    assert sign_in(at("192.0.2.7")).status_code == 429
+    assert sign_in(known).status_code == 303
+
+
+def test_a_known_browser_may_not_guess_on_and_on_either(at, ana):
+    known = at("192.0.2.7")
+    sign_in(known)
+    del known.cookies[SESSION_COOKIE]
+    for _ in range(BY_ONE.amount):
+        assert sign_in(known, password="wrong password").status_code == 401
+    assert sign_in(known).status_code == 429
+    # It is known for that account alone, and its mark cannot be made up.
+    assert sign_in(known, email="bob@example.com").status_code == 401
+    name = next(one for one in known.cookies if one.startswith("billing_browser_"))
+    forged = at("192.0.2.7")
+    forged.cookies.set(name, "made-up." + "0" * 64)
+    assert sign_in(forged, password="wrong password").status_code == 401
+
+
+def test_many_addresses_together_may_not_guess_on_and_on_and_the_known_ones_are_let_in(at, ana, monkeypatch):
+    known, office = at("192.0.2.7"), at("198.51.100.1")
+    for browser in (known, office):
+        sign_in(browser)
+        del browser.cookies[SESSION_COOKIE]
+    for number in range(OF_ONE_ACCOUNT.amount):
+        assert sign_in(at(f"203.0.113.{number // 9}"), password="wrong password").status_code == 401, number
+    assert sign_in(at("203.0.113.250")).status_code == 429
+    known_elsewhere = at("203.0.113.251")
+    known_elsewhere.cookies = known.cookies
+    assert sign_in(known_elsewhere).status_code == 303
+    # From where the account is used, without the cookie too: programs have none.
+    assert at("198.51.100.1").post("/api/v1/auth/token", json=ANA).status_code == 200
+    assert at("203.0.113.252").post("/api/v1/auth/token", json=ANA).status_code == 429
+
+
+def test_an_account_that_does_not_exist_is_refused_as_one_that_does(at, ana):
+    def story(email):
+        answers = [sign_in(at("192.0.2.7"), email=email, password="wrong") for _ in range(BY_ONE.amount + 2)]
+        return [(one.status_code, sorted(set(one.headers) - {"set-cookie"}), "cookies" in one.text) for one in answers]
+
+    assert story("ana@example.com") == story("nobody@example.com")
+
+
+def test_the_audit_log_tells_of_guesses_once_and_never_what_was_typed(at, ana, sessions):
+    for email in ("ana@example.com", "my secret@example.com"):
+        for _ in range(BY_ONE.amount + 3):
+            sign_in(at("192.0.2.7"), email=email, password="wrong")
+    with sessions() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "sign_in.refuse")).all()
+        told = [(one.subject_kind, one.subject_id, one.subject_label, one.actor_name, one.after) for one in entries]
+    facts = {"address": "192.0.2.7", "failed_attempts": 10, "minutes": 15}
+    assert told == [
+        ("user", str(ana), "Ana <b>Lima</b>", "Somebody at 192.0.2.7", facts),
+        ("user", "", "An account that does not exist", "Somebody at 192.0.2.7", facts),
+    ]
 
 
 @pytest.mark.parametrize("form_token", ["", "made.up", "x", "ä.ö"])

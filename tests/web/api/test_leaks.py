@@ -22,6 +22,7 @@ from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
+from billing_core.people.figures import REFUSED_GUESSES
 from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.web.access import APIS
 from billing_core.web.api.app import ROUTERS as API
@@ -88,6 +89,7 @@ REFUSED_FIGURES = tuple(
         FAILED_WEBHOOKS,
         LOST_PROCESSES,
         PAUSED_QUEUES,
+        REFUSED_GUESSES,
     )
 )
 # How an address names what is somebody's, by the beginning of its route.

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
+from billing_core.web import throttle
 from billing_core.web.api import problems
 from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.middleware import rate_limit
@@ -95,7 +96,10 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
         caller = None if is_open else find_caller(scope, now=utc_now())
     except Forbidden as error:
         problem = problems.of_error(error)
-    count = rate_limit.count(caller.limit_key if caller else f"address:{whose(address_of(scope))}")
+    address = address_of(scope)
+    count = rate_limit.count(caller.limit_key if caller else f"address:{whose(address)}")
+    if count.wait and caller is None and not is_open and "authorization" in Headers(scope=scope):
+        throttle.tell_of_program(address)
     if count.wait:
         problem = problems.of_status(429, f"Request was throttled. Expected available in {count.wait} seconds.")
     elif caller is None and problem is None and not is_open:

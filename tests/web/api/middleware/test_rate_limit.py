@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import func, select
 
+from billing_core.audit.models import AuditEntry
 from billing_core.metering.models import UsageEvent
 from billing_core.settings import settings
 from billing_core.web import rate_limiter, throttle
@@ -187,16 +188,9 @@ def test_processes_that_share_a_redis_count_together(clock, redis_server, redis_
     for _ in range(10):
         # What another process would know: nothing but what is in the Redis.
         rate_limiter.reset()
-        waits += [
-            throttle.SignInAttempts("ana@example.com", "192.0.2.1").wait_seconds(),
-            rate_limit.count("key:1").wait,
-        ]
+        waits += [throttle.public_wait_seconds("192.0.2.1"), rate_limit.count("key:1").wait]
     assert waits == [0] * 20
     rate_limiter.reset()
-    assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() > 800
-    throttle.SignInAttempts("ana@example.com", "192.0.2.2").succeeded()
-    rate_limiter.reset()
-    assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() == 0
     assert rate_limit.count("key:2").remaining == 99
     assert rate_limit.count("key:1").remaining <= 90
 
@@ -210,3 +204,18 @@ def test_passwords_are_tried_ten_times_in_a_quarter_of_an_hour(clock, browser, a
     refused = client.post("/api/v1/auth/token", json=right)
     assert (refused.status_code, refused.json()) == (429, {"detail": "Too many attempts to sign in."})
     assert 800 <= int(refused.headers["retry-after"]) <= 900
+
+
+def test_programs_that_try_one_key_after_another_are_told_of_once(clock, browser, key_of, sessions):
+    client = browser()
+    for number in range(24):
+        ask(client, Authorization=f"Bearer sk_live_{number:040}")
+    # Without credentials, or with good ones, nobody is guessing.
+    while ask(browser()).status_code != 429:
+        pass
+    good = f"Bearer {key_of('finance').secret_key}"
+    while ask(client, Authorization=good).status_code != 429:
+        pass
+    with sessions() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "api.refuse")).all()
+        assert (entry.actor_name, entry.after) == ("Somebody at testclient", {"address": "testclient"})
