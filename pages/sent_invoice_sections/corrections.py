@@ -26,7 +26,7 @@ AS_CREDIT = "Keep it as the customer's credit"
 ONLINE, OTHERWISE = "The way it was paid", "In another way"
 
 
-@st.dialog("Credit note", icon=":material/receipt:")
+@st.dialog("Credit note", width="medium", icon=":material/receipt:")
 def credit_note(invoice_id: int) -> None:
     """Take all or part of what is due off the invoice, with a document of its own."""
     actor = signed_in()
@@ -72,7 +72,7 @@ def credit_note(invoice_id: int) -> None:
             )
 
 
-@st.dialog("Refund", icon=":material/currency_exchange:")
+@st.dialog("Refund", width="medium", icon=":material/currency_exchange:")
 def refund(invoice_id: int) -> None:
     """Give back what was paid, in full or in part."""
     actor = signed_in()

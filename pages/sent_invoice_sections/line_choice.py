@@ -41,15 +41,15 @@ def chosen(invoice: InvoiceView, *, key: str) -> dict[int, Decimal] | None:
         placeholder="",
         column_config={
             "line": st.column_config.TextColumn("Line", width=190),
-            "on_invoice": st.column_config.TextColumn("On invoice", width=80, alignment="right"),
-            "credited": st.column_config.TextColumn("Credited", width=70, alignment="right"),
-            "left": st.column_config.TextColumn("Left", width=70, alignment="right"),
             "credit": st.column_config.TextColumn(
                 "Credit now",
-                width=90,
+                width=95,
                 alignment="right",
                 help=f"How many, with up to {LINE_QUANTITY_PLACES} decimals; empty for none",
             ),
+            "left": st.column_config.TextColumn("Left", width=70, alignment="right"),
+            "credited": st.column_config.TextColumn("Credited", width=70, alignment="right"),
+            "on_invoice": st.column_config.TextColumn("On invoice", width=80, alignment="right"),
         },
     )
     try:
@@ -72,10 +72,11 @@ def _frame(lines: Sequence[Creditable]) -> pd.DataFrame:
     locale = formats.locale()
     cells = {
         "line": [one.description for one in lines],
-        "on_invoice": [number_input.written(one.line.quantity, locale) for one in lines],
-        "credited": [number_input.written(one.credited, locale) if one.credited else "" for one in lines],
-        "left": [number_input.written(one.left, locale) for one in lines],
+        # What is typed stands where it is seen on a phone too.
         "credit": [""] * len(lines),
+        "left": [number_input.written(one.left, locale) for one in lines],
+        "credited": [number_input.written(one.credited, locale) if one.credited else "" for one in lines],
+        "on_invoice": [number_input.written(one.line.quantity, locale) for one in lines],
     }
     return pd.DataFrame({name: pd.Series(column, dtype="string") for name, column in cells.items()})
 

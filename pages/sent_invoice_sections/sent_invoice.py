@@ -1,7 +1,9 @@
 """An invoice as a document: what it says, what became of it, and what can be done about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
+from typing import Any
 
 import streamlit as st
 
@@ -32,8 +34,9 @@ from pages.ui.text import md
 
 _MOST_ROWS = 12
 # Of a description, in its column of a narrow window.
-_CHARACTERS = 40
 _MOST_LINES = 5
+# In pixels: what is there beside the menu in a narrow window, the least of a description, and a digit and a letter.
+_BESIDE_MENU, _LEAST, _DIGIT, _LETTER = 530, 110, 7, 6.4
 Step = Callable[[], None]
 
 
@@ -144,31 +147,34 @@ def _lines(content: Content, totals: Totals) -> None:
     currency = content.currency
     discounted = any(line.discount_percent or line.discount_minor for line in content.lines)
     rows = list(zip(content.lines, totals.lines, strict=True))
-    # Together what is there beside the menu in a narrow window; a wide one stretches them all.
-    columns = [
-        tables.computed("Description", lambda row: row[0].description, width=255),
-        tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True, width=70),
-        tables.computed(
-            f"Price, {currency}", lambda row: formats.price(row[0].unit_price, currency), right=True, width=76
-        ),
-        *(
-            [tables.computed("Discount", lambda row: _discount(row[0], currency), right=True, width=70)]
-            if discounted
-            else []
-        ),
-        tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True, width=45),
-        tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True, width=84),
+    figures = [
+        _figure(rows, "Quantity", lambda row: formats.decimal(row[0].quantity), 70),
+        _figure(rows, f"Price, {currency}", lambda row: formats.price(row[0].unit_price, currency), 76),
+        *([_figure(rows, "Discount", lambda row: _discount(row[0], currency), 70)] if discounted else []),
+        _figure(rows, "Tax %", lambda row: formats.decimal(row[0].tax_rate), 45),
+        _figure(rows, f"Amount, {currency}", lambda row: formats.amount(row[1], currency), 84),
     ]
+    # No figure is cut off: what they leave is the description's. A wide window stretches them all.
+    described = max(_LEAST, _BESIDE_MENU - sum(width for _, width in figures))
     height: tables.Height = "content" if len(rows) <= _MOST_ROWS else "auto"
     longest = max((len(line.description) for line in content.lines), default=0)
     tables.show(
         rows,
-        columns,
+        [
+            tables.computed("Description", lambda row: row[0].description, width=described),
+            *(column for column, _ in figures),
+        ],
         key="invoice_lines",
         alt="Lines of the invoice",
         height=height,
-        lines=min(_MOST_LINES, -(-longest // _CHARACTERS) or 1),
+        lines=min(_MOST_LINES, ceil(longest * _LETTER / described) or 1),
     )
+
+
+def _figure(rows: Sequence[Any], label: str, cell: Callable[[Any], str], least: int) -> tuple[tables.Column, int]:
+    """The column, and its width: as wide as its longest figure, and no less than ``least`` pixels."""
+    width = max(least, _DIGIT * max((len(cell(row)) for row in rows), default=0) + 14)
+    return tables.computed(label, cell, right=True, width=width), width
 
 
 def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, link_minor: int | None) -> None:

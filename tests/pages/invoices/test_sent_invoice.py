@@ -1,5 +1,6 @@
 """A sent invoice on its page: what it shows to whom, and everything that can be done about it."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, inv
     assert page.page_link[0].label.replace("\\", "") == HOSTILE
     assert bool(page.menu_button) == (role == "admin")
     assert page.dataframe[0].value["Description"].tolist() == ["Consulting", "Travel :red[!]"]
+
+
+def test_no_amount_is_cut_off_in_a_narrow_window(page_as, sessions, acme):
+    """530 pixels are there beside the menu at 800; a digit takes about 7, and a cell has 16 beside its text."""
+    with sessions.begin() as session:
+        discounted = an_invoice(session, acme, a_line("Long words " * 20, discount_percent=Decimal(5))).id
+        large = an_invoice(session, acme, a_line("Work", "12", "1234567.25")).id
+    assert sum(widths(opened(page_as, discounted)).values()) <= 530
+    wide = widths(opened(page_as, large))
+    assert (wide["Price, USD"] >= 12 * 7 + 14, wide["Amount, USD"] >= 13 * 7 + 14) == (True, True)
+    assert sum(wide.values()) <= 530
+
+
+def widths(page) -> dict[str, int]:
+    """Of the lines' columns, in pixels."""
+    configured = json.loads(page.dataframe[0].proto.columns)
+    return {name: column["width"] for name, column in configured.items() if "width" in column}
 
 
 def test_the_pdf_is_shown_as_it_was_drawn(page_as, invoice):
@@ -191,6 +209,8 @@ def test_a_credit_note_on_chosen_lines_says_what_it_comes_to_before(page_as, ses
     page = choose(opened(page_as, invoice), "Credit note")
     page.segmented_control(key=f"credit_note_by_{invoice}").set_value("Lines")
     page = choose(page, "Credit note")
+    # What is typed stands right beside its line, where no window is too narrow for it.
+    assert list(page.data_editor[0].value) == ["line", "credit", "left", "credited", "on_invoice"]
     for first, said in (("3", "Line 1: the quantity must lie between 0 and 2"), ("x", "Line 1: the quantity is not a")):
         page.session_state[f"credit_note_lines_{invoice}"] = credited(first)
         page = choose(page, "Credit note")
