@@ -27,6 +27,7 @@ from billing_core.online_payments.charges import charge_of, says_the_same
 from billing_core.online_payments.gateway import Charge, CreatedLink, Declined, Gateway
 from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.off_session import attempts
+from billing_core.online_payments.stripe import limits
 from billing_core.payments.prepaid import using
 from billing_core.settings import settings
 from billing_core.text import reason_of
@@ -51,14 +52,16 @@ def preview(session: Session, actor: Actor, invoice_id: int, *, today: date) -> 
     actor.require(Permission.LINK_WRITE)
     invoice = session.get_one(Invoice, queries.one(session, actor, invoice_id).id)
     _refuse(session, invoice)
-    return _charge(session, invoice, link_id="", token="", today=today)
+    charge = _charge(session, invoice, link_id="", token="", today=today)
+    _refuse_amount(charge)
+    return charge
 
 
 def create(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *, now: datetime) -> int:
     """Create a link by which the invoice can be paid; returns the link's id. A draft is sent with it.
 
-    Conflict where nothing is due or a link is active. ``Declined`` where the gateway refused; after any other
-    ``UpstreamFailed`` the invoice is unchanged, and repeating the call makes no second link.
+    Conflict where nothing is due, or not what Stripe takes, or a link is active. ``Declined`` where the gateway
+    refused; after any other ``UpstreamFailed`` the invoice is unchanged, and repeating the call makes no second link.
     """
     actor.require(Permission.LINK_WRITE)
     with sessions.begin() as session:
@@ -119,6 +122,7 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
         created_by=actor.name,
     )
     charge = _charge(session, invoice, link_id=link.public_id, token=link.token, today=today)
+    _refuse_amount(charge)
     link.amount_minor, link.charge = charge.amount_minor, charge.stored()
     session.add(link)
     session.flush()
@@ -186,6 +190,12 @@ def _refuse(session: Session, invoice: Invoice) -> None:
         raise Conflict(f"{named(invoice)} has a payment link already: deactivate that one first")
     if attempts.running(session, invoice.id):
         raise Conflict(f"{named(invoice)} is being charged to a card on file: wait for the outcome")
+
+
+def _refuse_amount(charge: Charge) -> None:
+    """Conflict where Stripe would not take it, whether Stripe is asked or the sandbox."""
+    if why := limits.refusal(charge.amount_minor, charge.currency):
+        raise Conflict(f"{why}: ask for it by bank transfer")
 
 
 def _unanswered(session: Session, invoice_id: int) -> PaymentLink | None:

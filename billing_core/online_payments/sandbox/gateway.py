@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
 from billing_core.dates import utc_now
-from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.errors import Conflict, NotFound
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
@@ -35,7 +35,7 @@ from billing_core.online_payments.models import CardRequest, ChargeAttempt, Sand
 from billing_core.online_payments.sandbox import cards_on_file, events, fees
 from billing_core.online_payments.sandbox.cards import FAILURES, Outcome
 from billing_core.online_payments.sandbox.events import Tried
-from billing_core.online_payments.stripe.amounts import for_stripe
+from billing_core.online_payments.stripe import limits
 from billing_core.settings import Settings
 
 _AT_ONCE = 1000
@@ -171,11 +171,9 @@ def _tried(session: Session, charge: SandboxCharge) -> Tried:
 
 
 def _payable(amount_minor: int, currency: str) -> None:
-    """The sandbox refuses what Stripe could not collect either."""
-    try:
-        for_stripe(amount_minor, currency)
-    except Invalid as error:
-        raise Declined(str(error)) from error
+    """The sandbox refuses what Stripe does not take either."""
+    if why := limits.refusal(amount_minor, currency):
+        raise Declined(why)
 
 
 def _books(start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:

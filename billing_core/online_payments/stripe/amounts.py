@@ -23,6 +23,12 @@ def for_stripe(minor: int, currency: str) -> int:
     return amount
 
 
+def finest(currency: str) -> int:
+    """The smallest amount, in Stripe's units, of which every amount that it takes is a multiple."""
+    ours, theirs = decimal_places(currency), _DIGITS.get(currency, decimal_places(currency))
+    return 10 if theirs == 3 else int(10 ** max(theirs - ours, 0))
+
+
 def from_stripe(amount: int, currency: str) -> int:
     """Stripe's amount as our minor units; ``currency`` in any case."""
     code = currency.upper()

@@ -16,7 +16,7 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.online_payments import configured, delivery, refunding
 from billing_core.online_payments import verification as online_payments
-from billing_core.online_payments.gateway import BalanceTransaction, Declined
+from billing_core.online_payments.gateway import BalanceTransaction, Charge, Declined, OffSessionCharge
 from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.links import workflow
 from billing_core.online_payments.models import PaymentCase
@@ -30,7 +30,7 @@ from billing_core.outbox.models import OutboxMessage
 from billing_core.payments.models import Payment, Refund
 from billing_core.receivables import verification
 from billing_core.settings import Settings
-from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_line, an_invoice
+from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.online_payments.gateways import ScriptedGateway
 
 # When whatever was put into the outbox until LATER is delivered and applied.
@@ -213,14 +213,47 @@ def test_a_link_of_stripe_is_not_paid_in_the_sandbox(sessions):
         pay(sessions, link)
 
 
-def test_what_stripe_could_not_collect_the_sandbox_does_not_either(sessions, gateway):
-    """Kuwait's dinar has thousandths, of which Stripe takes no single one."""
+@pytest.mark.parametrize(
+    ("unit_price", "currency", "why"),
+    [
+        # Kuwait's dinar has thousandths, of which Stripe takes no single one. There are two of each.
+        ("0.5005", "KWD", "1.001 KWD cannot be paid through Stripe, which does not accept amounts that fine"),
+        ("0.245", "USD", "0.49 USD cannot be paid through Stripe, which takes no less than 0.50 USD at once"),
+        (
+            "500000",
+            "EUR",
+            "1,000,000.00 EUR cannot be paid through Stripe, which takes no more than 999,999.99 EUR at once",
+        ),
+    ],
+)
+def test_what_stripe_does_not_take_nobody_is_asked_for_and_the_sandbox_refuses(
+    sessions, gateway, unit_price, currency, why
+):
     with sessions.begin() as session:
-        line = a_line(unit_price="0.5005", tax_rate="0")
-        invoice_id = an_invoice(session, a_customer(session), line, currency="KWD").id
+        line = a_line(unit_price=unit_price, tax_rate="0")
+        draft = a_draft(session, a_customer(session), line, currency=currency)
+    for ask in (workflow.create, preview):
+        with pytest.raises(Conflict, match=f"^{why}: ask for it by bank transfer$"):
+            ask(sessions, GRACE, gateway, draft.id, now=NOW)
+    with sessions() as session:
+        # It was not sent with a link that it did not get.
+        assert session.get_one(Invoice, draft.id).number is None
+        assert links.of_invoice(session, GRACE, draft.id) == []
+    charge = Charge(
+        *("lnk_1", "inv_1", "1", currency, draft.total_minor, ()),
+        *("ap@acme.example", "Acme Corp", TODAY, "Invoice", "https://pay.example/done"),
+    )
+    for way in CollectionWay:
+        with pytest.raises(Declined, match=f"^{why}$"):
+            gateway.create_link(charge, way, key="lnk_1")
+    card = OffSessionCharge("att_1", "inv_1", "cus_1", "pm_card_visa_1", currency, draft.total_minor, "Invoice", NOW)
+    with pytest.raises(Declined, match=f"^{why}$"):
+        gateway.charge_off_session(card, key="att_1")
 
-    with pytest.raises(Declined):
-        workflow.create(sessions, GRACE, gateway, invoice_id, now=NOW)
+
+def preview(sessions, actor, _gateway, invoice_id, *, now):
+    with sessions() as session:
+        return workflow.preview(session, actor, invoice_id, today=now.date())
 
 
 def test_events_of_the_sandbox_do_not_leave_where_stripe_collects(sessions, gateway):

@@ -15,7 +15,7 @@ from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.online_payments.gateway import CreatedLink, Declined
 from billing_core.online_payments.links import workflow
 from billing_core.settings import settings
-from tests.invoices.company import a_customer, a_draft, an_invoice
+from tests.invoices.company import a_customer, a_draft, a_line, an_invoice
 from tests.pages.invoicing import shown
 
 pytestmark = pytest.mark.slow
@@ -129,6 +129,18 @@ def test_what_goes_wrong_is_said_where_it_was_asked_and_can_be_asked_again(
     assert link_of(sessions, invoice).state is LinkState.ACTIVE
     keys = {key for _, key in collector.asked}
     assert len(keys) == (1 if state is LinkState.CREATING else 2)
+
+
+def test_what_stripe_does_not_take_is_said_before_anybody_asks_for_it(page_as, sessions, collector):
+    with sessions.begin() as session:
+        little = a_draft(session, a_customer(session), a_line(unit_price="0.10", tax_rate="0")).id
+    page = page_as("admin").visit("invoice_editor.py", invoice=str(little))
+    page.button(key="link_draft").click().run()
+    page.button(key="link_draft").click()
+    page.run()
+    assert "0.20 USD cannot be paid through Stripe, which takes no less than 0.50 USD at once" in shown(page)
+    assert "do_create_link" not in {button.key for button in page.button}
+    assert collector.asked == []
 
 
 def test_a_link_is_deactivated_with_a_reason_and_replaced(page_as, sessions, invoice, collector):

@@ -10,6 +10,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, queries
 from billing_core.payments.models import Payment, PaymentMethod
 from tests.invoices.company import a_customer, a_draft
+from tests.web.api.invoices.line import LINE
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +148,21 @@ def test_the_tag_changes_with_all_that_is_shown(client, address, sessions):
     tags.append(client.get(address).headers["ETag"])
     client.patch(address, json={"notes": "New"})
     tags.append(client.get(address).headers["ETag"])
+    assert client.get(address).json()["stripe_payment_link"] is not None
+    client.patch(address, json={"customer_email": "new@acme.example"})
+    tags.append(client.get(address).headers["ETag"])
 
     assert client.get(address).json()["stripe_payment_link"] is None
-    assert len(set(tags)) == 3
+    assert len(set(tags)) == 4
+
+
+@on_sqlite
+def test_less_than_stripe_takes_is_refused_before_the_draft_is_sent(client, create):
+    line = LINE | {"quantity": 1, "unit_price": 0.49, "tax_rate": 0}
+    address = f"/api/invoices/{create(line_items=[line]).json()['invoice_id']}"
+
+    answer = client.post(f"{address}/payment-link")
+
+    assert (answer.status_code, answer.json()["error"]) == (409, "Conflict")
+    assert "no less than 0.50 USD" in answer.text
+    assert client.get(address).json()["status"] == "draft"
