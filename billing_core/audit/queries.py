@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
-from billing_core.database.functions import equals
+from billing_core.database.functions import equals, mentions, readable
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.identity.models import User
@@ -141,18 +141,16 @@ def _limited(statement: Select[*_Columns], filters: AuditFilter) -> Select[*_Col
 def _mentions(text: str) -> ColumnElement[bool]:
     """In the names, or in a value before or after. Values are JSON, which escapes some characters."""
     text = text.replace("\0", "")
-    as_in_json = json.dumps(text)[1:-1]
+    as_in_json = json.dumps(text, ensure_ascii=False)[1:-1]
     # Entries have people's ids and names; users also search by their address.
-    people = select(User.id).where(User.email.icontains(text, autoescape=True))
+    people = select(User.id).where(mentions(text, User.email))
     return or_(
         AuditEntry.actor_id.in_(people),
         (AuditEntry.subject_kind == "user")
         & AuditEntry.subject_id.in_(people.with_only_columns(cast(User.id, String))),
-        AuditEntry.actor_name.icontains(text, autoescape=True),
-        AuditEntry.subject_label.icontains(text, autoescape=True),
+        mentions(text, AuditEntry.actor_name, AuditEntry.subject_label),
         AuditEntry.subject_id == text,
-        cast(AuditEntry.before, String).icontains(as_in_json, autoescape=True),
-        cast(AuditEntry.after, String).icontains(as_in_json, autoescape=True),
+        mentions(as_in_json, readable(AuditEntry.before), readable(AuditEntry.after)),
     )
 
 

@@ -15,7 +15,7 @@ def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id
 
 
 def matching(text: str) -> ColumnElement[bool]:
-    """In SQL: the text occurs in the customer's name, ref, e-mail or city, whatever the case."""
+    """In SQL: the text occurs in the customer's name, ref, e-mail or city."""
     term = text.strip()
     columns = (Customer.name, Customer.ref, Customer.email, Customer.city)
     return mentions(term, *columns) if term else true()

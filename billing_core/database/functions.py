@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
@@ -16,15 +17,16 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    or_,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from billing_core.database.folding import fold, folded
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
 
 Columns = Mapping[str, TypeEngine[Any]]
@@ -155,6 +157,26 @@ def _rounded_product_on_postgresql(element: rounded_product, compiler: SQLCompil
     return f"CAST(LEAST(div({base} + {factor} * {price} + div({divisor}, 2), {divisor}), {most}) AS bigint)"
 
 
+class readable(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is
+    """A JSON column as text in which letters beyond ASCII stand as they are, where they are stored as numbers."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(readable, "sqlite")
+def _readable_on_sqlite(element: readable, compiler: SQLCompiler, **options: Any) -> str:
+    return f"readable_json({compiler.process(element.clauses, **options)})"
+
+
+@compiles(readable, "postgresql")
+def _readable_on_postgresql(element: readable, compiler: SQLCompiler, **options: Any) -> str:
+    stored = f"CAST({compiler.process(element.clauses, **options)} AS text)"
+    # Others need no reading, and jsonb refuses NUL and halves of characters.
+    plain = rf"{stored} !~ '\\u' OR {stored} ~* '\\u(0000|d[89a-f])'"
+    return f"CASE WHEN {plain} THEN {stored} ELSE CAST(CAST({stored} AS jsonb) AS text) END"
+
+
 class _each(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
     """The numbers of a JSON array as rows."""
 
@@ -240,9 +262,14 @@ def equals(column: SQLColumnExpression[str], given: str) -> ColumnElement[bool]:
     return false() if "\0" in given else column == given
 
 
-def mentions(
-    given: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
-) -> ColumnElement[bool]:
-    """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is removed."""
-    sought = given.replace("\0", "")
-    return or_(*(column.icontains(sought, autoescape=True) for column in columns))
+def mentions(given: str, *columns: SQLColumnExpression[str] | SQLColumnExpression[str | None]) -> ColumnElement[bool]:
+    """One of the columns contains the text, whatever the case and the accents. NUL, which PostgreSQL refuses, is
+    removed.
+    """
+    return folded(_together(columns)).contains(fold(given.replace("\0", "")), autoescape=True)
+
+
+def _together(columns: Iterable[SQLColumnExpression[Any]]) -> ColumnElement[str]:
+    """As one text, to be folded once; between them stands what no text may contain, so that nothing spans two."""
+    texts = (func.coalesce(column, literal_column("''")) for column in columns)
+    return reduce(lambda left, right: left.concat(literal_column("'\x1f'")).concat(right), texts)

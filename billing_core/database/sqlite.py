@@ -1,5 +1,6 @@
 """How SQLite is opened, and how its transactions begin."""
 
+import json
 import sqlite3
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from billing_core.database.folding import fold
 from billing_core.database.pool import Pool, Prepared
 from billing_core.money import nearest
 
@@ -63,7 +65,9 @@ def _forget(connection: Any, _record: Any) -> None:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
+    connection.create_function("folded", 1, _folded, deterministic=True)
     connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
+    connection.create_function("readable_json", 1, _readable_json, deterministic=True)
     connection.create_function("rounded_product", 5, _rounded_product, deterministic=True)
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -80,12 +84,21 @@ def _prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _folded(text: str | None) -> str | None:
+    return None if text is None else fold(text)
+
+
 def _hexadecimal(digits: str) -> int | None:
     """For SQLite, which cannot read such numbers: the one that these digits write, None where they write none."""
     try:
         return int(digits, 16)
     except (TypeError, ValueError):
         return None
+
+
+def _readable_json(stored: str | None) -> str | None:
+    """For SQLite, which leaves letters beyond ASCII as they are stored, as numbers (see ``functions.readable``)."""
+    return stored if stored is None or "\\u" not in stored else json.dumps(json.loads(stored), ensure_ascii=False)
 
 
 def _rounded_product(factor: int, *numbers: str) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, false
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import chosen
 from billing_core.dates import Day
@@ -27,8 +28,8 @@ from billing_core.money import LARGEST_MINOR, currencies, decimal_places
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
     """Empty fields do not limit; days are included. ``smallest`` and ``largest`` bound the total in major units.
-    ``text`` occurs in the number, the customer's name or e-mail address, or the reference. ``order_by`` is one of
-    ``ORDERINGS``, with a leading "-" for descending.
+    ``text`` occurs in the number, the customer's name or e-mail address, or the reference, or is the total or what is
+    due. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
     """
 
     status: tuple[InvoiceStatus, ...] = ()
@@ -270,9 +271,13 @@ def matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnEle
         Invoice.total_minor <= _minor(filters.largest, filters.currency, ROUND_FLOOR)
         if filters.largest is not None
         else None,
-        mentions(sought, *_SEARCHED) if (sought := filters.text.strip()) else None,
+        _found(sought) if (sought := filters.text.strip()) else None,
     ]
     return [condition for condition in conditions if condition is not None]
+
+
+def _found(text: str) -> ColumnElement[bool]:
+    return mentions(text, *_SEARCHED) | has_amount(text, Invoice.currency, Invoice.total_minor, Invoice.due_minor)
 
 
 def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] | int:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
@@ -111,7 +111,8 @@ def _conditions(actor: Actor, filters: OrderFilter) -> list[ColumnElement[bool]]
         conditions.append(Order.status == _status(filters.status))
     if text := filters.text.strip():
         columns = (Order.number, Order.reference_number, Order.ship_to_name, Order.ship_to_city)
-        conditions.append(mentions(text, *columns))
+        of_sku = exists().where(OrderLine.order_id == Order.id, mentions(text, OrderLine.sku_key))
+        conditions.append(mentions(text, *columns) | of_sku)
     return conditions
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import CreditNote, Invoice
@@ -149,7 +150,8 @@ def _refunded(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
     facts = (Refund.refunded_on, kind, Payment.public_id, Refund.business_id, Refund.customer_id, Customer.name)
     of_invoice = (Invoice.public_id, Invoice.number, CreditNote.number, Refund.currency)
     method = cast(Refund.method, String)
-    conditions = _conditions(actor, filters, Refund.refunded_on, Refund, Refund.reference, Refund.reason)
+    texts = (Refund.reference, Refund.reason)
+    conditions = _conditions(actor, filters, Refund.refunded_on, Refund, Refund.amount_minor, *texts)
     if filters.method in set(PaymentMethod):
         conditions.append(Refund.method == PaymentMethod(filters.method))
     return (
@@ -180,7 +182,8 @@ def _by_bank(
 ) -> Select[*tuple[Any, ...]]:
     facts = (day, literal(kind), Payment.public_id, Payment.business_id, Payment.customer_id, Customer.name)
     known = (cast(Payment.method, String), Payment.reference, Invoice.public_id, Invoice.number, _NOTHING)
-    conditions = _conditions(actor, filters, day, Payment, Payment.reference, Chargeback.reason)
+    texts = (Payment.reference, Chargeback.reason)
+    conditions = _conditions(actor, filters, day, Payment, Chargeback.amount_minor, *texts)
     if filters.method in set(PaymentMethod):
         conditions.append(Payment.method == PaymentMethod(filters.method))
     return (
@@ -206,12 +209,14 @@ def _credit_used(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...
         .where(
             Allocation.payment_id.is_(None),
             Allocation.undone_at.is_(None),
-            *_conditions(actor, filters, Allocation.allocated_on, Invoice),
+            *_conditions(actor, filters, Allocation.allocated_on, Invoice, Allocation.amount_minor),
         )
     )
 
 
-def _conditions(actor: Actor, filters: PaymentFilter, day: Any, of: Any, *texts: Any) -> list[ColumnElement[bool]]:
+def _conditions(
+    actor: Actor, filters: PaymentFilter, day: Any, of: Any, minor: Any, *texts: Any
+) -> list[ColumnElement[bool]]:
     """The filter of payments, for what is none; ``of`` has customer, business and currency."""
     sought = filters.text.strip()
     conditions: list[ColumnElement[bool] | None] = [
@@ -221,6 +226,8 @@ def _conditions(actor: Actor, filters: PaymentFilter, day: Any, of: Any, *texts:
         day >= filters.received_from if filters.received_from is not None else None,
         day <= filters.received_to if filters.received_to is not None else None,
         equals(of.currency, filters.currency) if filters.currency else None,
-        mentions(sought, Customer.name, Customer.ref, *texts) if sought else None,
+        mentions(sought, Customer.name, Customer.ref, *texts) | has_amount(sought, of.currency, minor)
+        if sought
+        else None,
     ]
     return [condition for condition in conditions if condition is not None]

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
+from billing_core.database.folding import fold, folded
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import NotFound
@@ -64,7 +66,8 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFilter:
-    """Empty fields do not limit. ``text`` occurs in the customer's name, the reference or the note."""
+    """Empty fields do not limit. ``text`` occurs in the customer's name, the reference or the note, or is the
+    amount."""
 
     customer_id: int | None = None
     business_id: int | None = None
@@ -244,8 +247,7 @@ def alike_of_many(
     actor.require(Permission.PAYMENT_READ)
     same = [Payment.received_on == received_on]
     if named := " ".join(reference.replace("\0", "").split()):
-        # Both in the database: what it makes of capital letters is its own.
-        same.append(func.lower(Payment.reference) == func.lower(literal(named)))
+        same.append(folded(Payment.reference) == fold(named))
     statement = select(*COLUMNS).join(Customer, Customer.id == Payment.customer_id)
     statement = statement.where(
         visible_to(actor, Payment.customer_id),
@@ -374,7 +376,7 @@ def conditions(actor: Actor, filters: PaymentFilter) -> list[ColumnElement[bool]
     if filters.undone is not None:
         found.append(Payment.undone_at.is_not(None) if filters.undone else Payment.undone_at.is_(None))
     if text := filters.text.strip():
-        found.append(
-            or_(mentions(text, Customer.name, Customer.ref, Payment.reference, Payment.note), Payment.public_id == text)
-        )
+        named = mentions(text, Customer.name, Customer.ref, Payment.reference, Payment.note)
+        amount = has_amount(text, Payment.currency, Payment.amount_minor)
+        found.append(named | amount | equals(Payment.public_id, text))
     return found

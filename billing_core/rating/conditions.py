@@ -4,7 +4,7 @@ A condition is a leaf ``{"field", "op", "value"}`` or a group with exactly one o
 ``one`` over a list of conditions. Stored: field names without aliases, numbers as text, SKUs as keys, countries as
 ISO codes. Nothing in ``all`` is true, in ``any`` false, in ``none`` true, in ``one`` false.
 
-Text compares trimmed and without regard to the case of A to Z. Where the order has no value (no weight, an empty text),
+Text compares trimmed and without regard to case and accents. Where the order has no value (no weight, an empty text),
 the positive operators fail and the negative ones (ne, not_in, not_contains) pass.
 """
 
@@ -230,14 +230,6 @@ def _country(text: str, path: str) -> str:
     if code is None:
         raise _invalid(path, f"“{_short(text)}” is not a country")
     return code
-
-
-def ascii_lower(text: str) -> str:
-    """Lowercases A to Z alone, which every database does alike."""
-    return text.translate(_LOWER)
-
-
-_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def _word(raw: Any) -> str:

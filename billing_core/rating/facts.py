@@ -12,7 +12,6 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
-    String,
     and_,
     case,
     cast,
@@ -21,10 +20,8 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
+from billing_core.database.folding import folded
 from billing_core.dates import Period
 from billing_core.money import QUANTITY_PLACES
 from billing_core.orders.models import Order, OrderLine, Product
@@ -51,29 +48,6 @@ _MEASURES = {
 }
 _OF_LINES = frozenset({"items", "distinct_skus", "ordered_skus", "cases", "loose_units", "lines"})
 _COUNTED_FIELDS = {"quantity": "items", "sku_count": "distinct_skus", "line_count": "lines"}
-
-
-class folded(FunctionElement[str]):  # noqa: N801
-    """A text as it is compared on every database: trimmed, A to Z in lower case."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(folded)
-def _folded(element: folded, compiler: SQLCompiler, **options: Any) -> str:
-    return f"lower({_trimmed(element, compiler, options)})"
-
-
-@compiles(folded, "postgresql")
-def _folded_on_postgresql(element: folded, compiler: SQLCompiler, **options: Any) -> str:
-    # In any other collation PostgreSQL would lower É as well, which SQLite does not.
-    return f'lower({_trimmed(element, compiler, options)} COLLATE "C")'
-
-
-def _trimmed(element: folded, compiler: SQLCompiler, options: dict[str, Any]) -> str:
-    (text,) = element.clauses
-    return compiler.process(func.trim(text, BLANKS), **options)
 
 
 class OrderFacts:
@@ -188,7 +162,7 @@ def _expression(need: Need) -> ColumnElement[Any]:
     if name.startswith("sku_"):
         return _sku_flag(name.removeprefix("sku_"), values)
     column: ColumnElement[Any] = getattr(Order, name).expression
-    return as_integer(column) if FIELDS[name] is Kind.NUMBER else folded(column)
+    return as_integer(column) if FIELDS[name] is Kind.NUMBER else folded(func.trim(column, BLANKS))
 
 
 def as_integer(column: ColumnElement[Any]) -> ColumnElement[int]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, case, false, literal, not_, or_, true
 
+from billing_core.database.folding import fold
 from billing_core.money import QUANTITY_PLACES
-from billing_core.rating.conditions import FIELDS, OPPOSITE, Kind, ascii_lower, group
+from billing_core.rating.conditions import FIELDS, OPPOSITE, Kind, group
 from billing_core.rating.facts import OrderFacts, needed_by_leaf
 
 # Packages and counts are stored as they are; weight and quantities in thousandths.
@@ -79,15 +80,15 @@ def _text(fact: ColumnElement[Any], op: str, value: Any) -> ColumnElement[bool]:
     # A missing text is empty, which no value is, so the positive operators fail.
     match op:
         case "in":
-            return fact.in_([ascii_lower(item) for item in value])
+            return fact.in_([fold(item) for item in value])
         case "contains":
-            return fact.contains(ascii_lower(value), autoescape=True)
+            return fact.contains(fold(value), autoescape=True)
         case "starts_with":
-            return fact.startswith(ascii_lower(value), autoescape=True)
+            return fact.startswith(fold(value), autoescape=True)
         case "ends_with":
-            return fact.endswith(ascii_lower(value), autoescape=True)
+            return fact.endswith(fold(value), autoescape=True)
         case _:
-            return fact == ascii_lower(value)
+            return fact == fold(value)
 
 
 def _scaled(text: str) -> int:

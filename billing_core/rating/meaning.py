@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, ascii_lower, group, plain_number
+from billing_core.database.folding import fold
+from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, group, plain_number
 
 FIELD_WORDS = {
     "ship_to_country": "country",
@@ -168,7 +169,7 @@ def _holds(leaf: Condition, fact: Any) -> bool:
         case Kind.NUMBER:
             return fact is not None and _number_holds(Decimal(fact), op, value)
         case _:
-            return _text_holds(ascii_lower(fact.strip(BLANKS)), op, value)
+            return _text_holds(fold(fact.strip(BLANKS)), op, value)
 
 
 def _skus_hold(skus: Collection[str], op: str, value: Any) -> bool:
@@ -204,12 +205,12 @@ def _number_holds(number: Decimal, op: str, value: Any) -> bool:
 def _text_holds(text: str, op: str, value: Any) -> bool:
     match op:
         case "in":
-            return text in [ascii_lower(item) for item in value]
+            return text in [fold(item) for item in value]
         case "contains":
-            return ascii_lower(value) in text
+            return fold(value) in text
         case "starts_with":
-            return text.startswith(ascii_lower(value))
+            return text.startswith(fold(value))
         case "ends_with":
-            return text.endswith(ascii_lower(value))
+            return text.endswith(fold(value))
         case _:
-            return text == ascii_lower(value)
+            return text == fold(value)

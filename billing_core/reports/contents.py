@@ -9,13 +9,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.database.functions import mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import NotFound
-from billing_core.orders.models import OrderStatus
+from billing_core.orders.models import OrderLine, OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
 from billing_core.reports.explanation import explain
 from billing_core.reports.models import (
@@ -233,4 +233,5 @@ def _mentions(text: str) -> ColumnElement[bool]:
         ReportOrder.ship_to_name,
         ReportOrder.ship_to_address,
     )
-    return mentions(sought, *columns) if sought else true()
+    of_sku = exists().where(OrderLine.order_id == ReportOrder.order_id, mentions(sought, OrderLine.sku_key))
+    return mentions(sought, *columns) | of_sku if sought else true()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.dates import Period, start_of_day
@@ -95,7 +96,8 @@ _LONGEST_ID = 18
 class ReportFilter:
     """Empty fields do not limit. ``start_date``/``end_date`` bound the report's period,
     ``created_after``/``created_before`` the instant at which it was made; a bare date there includes the whole day
-    where the business is. ``text`` occurs in the customer's name or ref, the author's name, or is the report's id.
+    where the business is. ``text`` occurs in the customer's name or ref, the author's name, or is the report's id
+    or total.
     ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
     """
 
@@ -252,6 +254,7 @@ def _mentions(text: str) -> ColumnElement[bool]:
     return or_(
         mentions(text, BillingReport.customer_name, BillingReport.created_by),
         BillingReport.customer_id.in_(of_customer),
+        has_amount(text, BillingReport.currency, BillingReport.total_minor),
         cast(BillingReport.id, String) == text.removeprefix("#"),
     )
 

@@ -38,7 +38,7 @@ def draw(customer_id: int) -> None:
             "Search orders",
             key="customer_orders_text",
             type="search",
-            placeholder="Number, reference, ship to, city",
+            placeholder="Number, reference, ship to, city, SKU",
             on_change=filters.first_page,
             args=(PAGE_KEY,),
             width=280,

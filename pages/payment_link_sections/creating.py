@@ -74,7 +74,11 @@ def choose() -> None:
     actor = signed_in()
     read = Reader(actor)
     text = st.text_input(
-        "Find the invoice", key="payable_text", type="search", placeholder="Number or customer", live=True
+        "Find the invoice",
+        key="payable_text",
+        type="search",
+        placeholder="Number, customer, reference, amount",
+        live=True,
     )
     candidates = {row.id: row for row in read(link_candidates.search, text or "", limit=_MOST_OFFERED)}
     if not candidates:

@@ -50,7 +50,9 @@ def _columns(zone: str) -> list[tables.Column]:
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = filters.search("Search", key="links_text", page_key=PAGE_KEY, placeholder="Number or customer")
+        text = filters.search(
+            "Search", key="links_text", page_key=PAGE_KEY, placeholder="Number, customer, reference, amount"
+        )
         states = {one.value: label for one, (label, _) in STATES.items()}
         chosen = filters.choice(
             "State", list(states), key="links_state", page_key=PAGE_KEY, names=states, every="All states"

@@ -46,7 +46,7 @@ def draw(read: Reader, actor: Actor) -> None:
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> PaymentFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = filters.search(
-            "Search", key="payments_text", page_key=PAGE_KEY, placeholder="Customer, reference or note"
+            "Search", key="payments_text", page_key=PAGE_KEY, placeholder="Customer, reference, note or amount"
         )
         customer = customer_names.filter_by(read, key="payments_customer", page_key=PAGE_KEY)
         methods = {method.value: formats.words(method.value) for method in PaymentMethod}

@@ -30,7 +30,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
             "Find an order",
             key="order_search",
             type="search",
-            placeholder="Number, reference, name or city",
+            placeholder="Number, reference, name, city or SKU",
             width=280,
         )
         matches = read(orders.page, OrderFilter(customer_id, text=text or ""), limit=MOST_OFFERED)

@@ -90,7 +90,9 @@ def _columns(zone: str) -> list[tables.Column]:
 
 def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = filters.search("Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author, number")
+        text = filters.search(
+            "Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author, number, total"
+        )
         customer = customer_names.filter_by(read, key="reports_customer", page_key=PAGE_KEY)
         state = filters.choice(
             "State",

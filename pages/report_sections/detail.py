@@ -195,7 +195,7 @@ def _orders(report: Report) -> None:
             "Search orders",
             key="report_orders_text",
             type="search",
-            placeholder="Number, reference, ship to",
+            placeholder="Number, reference, ship to, SKU",
             width=280,
         )
         sorts = tables.orderings(columns)

@@ -91,6 +91,19 @@ def test_customers_are_searched_by_their_name_whatever_the_case(session):
     assert sorted(names("")) == ["Beta", "Zeta 100%", "alpha"]
 
 
+def test_customers_are_searched_without_regard_to_accents_in_any_alphabet(session):
+    for ref, name in (("A", "MÜLLER GmbH"), ("B", "Praça 7"), ("C", "Ёлкин и сын"), ("D", "Ωμέγας"), ("E", "Łódź Sp.")):
+        a_customer(session, ref, name=name)
+    for text, name in (
+        ("müller g", "MÜLLER GmbH"),
+        ("práca", "Praça 7"),
+        ("елкин", "Ёлкин и сын"),
+        ("ΩΜΕΓΑΣ", "Ωμέγας"),
+        ("lodz", "Łódź Sp."),
+    ):
+        assert [found for _, found, _ in queries.names(session, SYSTEM, text=text)] == [name]
+
+
 def test_a_customer_is_found_by_its_ref_first_and_then_by_its_id(session):
     first = a_customer(session, "ALFKI")
     second = a_customer(session, str(first))

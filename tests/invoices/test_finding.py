@@ -234,3 +234,62 @@ def test_days_late_are_counted_while_it_is_open(session, due_on, late):
     view = queries.one(session, SYSTEM, sent.id)
     assert (str(view.total), str(view.amount_due)) == ("238.00 USD", "238.00 USD")
     assert sent.status(TODAY) is view.status(TODAY)
+
+
+def test_an_invoice_is_found_by_its_amount_as_anybody_types_it(session):
+    acme = a_customer(session)
+    usd, eur, jpy, kwd = (
+        priced(session, acme, price, currency)
+        for price, currency in (("1113.46", "USD"), ("1113.46", "EUR"), ("1113", "JPY"), ("1.113", "KWD"))
+    )
+    for text in ("1113.46", "1,113.46", "1.113,46", "1 113,46", "1'113.46", "-1.113,46"):
+        assert found(session, text=text, order_by="id") == [usd, eur]
+    assert found(session, text="€ 1.113,46") == found(session, text="1113.46 eur") == [eur]
+    assert found(session, text="1.113", order_by="id") == [jpy, kwd]
+    assert found(session, text="1113", order_by="id") == [jpy]
+    # Neither a part of it nor its hundredfold.
+    assert found(session, text="113.46") == found(session, text="111346") == found(session, text="1113.4") == []
+
+
+def test_an_invoice_is_found_by_what_is_still_due(session):
+    acme = a_customer(session)
+    part = priced(session, acme, "100")
+    session.execute(update(Invoice).where(Invoice.id == part).values(paid_minor=40_00))
+    assert found(session, text="100") == found(session, text="60,00") == [part]
+    assert found(session, text="40") == []
+
+
+def test_an_amount_that_is_a_number_too_finds_both(session):
+    acme = a_customer(session)
+    dear = priced(session, acme, "77123")
+    named = priced(session, acme, "1", reference="PO 77123")
+    assert found(session, text="77123", order_by="id") == [dear, named]
+
+
+def test_text_is_found_without_regard_to_case_and_accents(session):
+    acme = a_customer(session)
+    names = ("MÜLLER & Söhne", "Praça do Rossio", "Σίσυφος", "İstanbul Gıda", "Ёлка", '100% O\'Hare "NEAR" *')
+    ids = [priced(session, acme, "1", customer_name=name, reference=f"Réf-{at}") for at, name in enumerate(names)]
+    expected = {
+        "müller": [0],
+        "Muller & SOHNE": [0],
+        "ü": [0, 3],
+        "praca": [1],
+        "ΣΊΣΥΦΟΣ": [2],
+        "istanbul gida": [3],
+        "елка": [4],
+        "ref-4": [4],
+        # What means something to a database is text.
+        "100%": [5],
+        "%": [5],
+        "_": [],
+        "o'h": [5],
+        '"near" *': [5],
+        "near or müller": [],
+        "muller*": [],
+        "^": [],
+        "\\": [],
+        "mullerpraca": [],
+    }
+    for text, places in expected.items():
+        assert found(session, text=text, order_by="id") == [ids[place] for place in places], text

@@ -3,6 +3,7 @@
 Shares no code with the product: orders and rates are plain dictionaries.
 """
 
+import unicodedata
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 DIGITS = {"USD": 2, "JPY": 0, "KWD": 3}
@@ -130,8 +131,10 @@ def priced(rate, quantity):
     return price, reached + 1, exact
 
 
-def lower(text):
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text.strip(" \t\r\n"))
+def bare(text):
+    """Without case and accents; of letters, examples have those of English and French alone."""
+    parts = unicodedata.normalize("NFD", text.strip(" \t\r\n"))
+    return "".join(c.lower() for c in parts if not "\u0300" <= c <= "\u036f")
 
 
 def true_of(condition, order):
@@ -175,8 +178,8 @@ def true_of(condition, order):
             "gt": lambda: have > want,
             "ge": lambda: have >= want,
         }[op]()
-    text = lower(order[field])
-    want = [lower(v) for v in value] if isinstance(value, list) else lower(value)
+    text = bare(order[field])
+    want = [bare(v) for v in value] if isinstance(value, list) else bare(value)
     if not text:
         return False
     return {

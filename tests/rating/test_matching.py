@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from billing_core.rating.meaning import evaluate
 from tests.rating.examples import a_rate, amounts, an_order
 
 D = Decimal
@@ -105,3 +106,26 @@ def test_an_order_without_lines_has_none_and_no_sku_and_a_quantity_of_0(session)
     found = taken(session, [(field, op, value) for field, op, value, _ in OF_LINES], orders)
 
     assert [(*asked, places) for (*asked, _), places in zip(OF_LINES, found, strict=True)] == OF_LINES
+
+
+def test_a_text_is_compared_without_regard_to_case_and_accents(session):
+    cities = ["KÖLN", "Köln", "koln", "Kölner Str.", "ΠΕΙΡΑΙΆΣ", "Łódź", "İzmir", "Straße 1", "", "Bonn"]
+    orders = [an_order(city=city) for city in cities]
+    expected = [
+        ("eq", "Köln", [0, 1, 2]),
+        ("ne", "KOLN", [3, 4, 5, 6, 7, 8, 9]),
+        ("in", ["köln", "lodz"], [0, 1, 2, 5]),
+        ("starts_with", "KÖL", [0, 1, 2, 3]),
+        ("ends_with", "πειραιας", [4]),
+        ("contains", "STRASSE", [7]),
+        ("eq", "IZMIR", [6]),
+        # A mark alone is not part of every text.
+        ("contains", "\u0301", []),
+    ]
+
+    found = taken(session, [("city", op, value) for op, value, _ in expected], orders)
+
+    assert found == [places for _, _, places in expected]
+    for op, value, places in expected:
+        condition = {"field": "ship_to_city", "op": op, "value": value}
+        assert [at for at, city in enumerate(cities) if evaluate(condition, {"ship_to_city": city})] == places

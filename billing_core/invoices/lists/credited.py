@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem
@@ -23,7 +24,7 @@ from billing_core.reports.exports.tables import amount, amount_column, day_colum
 @dataclass(frozen=True, slots=True)
 class CreditNoteFilter:
     """Empty fields do not limit; days are those of the credit notes, and included. ``text`` occurs in the number of
-    the note or of its invoice, in the customer's name, or in the reason.
+    the note or of its invoice, in the customer's name, or in the reason, or is the note's total.
     """
 
     customer_id: int | None = None
@@ -118,9 +119,7 @@ def _matching(actor: Actor, filters: CreditNoteFilter, *columns: Any) -> Select[
         CreditNote.issued_on >= filters.issued_from if filters.issued_from else None,
         CreditNote.issued_on <= filters.issued_to if filters.issued_to else None,
         equals(CreditNote.currency, filters.currency) if filters.currency else None,
-        mentions(sought, CreditNote.number, Invoice.number, Invoice.customer_name, CreditNote.reason)
-        if sought
-        else None,
+        _found(sought) if sought else None,
     ]
     return (
         select(*columns)
@@ -130,6 +129,11 @@ def _matching(actor: Actor, filters: CreditNoteFilter, *columns: Any) -> Select[
         .outerjoin(InvoiceLineItem, InvoiceLineItem.id == CreditNoteLine.invoice_line_id)
         .where(*(condition for condition in conditions if condition is not None))
     )
+
+
+def _found(text: str) -> ColumnElement[bool]:
+    named = mentions(text, CreditNote.number, Invoice.number, Invoice.customer_name, CreditNote.reason)
+    return named | has_amount(text, CreditNote.currency, CreditNote.total_minor)
 
 
 def _written(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:

@@ -8,6 +8,7 @@ from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import mentions
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -31,7 +32,7 @@ class PayableRow:
 def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> list[PayableRow]:
     """Drafts and open invoices with an amount due and no current link nor charge, newest first.
 
-    ``text`` occurs in the number or in the customer's name.
+    ``text`` occurs in the number, in the customer's name or in the reference, or is the amount due.
     """
     actor.require(Permission.LINK_WRITE)
     # A draft has nothing due yet; once sent, its whole total is.
@@ -48,7 +49,8 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
         ~charged,
     )
     if sought := text.strip():
-        statement = statement.where(mentions(sought, Invoice.number, Invoice.customer_name))
+        named = mentions(sought, Invoice.number, Invoice.customer_name, Invoice.reference)
+        statement = statement.where(named | has_amount(sought, Invoice.currency, due))
     return [PayableRow(*row) for row in session.execute(statement.order_by(Invoice.id.desc()).limit(limit))]
 
 

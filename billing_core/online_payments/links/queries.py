@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.amounts import has_amount
 from billing_core.database.functions import mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import NotFound
@@ -51,8 +52,8 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
-    """Empty fields do not limit. ``text`` occurs in the invoice's number or the customer's name or e-mail address.
-    ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
+    """Empty fields do not limit. ``text`` occurs in the invoice's number or reference or the customer's name or
+    e-mail address, or is the amount. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
     """
 
     state: tuple[LinkState, ...] = ()
@@ -171,7 +172,8 @@ def _matching(actor: Actor, filters: LinkFilter, *, states: bool = True) -> Sequ
     if filters.business_id is not None:
         conditions.append(Invoice.business_id == filters.business_id)
     if sought := filters.text.strip():
-        conditions.append(mentions(sought, Invoice.number, Invoice.customer_name, Invoice.customer_email))
+        named = mentions(sought, Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
+        conditions.append(named | has_amount(sought, PaymentLink.currency, PaymentLink.amount_minor))
     return conditions
 
 
