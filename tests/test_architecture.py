@@ -38,6 +38,7 @@ ORDER = {
         ["mailing"],
         ["subscriptions"],
         ["bill_runs"],
+        ["customer_lifecycle"],
         ["imports"],
         ["schema", "runtime", "catalogue"],
         ["jobs", "demo"],

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, exists, false, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -277,10 +277,11 @@ def _spelled(session: Session, service_ids: Collection[int]) -> str:
 def _chosen(
     source: RunSource, customer_ids: Collection[int] | None, period: Period, services: str
 ) -> ColumnElement[bool]:
-    """In SQL: the customer is one of these, or has something to bill."""
+    """In SQL: the customer is one of these, or has something to bill and is active."""
     if customer_ids is not None:
         return among(Customer.id, customer_ids)
-    return billing.has_to_bill(period) if source is RunSource.USAGE else _has_orders(period, services)
+    has_some = billing.has_to_bill(period) if source is RunSource.USAGE else _has_orders(period, services)
+    return and_(Customer.active, has_some)
 
 
 def _has_orders(period: Period, services: str) -> ColumnElement[bool]:

@@ -39,12 +39,14 @@ def find_or_add(
 
 
 def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
-    """However the address is written: which of its ways was typed decides nothing."""
-    statement = select(Customer.id, Customer.name).where(
+    """However the address is written: which of its ways was typed decides nothing. Those who are deactivated only count
+    where nobody else has the address.
+    """
+    statement = select(Customer.id, Customer.name, Customer.active).where(
         Customer.email_key == email_key(email), Customer.business_id == business.id, visible_to(actor)
     )
-    rows = session.execute(statement.order_by(Customer.id).limit(_MOST_ALIKE + 1))
-    alike = {row.id: row.name for row in rows}
+    rows = session.execute(statement.order_by(Customer.active.desc(), Customer.id).limit(_MOST_ALIKE + 1)).all()
+    alike = {row.id: row.name for row in rows if row.active} or {row.id: row.name for row in rows}
     return session.get_one(Customer, _meant(alike, name)) if alike else None
 
 

@@ -4,7 +4,7 @@ import secrets
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, true
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
@@ -31,10 +31,11 @@ def _key_of_email(context: DefaultExecutionContext) -> str:
 class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
-    Until ``held_until``, that day included, it is not reminded. ``time_zone`` is the IANA zone in whose days its usage
-    is billed; ``zero_tax_reason`` is why its invoices have tax of 0 %. Both are the business's where they are empty.
-    ``format_region`` is the country whose way of writing numbers and dates its documents have; empty: its own.
-    ``email_key`` is what its address has in common with other ways of writing it, by which programs find it.
+    Where it is not ``active``, nothing new is billed to it. Until ``held_until``, that day included, it is not
+    reminded. ``time_zone`` is the IANA zone in whose days its usage is billed; ``zero_tax_reason`` is why its invoices
+    have tax of 0 %. Both are the business's where they are empty. ``format_region`` is the country whose way of writing
+    numbers and dates its documents have; empty: its own. ``email_key`` is what its address has in common with other
+    ways of writing it, by which programs find it.
     """
 
     __tablename__ = "customers"
@@ -61,6 +62,7 @@ class Customer(Base):
     payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
     format_region: Mapped[str] = mapped_column(String(2), default="", server_default="")
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[datetime]

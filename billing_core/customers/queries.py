@@ -60,15 +60,16 @@ def by_public_id(session: Session, actor: Actor, public_id: str) -> Customer:
     return customer
 
 
-def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
+def for_change(session: Session, actor: Actor, customer_id: int, *, alone: bool = False) -> Customer:
     """The customer with its row locked until the transaction ends; NotFound as in ``one``.
 
     Writers of rows that only refer to the customer do not wait for this lock: they may hold locks that we need next.
+    ``alone``: they wait too, so that nothing new comes meanwhile.
     """
     statement = (
         select(Customer)
         .where(Customer.id == customer_id, visible_to(actor))
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=not alone)
         .execution_options(populate_existing=True)
     )
     customer = session.scalars(statement).one_or_none()

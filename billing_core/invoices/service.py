@@ -17,6 +17,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.customers.standing import inactive, refuse_inactive
 from billing_core.database.known import known
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
@@ -34,8 +35,13 @@ ONE_EDIT: Final = timedelta(minutes=10)
 
 # Built once: building a statement takes as long as running it.
 _CREATED = select(Invoice).where(Invoice.id == bindparam("key"))
-_COUNTRIES = select(Customer.id, Customer.country).where(Customer.id.in_(bindparam("ids", expanding=True)))
-_CUSTOMERS = select(Customer.id).where(Customer.id.in_(bindparam("ids", expanding=True)))
+# Their rows stay as they are until the transaction ends: nobody deactivates them meanwhile.
+_BILLED = (
+    select(Customer.id, Customer.country, Customer.name, Customer.active)
+    .where(Customer.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(read=True, key_share=True)
+)
+_CUSTOMERS = select(Customer).where(Customer.id.in_(bindparam("ids", expanding=True)))
 _BUSINESSES = select(Business.id)
 _SENDING = select(Business).where(Business.id.in_(bindparam("ids", expanding=True)))
 
@@ -186,6 +192,7 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
         content = replace(content, discount_minor=None)
     # Where the terms do not say when it is due, or say another day, somebody has chosen so many days.
     chosen = None if _is_by_terms(content) else today + (original.due_on - original.issued_on)
+    _refuse_unknown(session, actor, [content])
     copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))
     data = {"copied_from": original.id, "number": original.number} | ({"left_out": left_out} if left_out else {})
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
@@ -281,12 +288,12 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
     session.flush()
     connection = session.connection()
     named_customers = {content.customer_id for content in contents}
-    customers = set(known(session, Customer, named_customers) if actor.customer_id is None else ())
+    customers = known(session, Customer, named_customers) if actor.customer_id is None else {}
     statement = _CUSTOMERS if actor.customer_id is None else _CUSTOMERS.where(visible_to(actor))
-    customer_ids = sorted(named_customers - customers)
+    customer_ids = sorted(named_customers - customers.keys())
     for start in range(0, len(customer_ids), 500):
         some = {"ids": customer_ids[start : start + 500]}
-        customers |= set(connection.execute(statement, some).scalars())
+        customers |= {one.id: one for one in session.scalars(statement, some)}
     named_businesses = {content.business_id for content in contents}
     businesses = set(known(session, Business, named_businesses))
     if businesses != named_businesses:
@@ -294,17 +301,20 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
     for content in contents:
         if content.customer_id not in customers:
             raise Invalid("There is no such customer", fields={"customer_id": "is not one of our customers"})
+        refuse_inactive(customers[content.customer_id])
         if content.business_id not in businesses:
             raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
 
 
 def _countries(session: Session, customer_ids: set[int]) -> dict[int, str]:
-    """The country in which each customer is now."""
-    countries = {one.id: one.country for one in known(session, Customer, customer_ids).values()}
-    unread = sorted(customer_ids - countries.keys())
-    for start in range(0, len(unread), 500):
-        rows = session.connection().execute(_COUNTRIES, {"ids": unread[start : start + 500]})
-        countries |= dict(rows.all())
+    """The country in which each customer is now; Conflict where one is deactivated."""
+    countries: dict[int, str] = {}
+    ids = sorted(customer_ids)
+    for start in range(0, len(ids), 500):
+        for billed in session.connection().execute(_BILLED, {"ids": ids[start : start + 500]}):
+            if not billed.active:
+                raise inactive(billed.name)
+            countries[billed.id] = billed.country
     return countries
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
+from billing_core.customers.standing import refuse_inactive
 from billing_core.database.functions import equals
 from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Invalid, NotFound
@@ -103,6 +104,7 @@ def put_on(
     """
     actor.require(Permission.PLAN_WRITE)
     customer = customers.for_change(session, actor, customer_id)
+    refuse_inactive(customer)
     subscribed.refuse_change(session, customer, valid_from)
     _locked(session, code)
     version = queries.latest(session, actor, code)

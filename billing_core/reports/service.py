@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.customers.standing import inactive
 from billing_core.database import turns
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period
 from billing_core.errors import Invalid
@@ -197,13 +198,15 @@ def _wanted(
     # The lock serializes two people who generate the same report: the second finds the first one's.
     known = 0 < customer_id <= _LARGEST_ID
     customer = session.execute(
-        select(Customer.name, Customer.currency)
+        select(Customer.name, Customer.currency, Customer.active)
         .where(Customer.id == (customer_id if known else 0), visible_to(actor))
         .with_for_update(key_share=True)
     ).one_or_none()
     if customer is None:
         message = f"Customer with ID {customer_id} not found"
         raise Invalid(message, fields={"customer_id": "there is no such customer"})
+    if not customer.active:
+        raise inactive(customer.name)
     services = chosen_services(session, service_ids)
     return Wanted(customer_id, customer.name, customer.currency, period, services, output_format)
 

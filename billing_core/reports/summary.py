@@ -54,13 +54,16 @@ class CustomerSummary:
 
 @dataclass(frozen=True, slots=True)
 class SummaryFilter:
-    """Empty fields do not limit. ``with_reports`` leaves out customers without reports, as the published API does."""
+    """Empty fields do not limit. ``with_reports`` leaves out customers without reports, as the published API does.
+    ``active``: only those who are, or only those who are deactivated.
+    """
 
     customer_id: int | None = None
     text: str = ""
     country: str = ""
     currency: str = ""
     with_reports: bool = False
+    active: bool | None = None
     order_by: str = "customer_name"
 
 
@@ -150,6 +153,8 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
     )
     if filters.customer_id is not None:
         statement = statement.where(Customer.id == filters.customer_id)
+    if filters.active is not None:
+        statement = statement.where(Customer.active.is_(filters.active))
     if filters.country:
         statement = statement.where(equals(Customer.country, filters.country))
     if filters.currency:

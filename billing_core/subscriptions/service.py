@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.models import Business
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.customers.standing import refuse_inactive
 from billing_core.errors import Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.plans import offers
@@ -50,6 +51,7 @@ def create(
     """
     actor.require(Permission.SUBSCRIPTION_WRITE)
     customer = customers.for_change(session, actor, customers.by_public_id(session, actor, wanted.customer_id).id)
+    refuse_inactive(customer)
     business = session.get_one(Business, customer.business_id)
     version_id = agreed(session, actor, customer, wanted)
     created_at = now.replace(microsecond=0)

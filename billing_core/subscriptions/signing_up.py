@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.customers import queries as customers
+from billing_core.customers.standing import refuse_inactive
 from billing_core.database import Sessions
 from billing_core.errors import BillingError, Conflict, NotFound
 from billing_core.identity import Actor, Permission
@@ -49,6 +50,7 @@ def subscribe(
         customer = customers.by_public_id(session, actor, wanted.customer_id)
         begun = _begun(session, customer.id, request_key)
         if begun is None:
+            refuse_inactive(customer)
             service.agreed(session, actor, customer, wanted)
     if begun is None:
         method_id = None if method is None else methods.attach(sessions, actor, gateway, customer.id, method, now=now)

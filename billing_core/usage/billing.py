@@ -74,9 +74,9 @@ class Billed:
 
 
 def customers_to_bill(session: Session, actor: Actor, period: Period) -> list[int]:
-    """The customers for whom ``has_to_bill`` holds."""
+    """The active customers for whom ``has_to_bill`` holds."""
     actor.require(Permission.USAGE_READ)
-    statement = select(Customer.id).where(visible_to(actor), has_to_bill(period))
+    statement = select(Customer.id).where(visible_to(actor), Customer.active, has_to_bill(period))
     return list(session.scalars(statement.order_by(Customer.id)))
 
 
@@ -269,6 +269,8 @@ def _billable(
             one = replace(one, refusal=f"Late usage of {period} is on {on}: cancel that too, or credit it")
         elif customer_id in rebucketed:
             one = replace(one, refusal=rebucketed[customer_id])
+        elif not account.customer.active:
+            one = replace(one, refusal="It is deactivated: nothing new is billed to it")
         elif period.end >= day_in(account.zone, now):
             one = replace(one, refusal=f"The period {period} is not over in {account.zone}: it can be billed after it")
         else:

@@ -15,7 +15,17 @@ from billing_core.languages.available import own_name
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
-from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement, subscriptions
+from pages.customer_sections import (
+    editing,
+    invoices,
+    money,
+    orders,
+    payments,
+    reminders,
+    standing,
+    statement,
+    subscriptions,
+)
 from pages.report_sections.browse import state_of
 from pages.ui import formats, opened, tables
 from pages.ui.figures import cards, charts
@@ -74,11 +84,13 @@ def _header(read: Reader, actor: Actor, customer: Customer) -> None:
             if st.button("Rate card", icon=":material/price_change:", key="to_rate_card"):
                 st.switch_page("rate_cards.py", query_params={"customer": str(customer.id)})
             reminders.button(read, actor, customer)
+            standing.button(actor, customer)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(customer.currency, icon=":material/payments:", color="blue")
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
         # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
         st.markdown(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
+    standing.note(customer)
     reminders.note(read, customer)
     if actor.may(Permission.INVOICE_READ):
         money.draw(read, actor, customer)

@@ -17,6 +17,7 @@ from pages.ui.reads import Reader
 
 PAGE_KEY = "customers_page"
 SORT_KEY = "customers_sort"
+STANDINGS = {"inactive": "Deactivated", "all": "Active or not"}
 
 
 def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
@@ -90,9 +91,23 @@ def _filter(read: Reader, actor: Actor) -> SummaryFilter:
         billed = filters.choice(
             "Billed", ["yes"], key="customers_billed", page_key=PAGE_KEY, names={"yes": "With reports"}, every="All"
         )
+        standing = filters.choice(
+            "Standing", list(STANDINGS), key="customers_standing", page_key=PAGE_KEY, names=STANDINGS, every="Active"
+        )
         order = filters.order(tables.orderings(COLUMNS), "customer_name", key=SORT_KEY, page_key=PAGE_KEY)
         filters.saved_views(read, actor, "customers", PAGE_KEY)
-    return SummaryFilter(text=text, country=country, currency=currency, with_reports=billed == "yes", order_by=order)
+    return SummaryFilter(
+        text=text,
+        country=country,
+        currency=currency,
+        with_reports=billed == "yes",
+        active=_active(standing),
+        order_by=order,
+    )
+
+
+def _active(standing: str) -> bool | None:
+    return None if standing == "all" else standing != "inactive"
 
 
 def _nothing(read: Reader, actor: Actor) -> None:

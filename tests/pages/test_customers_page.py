@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
-from tests.pages.invoicing import shown
+from tests.pages.invoicing import press, shown
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import a_customer
 
@@ -170,3 +170,29 @@ def test_only_admins_are_offered_to_edit(page_as, sessions):
     filled = fill(sessions)
     page = page_as("manager").visit("customers.py", customer=str(filled.bolt))
     assert [tab.label for tab in page.tabs] == TABS
+
+
+def test_a_customer_is_deactivated_hidden_and_brought_back(page_as, sessions):
+    acme = fill(sessions).acme
+    page = page_as("admin").visit("customers.py", customer=str(acme))
+    page.button(key="deactivate_customer").click().run()
+    press(page, "do_deactivate", again="deactivate_customer")
+    assert "nothing new is billed" in page.warning[0].value
+
+    def listed(standing=""):
+        found = page_as("admin").visit("customers.py", customers_standing=standing)
+        return list(found.dataframe[0].value["Customer"])
+
+    assert (listed(), listed("Deactivated")) == (["Bolt GmbH"], [HOSTILE])
+    assert len(listed("Active or not")) == 2
+
+    page = page_as("admin").visit("customers.py", customer=str(acme))
+    page.button(key="reactivate_customer").click().run()
+    assert not page.warning
+    assert len(listed()) == 2
+
+
+@pytest.mark.parametrize("role", ["finance", "manager"])
+def test_who_may_not_change_customers_is_offered_no_deactivating(page_as, sessions, role):
+    page = page_as(role).visit("customers.py", customer=str(fill(sessions).acme))
+    assert not any(one.key == "deactivate_customer" for one in page.button)

@@ -50,6 +50,7 @@ class _Customers(BaseModel):
     country: Text = ""
     currency: Text = ""
     with_reports: bool = False
+    active: bool | None = None
     order_by: Text = "customer_name"
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
+from billing_core.customer_lifecycle import deactivating
 from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
@@ -119,6 +120,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
+            ("customers.py", {"customer": first(Customer.id, ~Customer.active)}),
+            ("customers.py", {"customer": first(Customer.id, Customer.id.in_(_free()))}),
             # Days without any document.
             ("tax.py", {"tax_period": "Custom", "tax_period_days": ("2001-01-01", "2001-01-31")}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
@@ -164,6 +167,18 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         # Of the customer who owes the newest invoice, whose payments are looked at.
         _prepaid_credit(session, now)
         _card_on_file(session, now)
+        _deactivated(session, now)
+
+
+def _free() -> Select[int]:
+    """The active customers who could be deactivated."""
+    running = select(Subscription.customer_id).where(Subscription.state != SubscriptionState.CANCELED)
+    return select(Customer.id).where(Customer.active, Customer.id.not_in(running))
+
+
+def _deactivated(session: Session, now: datetime) -> None:
+    newest = session.scalars(_free().order_by(Customer.id.desc()).limit(1)).one()
+    deactivating.deactivate(session, SYSTEM, newest, now=now)
 
 
 def _second_business(session: Session, now: datetime) -> None:

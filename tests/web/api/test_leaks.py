@@ -180,7 +180,7 @@ NEUTRAL |= dict.fromkeys(
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after", "list_subscription_changes.starting_after"))
 NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
-NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
+NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports", "active"))
 NEUTRAL |= {"plan_move.plan": "pro", "version": 2, "first_day": "2026-12-31", "older": None, "tells": None}
 
 

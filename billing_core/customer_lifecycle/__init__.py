@@ -1,0 +1,1 @@
+"""What happens to customers as a whole: they are deactivated and reactivated."""
