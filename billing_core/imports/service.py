@@ -189,8 +189,7 @@ def apply(
             outcome, resolved = _compare(connection, read)
             if outcome.refused:
                 return outcome
-            if incoming.lines is Lines.ADD:
-                _refuse_again(session, incoming.kind, checksum)
+            _refuse_again(session, incoming)
             incoming.progress(WRITING, 0, 1)
             _write(session, actor, read, resolved, outcome, checksum)
             outcome = replace(outcome, applied=True)
@@ -220,6 +219,7 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
     layout = source.read_layout(incoming.stream)
     size = incoming.stream.seek(0, os.SEEK_END)
     with connection.begin(), Session(connection) as session:
+        _refuse_again(session, incoming)
         business = default_business(session)
         setting = Setting(business.id, business.currency, business.time_zone, now)
         start = mappings.start_for(session, definition, layout)
@@ -302,8 +302,11 @@ def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome) -> 
     merging.write(session.connection(), read.definition, resolved, outcome.counts, now=read.staged.setting.now)
 
 
-def _refuse_again(session: Session, kind: Kind, checksum: str) -> None:
+def _refuse_again(session: Session, incoming: Incoming) -> None:
     """A file that adds its lines would double them the second time."""
+    if incoming.lines is not Lines.ADD:
+        return
+    kind, checksum = incoming.kind, _checksum(incoming.stream)
     same = select(ImportRun.created_at).where(ImportRun.kind == kind.value, ImportRun.checksum == checksum)
     if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
         raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")

@@ -108,12 +108,15 @@ def test_what_went_is_in_the_audit_log_and_the_history(orders, take_in, sessions
     assert (run.gone_count, run.unchanged_count, run.lines) == (2, 1, "replace")
 
 
-def test_the_same_file_is_not_added_twice(orders, take_in, sessions):
+def test_the_same_file_is_not_added_twice_and_a_check_says_so_before(orders, take_in, dry_run, sessions):
     more = f"{HEADER}SO-1,A,9\n"
     take_in("order-items", more, lines="add")
     for file in (more, FIRST):
-        with pytest.raises(Conflict, match="would double them"):
-            take_in("order-items", file, lines="add")
+        for asked in (dry_run, take_in):
+            with pytest.raises(Conflict, match="would double them"):
+                asked("order-items", file, lines="add")
+        (answer,) = service.rehearse(sessions, SYSTEM, [incoming("order-items", file, lines="add")], now=utc_now())
+        assert isinstance(answer, Conflict)
     assert len(lines_of(sessions)) == 5
 
 
