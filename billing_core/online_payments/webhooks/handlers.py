@@ -92,12 +92,13 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
 
 
 def _other_account(event: Mapping[str, Any]) -> str:
-    """The account that the event is of, where it is not ours: one that is connected to ours, or a sister of it. An
-    event of our own names none, except where an organisation receives those of all its accounts.
+    """The account that the event is of, where it is not ours: one that is connected to ours (``account``) or, where we
+    know which is ours, a sister in an organisation that receives the events of all (``context``).
     """
-    ours = ("", settings().stripe_account)
-    named = (str(event.get(name) or "").rpartition("/")[2] for name in ("account", "context"))
-    return next((one_line(account)[:60] for account in named if account not in ours), "")
+    ours = settings().stripe_account
+    named = [event.get("account"), event.get("context") if ours else None]
+    accounts = (str(name).rpartition("/")[2] for name in named if name)
+    return next((one_line(account)[:60] for account in accounts if account != ours), "")
 
 
 def _noted(session: Session, noted: Noted, mode: Mode, now: datetime) -> Outcome:

@@ -369,9 +369,15 @@ def test_currencies_that_stripe_counts_otherwise(sessions):
 
 
 @pytest.mark.parametrize(
-    "named", [{"account": "acct_other"}, {"context": "acct_other"}, {"context": "org_1/acct_other"}, {"account": ["x"]}]
+    ("ours", "named"),
+    [
+        ("", {"account": "acct_other"}),
+        ("", {"account": ["x"]}),
+        ("acct_ours", {"account": "acct_other"}),
+        ("acct_ours", {"context": "acct_other"}),
+        ("acct_ours", {"context": "org_1/acct_other", "account": "acct_ours"}),
+    ],
 )
-@pytest.mark.parametrize("ours", ["", "acct_ours"])
 def test_an_event_of_another_account_pays_nothing_and_says_whose_it_is(sessions, monkeypatch, named, ours):
     """A platform hears of the accounts that are connected to it, and each can write our ids into its own metadata."""
     monkeypatch.setattr(handlers, "settings", lambda: Settings(stripe_account=ours))
@@ -392,10 +398,19 @@ def test_an_event_of_another_account_pays_nothing_and_says_whose_it_is(sessions,
     assert "acct_other" in became(sessions, told[0]).outcome or named == {"account": ["x"]}
 
 
-@pytest.mark.parametrize("named", [{"account": "acct_ours"}, {"context": "org_1/acct_ours"}, {"account": None}])
+@pytest.mark.parametrize(
+    ("ours", "named"),
+    [
+        ("acct_ours", {"account": "acct_ours"}),
+        ("acct_ours", {"context": "org_1/acct_ours"}),
+        ("", {"account": None}),
+        # Which account is ours was not said: its own events may name it here.
+        ("", {"context": "acct_ours"}),
+    ],
+)
 @on_sqlite
-def test_an_event_that_names_our_own_account_counts(sessions, monkeypatch, named):
-    monkeypatch.setattr(handlers, "settings", lambda: Settings(stripe_account="acct_ours"))
+def test_an_event_that_names_our_own_account_counts(sessions, monkeypatch, ours, named):
+    monkeypatch.setattr(handlers, "settings", lambda: Settings(stripe_account=ours))
     with sessions.begin() as session:
         invoice, link = linked(session)
     tell(sessions, paying(link, invoice).succeeded() | named)

@@ -102,3 +102,13 @@ def test_somebody_of_one_customer_does_not_see_it(page_as, sessions):
         acme = a_customer(session)
     page = page_as("admin", customer_id=acme).visit("admin/incoming_webhooks.py")
     assert "Your role does not allow this page" in page.error[0].value
+
+
+@pytest.mark.parametrize(("said", "reads"), [("\ud800", '"\\ud800"'), ("a\0b", '"a\\u0000b"'), ("Zürich", '"Zürich"')])
+def test_an_event_with_half_a_character_is_read_as_it_came(page_as, sessions, said, reads):
+    with sessions.begin() as session:
+        event_id = an_event(session, 1, said=said)
+    page = page_as("finance").visit("admin/incoming_webhooks.py", event=str(event_id))
+    assert not page.exception
+    page.code[0].value.encode()
+    assert reads in page.code[0].value
