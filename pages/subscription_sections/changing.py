@@ -20,7 +20,7 @@ from billing_core.subscriptions.models import ChangeState
 from billing_core.subscriptions.overview import rehearsal
 from billing_core.subscriptions.overview.history import Shown
 from pages.plan_sections.wording import due
-from pages.subscription_sections import term_fields
+from pages.subscription_sections import paying_by, term_fields
 from pages.ui import collection_mode, context, formats, tables
 from pages.ui.colors import Color
 from pages.ui.context import actor as signed_in
@@ -152,7 +152,8 @@ def _summary(proposal: Proposal, *, has_card: bool) -> str:
     else:
         to_pay = md(formats.money(proposal.to_pay_minor, code))
         how = "charged at once; if that fails, nothing changes" if has_card else "to pay by the link of an invoice"
-        told.append(f"Now **{to_pay}**, {how}." if proposal.to_pay_minor else "Nothing is to pay now.")
+        warning = paying_by.warning(proposal.to_pay_minor, code)
+        told.append(f"Now **{to_pay}**, {how}.{warning}" if proposal.to_pay_minor else "Nothing is to pay now.")
         if proposal.credited_minor:
             told.append(f"{md(formats.money(proposal.credited_minor, code))} of unused days are credited.")
         if proposal.credit_used_minor:

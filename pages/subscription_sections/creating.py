@@ -140,10 +140,11 @@ def _summary(found: Rehearsed, method: str | None) -> str:
     credit = f", of which credit pays {md(formats.money(by_credit, found.currency))}" if by_credit else ""
     if not found.to_pay_minor:
         return f"Now an invoice of **{total}**{credit}: nothing is left to pay."
+    warning = paying_by.warning(found.to_pay_minor, found.currency)
     if method is None:
-        return f"Now an invoice of **{total}** is sent{credit}: **{to_pay}** to pay by its link."
+        return f"Now an invoice of **{total}** is sent{credit}: **{to_pay}** to pay by its link.{warning}"
     charged = f"Now an invoice of **{total}**{credit}: **{to_pay}** is" if credit else f"Now **{total}** is"
-    return f"{charged} charged at once. If that fails, nothing is kept."
+    return f"{charged} charged at once. If that fails, nothing is kept.{warning}"
 
 
 def _subscribe(actor: Actor, chosen: _Chosen) -> None:

@@ -6,8 +6,10 @@ import streamlit as st
 
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.off_session import methods
+from billing_core.online_payments.stripe import limits
 from pages.ui import collection_mode
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 # The documented cards of the sandbox and of Stripe's test mode, none of which moves money.
 TEST_CARDS: Final = {
@@ -16,6 +18,12 @@ TEST_CARDS: Final = {
     "pm_card_authenticationRequired": "Test card that asks the customer",
 }
 _LINK, _OTHER = "", "other"
+
+
+def warning(to_pay_minor: int, currency: str) -> str:
+    """Where nobody can pay such an amount by card or link: why, as a sentence that follows others."""
+    why = limits.refusal(to_pay_minor, currency) if to_pay_minor else ""
+    return f" :material/warning: **{md(why)}**." if why else ""
 
 
 def choose(read: Reader, customer_id: int, *, key: str, with_link: bool = True) -> str | None:

@@ -177,6 +177,7 @@ def acme(sessions, data_dir) -> int:
     with sessions.begin() as session:
         a_plan(session, seat_price=D(5), included_seats=1, add_ons=SMS)
         promotions.create(session, SYSTEM, NewCode("HALF", percent=D(50)), now=BEGUN)
+        promotions.create(session, SYSTEM, NewCode("CENTS", amount=D("29.70"), currency="USD"), now=BEGUN)
         return a_customer(session)
 
 
@@ -188,6 +189,17 @@ def opened(page_as, acme: int):
     page.selectbox(key="subscribe_plan").set_value("pro")
     page.button(key="new_subscription").click().run()
     return page
+
+
+def test_a_first_charge_that_stripe_does_not_take_is_said_before(page_as, acme):
+    """30.00 less 29.70."""
+    page = opened(page_as, acme)
+    page.text_input(key="subscribe_promo").set_value("cents")
+    page.button(key="new_subscription").click().run()
+
+    assert not page.exception
+    told = next(text.value for text in page.markdown if "is charged at once" in text.value)
+    assert "0.30 USD cannot be paid through Stripe, which takes no less than 0.50 USD at once" in told.replace("\\", "")
 
 
 def test_what_it_bills_is_shown_before_and_then_charged(page_as, sessions, acme):
