@@ -70,6 +70,9 @@ def picked(rows, *names):
     return [tuple(row[name] for name in names) for row in rows]
 
 
+EXCEL = {"for_excel": True}
+
+
 def summed(rows, name):
     return sum(D(row[name]) for row in rows)
 
@@ -121,6 +124,11 @@ def test_a_credit_note_on_chosen_lines_has_their_quantities_and_prices(session):
     assert picked(rows, "invoice_line", "quantity", "unit_price", "net_amount", "tax_amount", "kind") == [
         ("2", "0.5", "100", "50.00", "9.50", "correction"),
     ]
+
+
+def test_the_plain_file_is_without_the_mark_that_excel_wants(session, company):
+    plain, excel = (b"".join(allocated.as_csv(session, GRACE, PaymentFilter(), **how).chunks) for how in ({}, EXCEL))
+    assert excel == b"\xef\xbb\xbf" + plain
 
 
 def test_payments_come_with_what_they_paid_and_what_went_back(session, company):

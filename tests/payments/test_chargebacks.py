@@ -172,6 +172,29 @@ def test_what_is_taken_of_an_invoice_that_is_dated_ahead_counts_from_its_day(ses
     assert proved(session)
 
 
+def test_credit_that_a_dispute_took_is_credit_again_when_it_comes_back(session):
+    """100.00 are kept; the bank takes 40.00 of these, and returns them."""
+    invoice = an_open_invoice(session, a_customer(session))
+    payment = collected(session, invoice, 100_00, pays=False)
+    assert take(session, payment, 40_00) == [("credit", None, 40_00)]
+    assert (accounts(session)["cash"], accounts(session)["customer_credit"]) == (60_00, -60_00)
+    assert chargebacks.give_back(session, SYSTEM, "dispute:dp_1", **DAY) == 40_00
+    assert (accounts(session)["cash"], accounts(session)["customer_credit"]) == (100_00, -100_00)
+    assert (invoice.paid_minor, invoice.due_minor) == (0, 100_00)
+    assert proved(session)
+
+
+def test_what_comes_back_for_an_invoice_that_was_paid_again_is_credit(session):
+    invoice = an_open_invoice(session, a_customer(session))
+    payment = collected(session, invoice, 100_00)
+    assert take(session, payment, 100_00) == [("invoice", invoice.id, 100_00)]
+    received.record_for(session, SYSTEM, invoice.id, received=Received("EUR", 100_00, STRIPE, TODAY), **DAY)
+    assert chargebacks.give_back(session, SYSTEM, "dispute:dp_1", **DAY) == 100_00
+    assert (accounts(session)["cash"], accounts(session)["customer_credit"]) == (200_00, -100_00)
+    assert (invoice.paid_minor, invoice.due_minor) == (100_00, 0)
+    assert proved(session)
+
+
 def test_a_write_off_that_was_undone_meanwhile_is_not_undone_again(session):
     invoice = an_open_invoice(session, a_customer(session))
     payment = collected(session, invoice, 100_00)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -59,6 +60,32 @@ def test_no_more_goes_back_than_is_left(session, first):
     left = {4_00: "6.00 EUR", 9_99: "0.01 EUR"}[first]
     assert refusal.value.fields == {"amount": f"must be more than 0 and at most {left}"}
     assert refund(session, invoice, 10_00 - first).amount_minor == 10_00 - first
+
+
+def test_lines_are_refunded_with_their_tax_and_no_more_of_them_than_is_left(session):
+    """Of 10.00 and 5.00, both paid: half of the first, then all of what is left."""
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "10", "5", tax_rate="20")
+    record(session, customer, bank_transfer(18_00), {invoice.id: 18_00})
+    first, second = (one.line_id for one in credit_notes.creditable(session, SYSTEM, invoice.id))
+    wanted = MoneyBack("returned", CASH, TODAY, lines={first: Decimal("0.5")})
+    assert refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW).amount_minor == 6_00
+    with pytest.raises(Invalid):
+        refunds.refund(
+            session, SYSTEM, invoice.id, wanted=replace(wanted, lines={first: Decimal(1)}), today=TODAY, now=NOW
+        )
+    rest = replace(wanted, lines={first: Decimal("0.5"), second: Decimal(1)})
+    assert refunds.refund(session, SYSTEM, invoice.id, wanted=rest, today=TODAY, now=NOW).amount_minor == 12_00
+    assert (invoice.refunded_minor, accounts(session)) == (18_00, {})
+
+
+def test_no_line_is_refunded_beyond_what_is_left_of_an_invoice_after_an_amount(session):
+    invoice = paid(session, (10_00, TODAY))
+    refund(session, invoice, 6_00)
+    (line,) = (one.line_id for one in credit_notes.creditable(session, SYSTEM, invoice.id))
+    wanted = MoneyBack("returned", CASH, TODAY, lines={line: Decimal(1)})
+    with pytest.raises(Conflict, match=r"4\.00 EUR before tax are left"):
+        refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW)
 
 
 def test_an_invoice_of_nothing_has_nothing_to_give_back(session):
