@@ -1,6 +1,7 @@
 """Who gets a mail: one or several, copies, and blind copies."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -11,6 +12,8 @@ from billing_core.errors import Invalid
 MOST: Final = 10
 # A list of so many, as it is stored.
 LONGEST_LIST: Final = MOST * 256
+# The columns of customers and invoices beside the first address: who gets their mails too.
+LISTS: Final = ("further_emails", "cc_emails", "bcc_emails")
 # Commas, semicolons and line breaks part addresses, but not within a quoted text.
 _ONE: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,;\r\n])+')
 _NAMED: Final = re.compile(r"[^<>]*<([^<>]*)>")
@@ -65,6 +68,25 @@ class Recipients:
         return ", ".join(parts)
 
 
+def split(text: str) -> tuple[str, str]:
+    """The first address of a list, which is stored for itself, and the list of the others."""
+    first, *others = addresses(text) or [""]
+    return first, in_a_list(others)
+
+
+def kept(first: str, lists: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """``lists``, of ``LISTS`` or some of them, as they are stored beside the first address, and what is wrong with
+    which of them.
+    """
+    further, cc, bcc = (lists.get(name, "") for name in LISTS)
+    read = Recipients.read(in_a_list((first, further)), cc, bcc)
+    stored = dict(zip(LISTS, (read.to[1:] if first else read.to, read.cc, read.bcc), strict=True))
+    faults = {name: fault for name in lists if (fault := list_fault(stored[name], most=MOST - (name == LISTS[0])))}
+    if stored[LISTS[0]] and not first:
+        faults[LISTS[0]] = "are there without a first address"
+    return {name: in_a_list(stored[name]) for name in lists}, faults
+
+
 def addresses(text: str) -> list[str]:
     """The addresses of a list in their order. A name before an address in angle brackets is left out."""
     parts = [part.strip() for part in _ONE.findall(text)]
@@ -72,16 +94,16 @@ def addresses(text: str) -> list[str]:
     return [found[1].strip() if found else part for part, found in named]
 
 
-def list_fault(listed: tuple[str, ...] | list[str]) -> str:
+def list_fault(listed: Sequence[str], *, most: int = MOST) -> str:
     """Why this is no list of addresses, to follow the name of its field; empty where it is one, or has none."""
-    if len(listed) > MOST:
-        return f"are {len(listed)} addresses: at most {MOST} may be in a list"
+    if len(listed) > most:
+        return f"are {len(listed)} addresses: at most {most} may be in a list"
     for one in listed:
         if fault := address_fault(one):
             return f"“{one[:100]}” {fault}"
     return ""
 
 
-def in_a_list(listed: tuple[str, ...] | list[str]) -> str:
+def in_a_list(listed: Sequence[str]) -> str:
     """As a list is stored and shown."""
     return ", ".join(filter(None, listed))

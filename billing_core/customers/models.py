@@ -12,6 +12,7 @@ from billing_core.businesses.models import Business
 from billing_core.customers.same import LONGEST_KEY, email_key
 from billing_core.database import Base
 from billing_core.languages.available import nearest, regional
+from billing_core.recipients import LONGEST_LIST
 
 
 def new_public_id() -> str:
@@ -35,7 +36,8 @@ class Customer(Base):
     reminded. ``time_zone`` is the IANA zone in whose days its usage is billed; ``zero_tax_reason`` is why its invoices
     have tax of 0 %. Both are the business's where they are empty. ``format_region`` is the country whose way of writing
     numbers and dates its documents have; empty: its own. ``email_key`` is what its address has in common with other
-    ways of writing it, by which programs find it.
+    ways of writing it, by which programs find it; those in ``further_emails``, ``cc_emails`` and ``bcc_emails``,
+    lists with commas, get its mails too.
     """
 
     __tablename__ = "customers"
@@ -49,6 +51,9 @@ class Customer(Base):
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254), default="")
     email_key: Mapped[str] = mapped_column(String(LONGEST_KEY), default=_key_of_email, server_default="")
+    further_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
+    cc_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
+    bcc_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
     phone: Mapped[str] = mapped_column(String(64), default="")
     address: Mapped[str] = mapped_column(String(500), default="")
     city: Mapped[str] = mapped_column(String(120), default="")

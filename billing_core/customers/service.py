@@ -15,6 +15,7 @@ from billing_core.email_addresses import address_fault
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest, own_name, regions
+from billing_core.recipients import LISTS, kept
 from billing_core.text import reason_of
 
 # The editable fields, with the length of each as declared by its column.
@@ -23,6 +24,7 @@ LENGTHS: dict[str, int] = {
     for name in (
         "name",
         "email",
+        *LISTS,
         "phone",
         "address",
         "city",
@@ -136,6 +138,9 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
     email = stripped.get("email", "")
     if email and (fault := address_fault(email)):
         problems["email"] = fault
+    lists, faults = kept(email, {name: stripped[name] for name in LISTS if name in stripped})
+    stripped |= lists
+    problems |= {name: fault for name, fault in faults.items() if name not in problems}
     if problems:
         raise Invalid("The customer was not saved", fields=problems)
     return stripped

@@ -25,6 +25,7 @@ from billing_core.promotions.models import LONGEST_CODE, PromoDuration
 from billing_core.promotions.new_codes import MAX_LIMIT, MAX_PERIODS, code_of
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
+from billing_core.recipients import MOST, addresses, in_a_list, list_fault
 from billing_core.text import control_character
 
 LARGEST: Final = Decimal(10**9)
@@ -336,9 +337,19 @@ def currency(cell: str) -> str:
 
 def email(cell: str) -> str:
     address = words(cell, longest=254)
+    if len(addresses(address)) > 1:
+        raise Unreadable("is not an e-mail address but several: the others belong into the column further_emails")
     if fault := address_fault(address):
         raise Unreadable(fault)
     return address
+
+
+def emails(cell: str, *, most: int = MOST) -> str:
+    """A list of addresses, with commas, semicolons or line breaks between them."""
+    listed = addresses(cell)
+    if fault := list_fault(listed, most=most):
+        raise Unreadable(fault)
+    return in_a_list(listed)
 
 
 def payment_terms(cell: str) -> str:

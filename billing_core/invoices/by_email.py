@@ -15,6 +15,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import service
 from billing_core.invoices.content.content import Content, DraftLine, blank_for, checked, due_by
 from billing_core.invoices.models import Invoice
+from billing_core.recipients import LISTS
 
 _UNTIL_KNOWN: Final = "Due on receipt"
 _DEFAULT: Final = timedelta(days=30)
@@ -45,8 +46,8 @@ class Addressed:
 def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
     """A numbered draft for the customer with this address, who is created where there is none.
 
-    The customer's known data (postal address, tax id, reason for 0 % tax, language) is filled in. NotFound where there
-    is no such business, Conflict where the number is used.
+    The customer's known data (who else gets its mails, postal address, tax id, reason for 0 % tax, language) is filled
+    in. NotFound where there is no such business, Conflict where the number is used.
     """
     actor.require(Permission.INVOICE_WRITE)
     business = businesses.by_public_id(session, addressed.business_id)
@@ -90,6 +91,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
         customer_address=known.customer_address,
         customer_tax_id=known.customer_tax_id,
         zero_tax_reason=known.zero_tax_reason,
+        **{name: getattr(known, name) for name in LISTS},
         language=known.language,
     )
     if not addressed.payment_terms.strip():

@@ -27,6 +27,7 @@ from billing_core.database import Base
 from billing_core.database.types import BigId, LineQuantity, Percent, UnitPrice
 from billing_core.money import Money
 from billing_core.rating.models import Service
+from billing_core.recipients import LONGEST_LIST
 from billing_core.reports.models import BillingReport
 
 
@@ -187,6 +188,9 @@ class Invoice(Base):
 
     customer_name: Mapped[str] = mapped_column(String(200), default="")
     customer_email: Mapped[str] = mapped_column(String(254), default="")
+    further_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
+    cc_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
+    bcc_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
     customer_address: Mapped[str] = mapped_column(String(1000), default="")
     customer_tax_id: Mapped[str] = mapped_column(String(64), default="")
     customer_country: Mapped[str] = mapped_column(String(2), default="", server_default="")

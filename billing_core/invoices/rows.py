@@ -94,6 +94,9 @@ class InvoiceView:
     reference: str
     customer_name: str
     customer_email: str
+    further_emails: str
+    cc_emails: str
+    bcc_emails: str
     customer_address: str
     customer_tax_id: str
     zero_tax_reason: str

@@ -124,6 +124,9 @@ class Details:
 
     customer_name: str | None = None
     customer_email: str | None = None
+    further_emails: str | None = None
+    cc_emails: str | None = None
+    bcc_emails: str | None = None
     due_on: date | None = None
     payment_terms: str | None = None
     notes: str | None = None

@@ -15,7 +15,7 @@ from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers
 from billing_core.invoices.documents import document
-from billing_core.invoices.models import CreditNote
+from billing_core.invoices.models import CreditNote, Invoice
 from billing_core.mailing import letters, mails
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.letters import Letter
@@ -41,7 +41,8 @@ def prepare_credit_note(session: Session, actor: Actor, credit_note_id: int) -> 
     note, facts = _credit_note(session, actor, credit_note_id)
     wording = letters.wordings(session, [note.business_id]).of(note.business_id, MailKind.CREDIT_NOTE, facts.language)
     values = letters.credit_note_values(facts)
-    return Prepared(Recipients.read(facts.customer.email), letters.letter(wording, values, facts.language))
+    recipients = mails.recipients_of_invoice(session.get_one(Invoice, note.invoice_id))
+    return Prepared(recipients, letters.letter(wording, values, facts.language))
 
 
 def send_credit_note(

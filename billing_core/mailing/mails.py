@@ -5,24 +5,27 @@ from typing import Any, Final
 
 from billing_core.customers.models import Customer
 from billing_core.invoices.issuers import Issuer
+from billing_core.invoices.models import Invoice
 from billing_core.invoices.rows import InvoiceView
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.queries import Earlier
 from billing_core.outbox.service import Message
-from billing_core.recipients import Recipients
+from billing_core.recipients import Recipients, in_a_list
 
 MAIL: Final = "mail"
 
 
-def recipients_of_invoice(invoice: InvoiceView) -> Recipients:
+def recipients_of_invoice(invoice: Invoice | InvoiceView) -> Recipients:
     """Who gets the mails about it: its addresses, not the customer's of today."""
-    return Recipients.read(invoice.customer_email)
+    to = in_a_list((invoice.customer_email, invoice.further_emails))
+    return Recipients.read(to, invoice.cc_emails, invoice.bcc_emails)
 
 
 def recipients_of_customer(customer: Customer) -> Recipients:
     """Who gets the mails that are about no invoice."""
-    return Recipients.read(customer.email)
+    to = in_a_list((customer.email, customer.further_emails))
+    return Recipients.read(to, customer.cc_emails, customer.bcc_emails)
 
 
 def mail(

@@ -12,6 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import Period, day_in
 from billing_core.identity import Actor, Permission
 from billing_core.languages.available import own_name
+from billing_core.recipients import in_a_list
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
@@ -87,9 +88,10 @@ def _header(read: Reader, actor: Actor, customer: Customer) -> None:
             standing.button(actor, customer)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(customer.currency, icon=":material/payments:", color="blue")
+        emails = in_a_list((customer.email, customer.further_emails))
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
         # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
-        st.markdown(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
+        st.markdown(md(" · ".join(part for part in (customer.ref, place, emails) if part)), width="content")
     standing.note(customer)
     reminders.note(read, customer)
     if actor.may(Permission.INVOICE_READ):
@@ -121,6 +123,9 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
             request_rows(Drilldown(figures.BILLED, of_month, of_currency[month].amount_minor, currency))
     details = {
         "Address": ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part),
+        "CC": customer.cc_emails,
+        # Not for people of the customer.
+        "BCC": customer.bcc_emails if actor.customer_id is None else "",
         "Phone": customer.phone,
         "Tax number": customer.tax_id,
         "Reason for 0 % tax": customer.zero_tax_reason,

@@ -9,6 +9,7 @@ from billing_core.customers.service import LENGTHS
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor
 from billing_core.metering import zone_changes
+from billing_core.recipients import in_a_list, split
 from pages.customer_sections import language
 from pages.ui import messages
 from pages.ui.context import transaction
@@ -39,7 +40,12 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
         with left:
             name = st.text_input("Name", customer.name, max_chars=200, required=True)
             print_hint.show(name)
-            email = st.text_input("E-mail", customer.email, max_chars=254)
+            to = in_a_list((customer.email, customer.further_emails))
+            emails = st.text_input("E-mail", to, help="One address, or several with commas. Programs know the first")
+            cc = st.text_input("CC", customer.cc_emails, placeholder="Nobody", help="Get a copy of every mail")
+            bcc = st.text_input(
+                "BCC", customer.bcc_emails, placeholder="Nobody", help="Get a copy that nobody else reads of"
+            )
             phone = st.text_input("Phone", customer.phone, max_chars=64)
             tax_id = st.text_input("Tax number", customer.tax_id, max_chars=64)
             print_hint.show(tax_id)
@@ -71,7 +77,9 @@ def draw(actor: Actor, customer: Customer, business: Business) -> None:
     if saved:
         facts = {
             "name": name,
-            "email": email,
+            **dict(zip(("email", "further_emails"), split(emails or ""), strict=True)),
+            "cc_emails": cc,
+            "bcc_emails": bcc,
             "phone": phone,
             "address": address,
             "city": city,

@@ -21,6 +21,7 @@ from billing_core.invoices import queries, service
 from billing_core.invoices.content.content import Content, agreed_terms, checked
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payment_terms.reading import understood
+from billing_core.recipients import in_a_list, split
 from pages.draft_sections import rows
 from pages.draft_sections.rows import Row
 from pages.invoice_document_sections.changes import OPEN_DRAFT
@@ -31,6 +32,8 @@ _TURN = "open_draft_turn"
 TEXTS = (
     "customer_name",
     "customer_email",
+    "cc_emails",
+    "bcc_emails",
     "customer_address",
     "customer_tax_id",
     "zero_tax_reason",
@@ -129,6 +132,8 @@ def read(draft: OpenDraft) -> Entered:
             reasons[name] = "is needed"
             chosen[name] = getattr(draft.start, name)
     chosen |= {name: chosen[name] or "" for name in TEXTS}
+    # The field has a list; the first of it is stored for itself.
+    chosen["customer_email"], chosen["further_emails"] = split(chosen["customer_email"])
     content = replace(
         draft.start,
         **chosen,
@@ -226,6 +231,8 @@ def _lay_out(draft: OpenDraft) -> OpenDraft:
     draft.language = draft.start.language
     for name in (*TEXTS, *_CHOSEN):
         st.session_state[draft.key(name)] = getattr(draft.start, name)
+    to = in_a_list((draft.start.customer_email, draft.start.further_emails))
+    st.session_state[draft.key("customer_email")] = to
     st.session_state[draft.key("discount_percent")] = number_input.written(draft.start.discount_percent, locale)
     st.session_state[draft.key("discount_minor")] = number_input.written_minor(
         draft.start.discount_minor, draft.start.currency, locale

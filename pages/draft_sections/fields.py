@@ -85,8 +85,19 @@ def _customer(read: Reader, draft: OpenDraft, reasons: Reasons) -> None:
     _printed(draft, reasons, "customer_name", "The name")
     st.text_area("Address", key=draft.key("customer_address"), height=100)
     _printed(draft, reasons, "customer_address", "The address")
-    st.text_input("E-mail", key=draft.key("customer_email"), placeholder="Where the invoice is sent to")
+    st.text_input(
+        "E-mail",
+        key=draft.key("customer_email"),
+        placeholder="Where the invoice is sent to",
+        help="One address, or several with commas. Programs know the first",
+    )
     problem(reasons, "customer_email", "The e-mail address")
+    problem(reasons, "further_emails", "The further e-mail addresses")
+    with st.container(horizontal=True):
+        st.text_input("CC", key=draft.key("cc_emails"), placeholder="Nobody")
+        st.text_input("BCC", key=draft.key("bcc_emails"), placeholder="Nobody")
+    problem(reasons, "cc_emails", "CC")
+    problem(reasons, "bcc_emails", "BCC")
     with st.container(horizontal=True):
         st.text_input("Customer's tax number", key=draft.key("customer_tax_id"))
         st.selectbox(

@@ -12,6 +12,7 @@ from billing_core.invoices.content.content import LONGEST
 from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.service import Details
 from billing_core.mailing import letters, mails, reminders
+from billing_core.recipients import in_a_list, split
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
@@ -36,7 +37,11 @@ def details(invoice: InvoiceView) -> None:
         "Bill to", invoice.customer_name, max_chars=LONGEST["customer_name"], key=f"{key}_customer_name"
     )
     print_hint.show(name)
-    email = st.text_input("E-mail", invoice.customer_email, max_chars=254, key=f"{key}_customer_email")
+    to = in_a_list((invoice.customer_email, invoice.further_emails))
+    emails = st.text_input("E-mail", to, key=f"{key}_customer_email", help="One address, or several with commas")
+    left, right = st.columns(2, gap="small")
+    cc = left.text_input("CC", invoice.cc_emails, key=f"{key}_cc_emails", placeholder="Nobody")
+    bcc = right.text_input("BCC", invoice.bcc_emails, key=f"{key}_bcc_emails", placeholder="Nobody")
     due_on = st.date_input(
         "Due date",
         invoice.due_on,
@@ -56,7 +61,7 @@ def details(invoice: InvoiceView) -> None:
     print_hint.show(notes)
     if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
         actor = signed_in()
-        new_details = Details(name, email, due_on or invoice.due_on, payment_terms, notes)
+        new_details = Details(name, *split(emails), cc, bcc, due_on or invoice.due_on, payment_terms, notes)
         shown = Details(*(getattr(invoice, field.name) for field in fields(Details)))
         with attempt("Saved the details") as session:
             service.update_details(

@@ -27,6 +27,17 @@ def test_a_change_is_saved_with_its_trace(session):
     assert entry.after == {"name": "Acme Holding", "country": "DE", "city": "Köln"}
 
 
+def test_lists_of_addresses_are_kept_once_each_in_one_way_of_writing(session):
+    acme = a_customer(session)
+    lists = {"further_emails": "Ben <ben@acme.example>;", "cc_emails": "cfo@acme.example\n; ap@acme.example"}
+    changed = change(session, acme, email="ap@acme.example", **lists, bcc_emails="BEN@acme.example, us@ours.example")
+    assert (changed.email, changed.further_emails) == ("ap@acme.example", "ben@acme.example")
+    assert (changed.cc_emails, changed.bcc_emails) == ("cfo@acme.example", "us@ours.example")
+    with pytest.raises(Invalid) as refusal:
+        change(session, acme, version=2, email="ap@acme.example", cc_emails="nobody")
+    assert [*refusal.value.fields] == ["cc_emails"]
+
+
 def test_saving_without_a_change_leaves_no_trace(session):
     acme = a_customer(session)
     assert change(session, acme, name="Acme Corp").version == 1

@@ -230,3 +230,13 @@ def test_any_text_is_kept_or_refused_with_a_reason(text):
         assert kept == text.strip()
         assert len(kept) <= 40
         assert kept.encode().decode() == kept
+
+
+def test_a_list_of_addresses_has_at_most_ten_and_each_is_one():
+    assert cells.emails("Ana <a@b.co>; c@d.co,\ne@f.co") == "a@b.co, c@d.co, e@f.co"
+    with pytest.raises(Unreadable, match="“nobody” is not an e-mail address"):
+        cells.emails("a@b.co, nobody")
+    with pytest.raises(Unreadable, match="at most 10"):
+        cells.emails(", ".join(f"a{n}@b.co" for n in range(11)))
+    with pytest.raises(Unreadable, match="but several: the others belong into the column further_emails"):
+        cells.email("a@b.co; c@d.co")

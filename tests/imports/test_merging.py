@@ -224,3 +224,11 @@ def test_programs_find_a_customer_by_the_address_that_a_file_gave_it(take_in, se
     with sessions() as session:
         found = session.execute(select(Customer.ref, Customer.email_key).order_by(Customer.ref)).all()
     assert [tuple(one) for one in found] == [("ACME", "kontakt@straße.example"), ("NONE", "")]
+
+
+def test_customers_have_further_receivers_and_copies(two_customers, take_in, sessions):
+    head = "customer_ref,name,email,further_emails,cc,bcc_emails"
+    take_in("customers", f'{head}\nACME,Acme,ap@acme.example,"a@b.co; ""B, C"" <c@b.co>",cfo@acme.example,\n')
+    with sessions() as session:
+        acme = session.scalars(select(Customer).where(Customer.ref == "ACME")).one()
+    assert (acme.further_emails, acme.cc_emails, acme.bcc_emails) == ("a@b.co, c@b.co", "cfo@acme.example", "")

@@ -166,6 +166,22 @@ def test_numbers_and_dates_are_written_as_in_the_country_that_is_chosen(page_as,
         assert (bolt.language, bolt.format_region, bolt.locale) == ("de", "CH", "de-CH")
 
 
+def test_several_receivers_are_typed_as_one_list(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    typed = {"E-mail": "Ana <ana@bolt.example>, ben@bolt.example", "CC": "cfo@bolt.example", "BCC": "us@ours.example"}
+    for field in page.text_input:
+        if field.label in typed:
+            field.set_value(typed[field.label])
+    page.form_submit_button[0].click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        bolt = session.get_one(Customer, filled.bolt)
+    assert (bolt.email, bolt.further_emails) == ("ana@bolt.example", "ben@bolt.example")
+    assert (bolt.cc_emails, bolt.bcc_emails) == ("cfo@bolt.example", "us@ours.example")
+
+
 def test_only_admins_are_offered_to_edit(page_as, sessions):
     filled = fill(sessions)
     page = page_as("manager").visit("customers.py", customer=str(filled.bolt))

@@ -1,6 +1,6 @@
 """Customers from a file."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
@@ -13,11 +13,12 @@ from billing_core.imports.kind import Definition, Derived, Field, Staged, text_u
 from billing_core.languages.available import SOURCE_LANGUAGE, english_name, languages, own_name, regions
 from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
+from billing_core.recipients import LISTS, MOST
 from billing_core.reports.models import BillingReport
 
 _PLAIN = (
     *("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id"),
-    *("zero_tax_reason", "payment_terms", "format_region"),
+    *("zero_tax_reason", "payment_terms", "format_region", *LISTS),
 )
 
 
@@ -115,6 +116,9 @@ DEFINITION = Definition(
         ),
         Field("language", _language, blank=None, synonyms=("language code", "sprache", "langue", "idioma")),
         Field("format_region", _format_region, synonyms=("number format", "date format")),
+        Field("further_emails", partial(cells.emails, most=MOST - 1), synonyms=("further e-mails", "other emails")),
+        Field("cc_emails", cells.emails, synonyms=("cc", "e-mail cc", "copy to")),
+        Field("bcc_emails", cells.emails, synonyms=("bcc", "e-mail bcc", "blind copy to")),
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),

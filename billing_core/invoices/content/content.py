@@ -26,6 +26,7 @@ from billing_core.money import LARGEST_MINOR, LARGEST_PRICE, Money, currency_cod
 from billing_core.payment_terms.reading import understood
 from billing_core.payment_terms.terms import LONGEST_TEXT
 from billing_core.payment_terms.wording import in_language
+from billing_core.recipients import LISTS
 
 LINE_TYPES: Final = tuple(one.value for one in LineType)
 MOST_LINES: Final = 5_000
@@ -88,6 +89,9 @@ class Content:
     due_on: date | None = None
     customer_name: str = ""
     customer_email: str = ""
+    further_emails: str = ""
+    cc_emails: str = ""
+    bcc_emails: str = ""
     customer_address: str = ""
     customer_tax_id: str = ""
     zero_tax_reason: str = ""
@@ -141,6 +145,9 @@ def blank_for(customer: Customer, business: Business, today: Day) -> Content:
         due_on=agreed.due_on(issued_on) if agreed else None,
         customer_name=customer.name,
         customer_email=customer.email,
+        further_emails=customer.further_emails,
+        cc_emails=customer.cc_emails,
+        bcc_emails=customer.bcc_emails,
         customer_address=postal_address(customer),
         customer_tax_id=customer.tax_id,
         zero_tax_reason=customer.zero_tax_reason or business.zero_tax_reason,
@@ -188,6 +195,8 @@ def checked(content: Content) -> Content:
         )
         for field, longest in LONGEST.items()
     }
+    email = check.email(reasons, "customer_email", content.customer_email)
+    texts |= check.email_lists(reasons, email, {name: getattr(content, name) for name in LISTS})
     percent, minor = check.discount(reasons, "discount", content.discount_percent, content.discount_minor)
     issued_on, due_on = _days(reasons, content, texts["payment_terms"])
     currency = _currency(reasons, content.currency)
@@ -196,7 +205,7 @@ def checked(content: Content) -> Content:
     cleaned = replace(
         content,
         **texts,
-        customer_email=check.email(reasons, "customer_email", content.customer_email),
+        customer_email=email,
         currency=currency,
         issued_on=issued_on,
         due_on=due_on,

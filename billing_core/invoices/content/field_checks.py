@@ -1,9 +1,11 @@
 """Checks of single inputs: each returns the value to store, and adds to ``reasons`` why it is refused."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from billing_core import recipients
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.email_addresses import address_fault
 from billing_core.money import LARGEST_PRICE, LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
@@ -31,6 +33,13 @@ def email(reasons: Reasons, field: str, text: str) -> str:
     if address and (fault := address_fault(address)):
         reasons[field] = fault
     return address
+
+
+def email_lists(reasons: Reasons, first: str, lists: Mapping[str, str]) -> dict[str, str]:
+    """Who gets the mails beside the first address."""
+    stored, faults = recipients.kept(first, lists)
+    reasons |= faults
+    return stored
 
 
 def day(reasons: Reasons, field: str, value: date) -> date:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
-from billing_core.invoices import credit_notes, from_reports
+from billing_core.invoices import credit_notes, from_reports, lifecycle
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.rows import EventRow
 from billing_core.outbox.models import OutboxMessage
@@ -406,6 +406,24 @@ def test_everything_that_can_happen_has_its_sentence(kind, data):
     sentence = timeline.sentence(EventRow(1, NOW, kind, "Ada", data), "USD")
     assert sentence
     assert "None" not in sentence
+
+
+def test_who_got_a_mail_is_told_and_people_of_the_customer_do_not_read_of_blind_copies(
+    page_as, sessions, acme, invoice
+):
+    data = {"to": "ap@acme.example", "cc": "cfo@acme.example", "bcc": "books@ours.example", "missed": "us@ours.example"}
+    with sessions.begin() as session:
+        lifecycle.note(session, SYSTEM, invoice, EventKind.MAILED, data, now=NOW)
+        lifecycle.note(session, SYSTEM, invoice, EventKind.EDITED, {"fields": ["notes", "bcc_emails"]}, now=NOW)
+    ours = shown(opened(page_as, invoice))
+    assert (
+        "Mailed to ap@acme.example, copy to cfo@acme.example, blind copy to books@ours.example, not to us@ours" in ours
+    )
+    assert "Changed: notes, bcc emails" in ours
+    theirs = shown(page_as("finance", customer_id=acme).visit("invoice_editor.py", invoice=str(invoice)))
+    assert "Mailed to ap@acme.example, copy to cfo@acme.example" in theirs
+    assert "ours.example" not in theirs
+    assert "bcc" not in theirs.lower()
 
 
 def test_one_click_reminds_of_one_invoice_and_a_second_one_says_why_not(page_as, sessions, invoice):
