@@ -10,7 +10,7 @@ if str(HERE.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
-from pages.ui import collection_mode, context, messages  # noqa: E402
+from pages.ui import collection_mode, context, failures, messages  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 # Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
@@ -56,6 +56,7 @@ st.set_page_config(
     page_title="Billing", page_icon=str(STATIC / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR
 )
 st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
+failures.warn_of_lost_file()
 person = context.signed_in_for_this_run()
 # A page that the role may not see stays reachable by its address, where it says so.
 page = st.navigation(

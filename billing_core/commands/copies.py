@@ -1,6 +1,8 @@
 """``backup``, ``restore`` and ``move``: every row into another database, proven before it counts."""
 
+import signal
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +54,7 @@ def backup(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
     migrate.refuse_outdated(engine)
     file = arguments.output or _next_file()
-    with backup_files.new(file) as new:
+    with _told_to_end_as_by_ctrl_c(), backup_files.new(file) as new:
         copied = _copied(engine, new)
     return copied.answer(
         {"file": str(file), "bytes": file.stat().st_size},
@@ -63,7 +65,8 @@ def backup(arguments: Namespace) -> Answer:
 
 def restore(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
-    with backup_files.opened(arguments.file, settings().usable_data_dir()) as backup:
+    scratch = settings().usable_data_dir()
+    with _told_to_end_as_by_ctrl_c(), backup_files.opened(arguments.file, scratch) as backup:
         copied = _copied(backup, engine, pauses_runs=True, noted=("database.restore", arguments.file.name))
     with runtime.sessions()() as session:
         waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
@@ -162,8 +165,21 @@ def _note(connection: Connection, action: str, label: str, rows: int) -> None:
         session.flush()
 
 
+@contextmanager
+def _told_to_end_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM leaves nothing behind either."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _next_file() -> Path:
-    folder = settings().usable_data_dir() / "backups"
+    folder = backup_files.usual_folder(settings().usable_data_dir())
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as error:

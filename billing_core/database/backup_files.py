@@ -1,48 +1,61 @@
 """Backups as files: one SQLite database each, whole or not there at all."""
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import structlog
 from sqlalchemy import Engine
 
 from billing_core.database import migrate
 from billing_core.database.engine import connect
+from billing_core.database.files import leftovers
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.whole_files import publish
 
+_log = structlog.get_logger()
 # This table identifies a database of ours: the first migration created it.
 _OURS = "audit_entries"
 
 
+def usual_folder(data_dir: Path) -> Path:
+    """Where backups go, unless a file is named."""
+    return data_dir / "backups"
+
+
+def clean(data_dir: Path) -> None:
+    """Take away what killed backups and restores have left in the data folder."""
+    for folder in (data_dir, usual_folder(data_dir)):
+        for name in leftovers.clean(folder):
+            _log.info("what a killed process left behind was removed", folder=str(folder), name=name)
+
+
 @contextmanager
 def new(file: Path) -> Iterator[Engine]:
-    """An empty database that becomes the file at the end, readable by its owner alone; removed after a failure."""
+    """An empty database that becomes the file at the end, readable by its owner alone; removed after a failure. Where
+    the process is killed, the next one in the same folder removes it.
+    """
     if not file.parent.is_dir():
         raise Invalid(f"There is no folder {file.parent}")
     if file.exists():
         raise _there_already(file)
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+    leftovers.clean(file.parent)
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        engine = connect(f"sqlite:///{partial}")
-        try:
-            yield engine
-        finally:
-            engine.dispose()
-        _seal(partial)
-        publish(partial, file)
+        with leftovers.under_way(file) as partial:
+            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            engine = connect(f"sqlite:///{partial}")
+            try:
+                yield engine
+            finally:
+                engine.dispose()
+            _seal(partial)
+            publish(partial, file)
     except FileExistsError:
         raise _there_already(file) from None
     except OSError as error:
         raise Invalid(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        for left in ("", "-wal", "-shm", "-journal"):
-            partial.with_name(partial.name + left).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -51,8 +64,10 @@ def opened(file: Path, scratch: Path) -> Iterator[Engine]:
     if not file.is_file():
         raise NotFound(f"There is no file {file}")
     scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="restore-", dir=scratch) as folder:
-        copy = Path(folder) / "backup.sqlite3"
+    leftovers.clean(scratch)
+    with leftovers.under_way(scratch / "restore") as folder:
+        folder.mkdir(mode=0o700)
+        copy = folder / "backup.sqlite3"
         _copy_whole(file, copy)
         engine = connect(f"sqlite:///{copy}")
         try:

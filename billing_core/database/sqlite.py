@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from billing_core.database.files.opened_file import OpenedFile
 from billing_core.database.folding import fold
 from billing_core.database.pool import Pool, Prepared
 from billing_core.money import nearest
@@ -21,15 +22,24 @@ class _Connection(sqlite3.Connection):
     """Begins its transactions as whoever has taken it out of the pool wants them (see ``pool.Prepared``)."""
 
     begins = DEFERRED
+    opened_file: OpenedFile | None = None
     _reads_only = False
 
     def begin(self) -> None:
         reads_only = self.begins == READ_ONLY
+        if self.opened_file is not None and not reads_only:
+            self.opened_file.check()
         # It is reused by others, and keeps this until it is changed.
         if self._reads_only is not reads_only:
             self.execute(f"PRAGMA query_only = {'ON' if reads_only else 'OFF'}")
             self._reads_only = reads_only
         self.execute(f"BEGIN {DEFERRED if reads_only else self.begins}")
+
+    def commit(self) -> None:
+        """Not into a file that has lost its name since the beginning."""
+        if self.opened_file is not None and self.in_transaction and not self._reads_only:
+            self.opened_file.check()
+        super().commit()
 
 
 def beginning(engine: Engine, how: str) -> Engine:
@@ -43,16 +53,33 @@ def begin_by(driver: Any, how: str) -> None:
 
 def engine(url: str, **options: Any) -> Engine:
     file = make_url(url).database
+    opened = None
     if file and file != ":memory:":
+        opened = OpenedFile(file)
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         options.setdefault("poolclass", Pool)
     # The driver must not open transactions on its own.
-    driver = {"check_same_thread": False, "isolation_level": None, "factory": _Connection}
+    driver = {"check_same_thread": False, "isolation_level": None, "factory": partial(_connected, opened)}
     made = create_engine(url, connect_args=driver, hide_parameters=True, **options)
     made.dialect.do_begin = _begin  # type: ignore[method-assign]
     event.listen(made, "connect", _prepare)
+    if opened is not None:
+        made.dialect.opened_file = opened  # type: ignore[attr-defined]
+        event.listen(made, "connect", partial(_remember, file=opened))
     event.listen(made, "checkin", _forget)
     return made
+
+
+def _connected(file: OpenedFile | None, *arguments: Any, **named: Any) -> _Connection:
+    """Where the file is gone, none is made in its place."""
+    if file is not None:
+        file.check()
+    return _Connection(*arguments, **named)
+
+
+def _remember(connection: Any, _record: Any, file: OpenedFile) -> None:
+    file.remember()
+    connection.opened_file = file
 
 
 def _begin(dbapi_connection: Any) -> None:

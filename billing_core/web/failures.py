@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from billing_core import errors
+from billing_core.database.files import opened_file
 from billing_core.web import forms
 
 STATUS = {
@@ -55,14 +56,19 @@ def _malformed(request: Request, error: Exception) -> Response:
     return _answer(request, 400, f"The request cannot be read: {message}", fields=fields)
 
 
-def busy(request: Request, _error: Exception) -> Response:
-    """The database does not answer, or a large change such as an import holds it for longer than we wait."""
+def busy(request: Request, error: Exception) -> Response:
+    """The database does not answer, has lost its file, or a large change such as an import holds it for longer than we
+    wait.
+    """
     reference = str(request.scope.get("request_id", "unknown"))
     _log.warning("the database did not answer in time", reference=reference, route=route_of(request.scope))
-    message = "The database is busy with a large change. Try again in a minute."
-    response = _answer(request, 503, message, reference=reference)
+    response = _answer(request, 503, reason_busy(error), reference=reference)
     response.headers["Retry-After"] = "60"
     return response
+
+
+def reason_busy(error: Exception) -> str:
+    return opened_file.reason_of(error) or "The database is busy with a large change. Try again in a minute."
 
 
 def unexpected(request: Request, error: Exception) -> Response:

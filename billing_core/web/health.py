@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from billing_core import runtime
 from billing_core.database import migrate
+from billing_core.database.files import opened_file
 from billing_core.jobs import periodic, queues
 
 router = APIRouter()
@@ -20,7 +21,11 @@ def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready() -> JSONResponse:
-    """503 while the database does not answer or is not at this version's revision, or the jobs do not run."""
+    """503 while the database does not answer, has lost its file or is not at this version's revision, or the jobs do
+    not run.
+    """
+    if reason := opened_file.problem(runtime.sessions().engine):
+        return JSONResponse({"status": reason}, 503)
     try:
         current = migrate.is_current(runtime.sessions().engine)
     except SQLAlchemyError:

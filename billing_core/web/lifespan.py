@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from billing_core import logs, runtime
-from billing_core.database import migrate
+from billing_core.database import backup_files, migrate
 from billing_core.jobs import engine
 from billing_core.settings import settings
 from billing_core.web import activity
@@ -61,6 +61,7 @@ def _end_jobs(server: Callable[..., object], number: int, frame: object) -> None
 def _prepare() -> str | None:
     """Ensure the secret and an up-to-date database; returns the set-up address while the product is not set up."""
     settings().signing_key()
+    backup_files.clean(settings().data_dir)
     migrate.upgrade(runtime.sessions().engine)
     filling.resume()
     return set_up.fresh_address()

@@ -5,11 +5,17 @@ import secrets
 import streamlit as st
 import structlog
 
+from billing_core import runtime
+from billing_core.database.files import opened_file
+
 _log = structlog.get_logger()
 
 
 def tell(error: Exception) -> bool:
-    """Log a bug under a reference, and show the reference instead of the trace."""
+    """Log a bug under a reference, and show the reference instead of the trace; or why nothing can be changed now."""
+    if reason := opened_file.reason_of(error):
+        st.error(reason, icon=":material/error:")
+        return True
     reference = secrets.token_hex(6)
     _log.error("a page failed", reference=reference, exc_info=error)
     st.error(
@@ -17,3 +23,9 @@ def tell(error: Exception) -> bool:
         icon=":material/error:",
     )
     return True
+
+
+def warn_of_lost_file() -> None:
+    """On top of every page while the database's file is gone: what is shown is of before, nothing can be changed."""
+    if reason := opened_file.problem(runtime.sessions().engine):
+        st.error(reason, icon=":material/warning:")

@@ -1,9 +1,13 @@
 """``backup``, ``restore`` and ``move``: the same rows everywhere, or none at all."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -436,3 +440,34 @@ def test_a_database_that_is_not_up_to_date_is_not_copied(in_use, tmp_path, capsy
         assert main(arguments) == 1
         assert "run “python -m billing_core migrate” first" in capsys.readouterr().err
     assert left_in(tmp_path / "data") == set()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_backup_that_is_told_to_end_leaves_nothing_behind(filled, in_use, tmp_path, monkeypatch, capsys, told):
+    in_use(filled)
+    monkeypatch.setattr(copying, "copy", lambda *_: os.kill(os.getpid(), told))
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["backup", "-o", str(tmp_path / "new" / "backup.sqlite3")]) == 1
+    (tmp_path / "new").mkdir()
+    assert main(["backup", "-o", str(tmp_path / "new" / "backup.sqlite3")]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+    assert (left_in(tmp_path / "new"), signal.getsignal(signal.SIGTERM)) == (set(), before)
+
+
+def test_the_next_backup_takes_away_what_a_killed_one_left(filled, in_use, tmp_path):
+    in_use(filled)
+    folder = tmp_path / "data" / "backups"
+    folder.mkdir(parents=True)
+    killed = f"""
+import os, pathlib, signal
+from billing_core.database import backup_files
+with backup_files.new(pathlib.Path({str(folder / "killed.sqlite3")!r})) as engine:
+    engine.connect().exec_driver_sql("CREATE TABLE half (id INTEGER)")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    assert len(left_in(folder)) >= 2
+    (folder / ".theirs.0123456789abcdef.part").write_text("somebody else's")
+    assert main(["backup"]) == 0
+    assert len(left_in(folder)) == 2
+    assert ".theirs.0123456789abcdef.part" in left_in(folder)

@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import insert, select
@@ -14,6 +13,7 @@ from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.database.engine import read_at_one_moment
+from billing_core.database.files import leftovers
 from billing_core.database.functions import month_of
 from billing_core.database.partitions import ensure_months
 from billing_core.dates import add_months, first_of_month
@@ -74,8 +74,8 @@ def archive(sessions: Sessions, actor: Actor, month: date, folder: Path, *, now:
     _refuse_unfinished(month, now)
     if not folder.is_dir():
         raise Invalid(f"There is no folder {folder}")
-    with TemporaryDirectory(prefix=".archive-", dir=folder) as beside:
-        written = Path(beside) / "events.parquet"
+    leftovers.clean(folder)
+    with leftovers.under_way(folder / "archive") as written:
         with sessions() as session:
             read_at_one_moment(session)
             files.write(session, first_of_month(month), written)

@@ -18,7 +18,7 @@ from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.problem_bodies import Problem, Refusal
 from billing_core.web.api.routing import methods_at
-from billing_core.web.failures import logged, route_of, status_of
+from billing_core.web.failures import logged, reason_busy, route_of, status_of
 
 # Where the text of a 500 names the reference under which the log knows it.
 REFERENCE = "{reference}"
@@ -177,16 +177,17 @@ def _out_of_range(request: Request, _error: Exception) -> ExactJSON:
     return answer(request.scope, Problem(400, "A value is out of range"))
 
 
-def _busy(request: Request, _error: Exception) -> ExactJSON:
-    return busy(request.scope)
+def _busy(request: Request, error: Exception) -> ExactJSON:
+    return busy(request.scope, error)
 
 
-def busy(scope: Scope) -> ExactJSON:
-    """The database does not answer, or a large change such as an import holds it for longer than we wait."""
+def busy(scope: Scope, error: Exception) -> ExactJSON:
+    """The database does not answer, has lost its file, or a large change such as an import holds it for longer than we
+    wait.
+    """
     reference = str(scope.get("request_id", "unknown"))
     _log.warning("the database did not answer in time", reference=reference, route=route_of(scope))
-    message = "The database is busy with a large change. Try again in a minute."
-    return answer(scope, Problem(503, message, reference=reference, headers={"Retry-After": "60"}))
+    return answer(scope, Problem(503, reason_busy(error), reference=reference, headers={"Retry-After": "60"}))
 
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:

@@ -47,11 +47,11 @@ class ApiMiddleware:
         try:
             caller, problem, headers = await run_in_threadpool(_admit, scope)
             await self._forward(scope, receive, send_with_headers, caller, problem)
-        except OperationalError:
+        except OperationalError as error:
             # Failures outside the routes, which handle their own: while finding the caller or a stored answer.
             if status:
                 raise
-            await problems.busy(scope)(scope, receive, send_with_headers)
+            await problems.busy(scope, error)(scope, receive, send_with_headers)
         finally:
             if scope["method"] not in SAFE_METHODS or status >= 400:
                 _log_request(scope, status, time.perf_counter() - began)
