@@ -482,6 +482,13 @@ DAMAGES = {
             *(f"order {order}, {one}: on draft no. 6 and on draft no. 7" for order, one in TWICE),
         ),
     ],
+    "Where an order's service is billed, one invoice keeps all others off": [
+        (
+            "UPDATE billed_orders SET again = 6 WHERE order_id = 1 AND service_id = 2 AND again = 0",
+            "order A-1, Picking: billed again on invoice id 6, and first on none",
+            "order A-1, Picking: billed again on invoice id 7, and first on none",
+        ),
+    ],
     "What is kept as billed of orders is what the lines of invoices bill of their reports": [
         (
             "DELETE FROM billed_orders WHERE order_id = 1 AND service_id = 2 AND again = 0",

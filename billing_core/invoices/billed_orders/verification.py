@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, not_, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
@@ -26,6 +26,7 @@ _STANDS = not_(
 def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _billed_once(session)
+    yield _kept_off(session)
     yield _as_lines_say(session)
     yield _released(session)
 
@@ -58,6 +59,25 @@ def _billed_once(session: Session) -> Check:
         "Each order's service is billed once, unless somebody said why it is billed again",
         proof.count(session, BilledOrder),
         proof.named(session, statement, "order {0}, {1}: on {2} and on {3}"),
+    )
+
+
+def _kept_off(session: Session) -> Check:
+    """By the key of the first one. Without it the order could be billed again with nobody to say why."""
+    first = aliased(BilledOrder)
+    same = and_(first.order_id == BilledOrder.order_id, first.service_id == BilledOrder.service_id)
+    key_is_free = and_(BilledOrder.again != 0, ~exists().where(same, first.again == 0))
+    statement = (
+        select(Order.number, Service.name, BilledOrder.invoice_id)
+        .join_from(BilledOrder, Order, Order.id == BilledOrder.order_id)
+        .join(Service, Service.id == BilledOrder.service_id)
+        .where(key_is_free)
+        .order_by(Order.number, Service.name, BilledOrder.invoice_id)
+    )
+    return Check(
+        "Where an order's service is billed, one invoice keeps all others off",
+        proof.count(session, BilledOrder),
+        proof.named(session, statement, "order {0}, {1}: billed again on invoice id {2}, and first on none"),
     )
 
 
