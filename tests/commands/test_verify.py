@@ -21,7 +21,7 @@ from billing_core.online_payments.gateway import AttachedMethod
 from billing_core.online_payments.models import AttemptState, ChargeAttempt, DisputeState, SandboxCharge, SandboxRefund
 from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.webhooks import disputes, refund_recording
-from billing_core.online_payments.webhooks.events import Disputed
+from billing_core.online_payments.webhooks.facts import Disputed
 from billing_core.payments import chargebacks, received
 from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Payment, PaymentMethod

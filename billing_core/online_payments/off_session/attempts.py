@@ -36,7 +36,7 @@ from billing_core.online_payments.gateway import (
 from billing_core.online_payments.models import AttemptState, ChargeAttempt, PaymentMethodOnFile
 from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.webhooks import attempt_outcomes, deferred, fees, matching, receipts
-from billing_core.online_payments.webhooks.events import Failed, Paid, Refs
+from billing_core.online_payments.webhooks.facts import Failed, Paid, Refs
 from billing_core.payments.models import Payment
 from billing_core.payments.prepaid import using
 

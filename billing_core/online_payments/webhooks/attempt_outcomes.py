@@ -16,7 +16,7 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.money import Money
 from billing_core.online_payments import declines
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
-from billing_core.online_payments.webhooks.events import Failed
+from billing_core.online_payments.webhooks.facts import Failed
 from billing_core.online_payments.webhooks.matching import Match
 from billing_core.payments.models import Payment
 

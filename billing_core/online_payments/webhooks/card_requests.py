@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import GATEWAY, Mode
 from billing_core.online_payments.models import CardRequest
-from billing_core.online_payments.webhooks.events import CardEntered
+from billing_core.online_payments.webhooks.facts import CardEntered
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 

@@ -17,7 +17,7 @@ from billing_core.money import Money
 from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind, Dispute, DisputeState, PaymentCase
-from billing_core.online_payments.webhooks.events import Disputed
+from billing_core.online_payments.webhooks.facts import Disputed
 from billing_core.payments import chargebacks
 from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Payment

@@ -35,7 +35,7 @@ from billing_core.online_payments.webhooks import (
     refund_recording,
 )
 from billing_core.online_payments.webhooks.deferred import PaymentUnknown
-from billing_core.online_payments.webhooks.events import (
+from billing_core.online_payments.webhooks.facts import (
     CardEntered,
     Disputed,
     Failed,

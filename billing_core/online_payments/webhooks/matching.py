@@ -18,7 +18,7 @@ from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.money import Money
 from billing_core.online_payments.models import ChargeAttempt, PaymentCase, PaymentMethodOnFile, WebhookEvent
 from billing_core.online_payments.webhooks import events
-from billing_core.online_payments.webhooks.events import Failed, Refs
+from billing_core.online_payments.webhooks.facts import Failed, Refs
 from billing_core.payments.models import Allocation, Payment
 
 

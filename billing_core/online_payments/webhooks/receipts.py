@@ -15,7 +15,7 @@ from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind
 from billing_core.online_payments.webhooks import fees
-from billing_core.online_payments.webhooks.events import Paid
+from billing_core.online_payments.webhooks.facts import Paid
 from billing_core.online_payments.webhooks.matching import Match
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod

@@ -18,7 +18,7 @@ from billing_core.money import Money
 from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
-from billing_core.online_payments.webhooks.events import RefundFailed
+from billing_core.online_payments.webhooks.facts import RefundFailed
 from billing_core.payments import chargeback_sources, credit, refunds
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource

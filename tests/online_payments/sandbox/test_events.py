@@ -15,7 +15,8 @@ from billing_core.online_payments.sandbox import events
 from billing_core.online_payments.sandbox import gateway as sandbox
 from billing_core.online_payments.sandbox.cards import Outcome, outcome
 from billing_core.online_payments.sandbox.events import Tried
-from billing_core.online_payments.webhooks.events import Failed, Paid, fact_of
+from billing_core.online_payments.webhooks.events import fact_of
+from billing_core.online_payments.webhooks.facts import Failed, Paid
 from billing_core.outbox.models import OutboxMessage
 from tests.online_payments.linked import BY_LINK, HOSTED, a_link
 from tests.payments.books import NOW, a_customer, an_open_invoice

@@ -13,7 +13,7 @@ from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookState
 from billing_core.online_payments.webhooks import matching
-from billing_core.online_payments.webhooks.events import Refs
+from billing_core.online_payments.webhooks.facts import Refs
 from billing_core.payments.models import Payment
 from tests.invoices.company import GRACE
 from tests.online_payments.linked import HOSTED, LATER, a_link, became, linked, paying, tell

@@ -6,7 +6,8 @@ import pytest
 
 from billing_core.errors import Invalid
 from billing_core.online_payments.models import DisputeState
-from billing_core.online_payments.webhooks.events import (
+from billing_core.online_payments.webhooks.events import fact_of
+from billing_core.online_payments.webhooks.facts import (
     Disputed,
     MarkedPaid,
     Noted,
@@ -15,7 +16,6 @@ from billing_core.online_payments.webhooks.events import (
     Refunded,
     RefundFailed,
     Unused,
-    fact_of,
 )
 from tests.online_payments.stripe.events import Paying, event
 
