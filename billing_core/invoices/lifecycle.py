@@ -154,7 +154,7 @@ def change(
         return
     for one in changes:
         _check_move(one)
-    asked = [(one.invoice, payment_links.asked(one.invoice)) for one in changes if one.invoice.payment_url]
+    asked = [(one.invoice, payment_links.asked(one.invoice, now=now)) for one in changes if one.invoice.payment_url]
     ledger.post_many(session, actor, [one.entry for one in changes if one.entry], now=now)
     rows = _store(session, changes, now)
     if given_up := [one.invoice.id for one in changes if one.to is CANCELLED and not _written_off(one)]:
@@ -167,7 +167,7 @@ def change(
     )
     _show([one.invoice for one in changes], rows)
     for invoice, before in asked:
-        if because := _link_is_wrong(invoice, before, event):
+        if because := _link_is_wrong(invoice, before, event, now):
             _end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
 
 
@@ -311,12 +311,12 @@ def named(invoice: Invoice) -> str:
     return f"Invoice {invoice.number}" if invoice.number else f"The draft for {invoice.customer_name or 'nobody yet'}"
 
 
-def _link_is_wrong(invoice: Invoice, before: Asked, event: EventKind | None) -> str:
+def _link_is_wrong(invoice: Invoice, before: Asked, event: EventKind | None, now: datetime) -> str:
     """Why the link may not be used any more; empty where it still asks the same customer for what is due."""
     if invoice.state is not OPEN:
         written_off = event is EventKind.WRITTEN_OFF
         return f"The invoice was {'written off' if written_off else _STATE_WORDS[invoice.state]}"
-    return payment_links.difference(before, payment_links.asked(invoice))
+    return payment_links.difference(before, payment_links.asked(invoice, now=now))
 
 
 def _check_move(change: Change) -> None:

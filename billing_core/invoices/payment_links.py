@@ -129,8 +129,10 @@ class Asked:
     customer_email: str
 
 
-def asked(invoice: Invoice) -> Asked:
-    early = tuple(early_payment.offers(invoice))
+def asked(invoice: Invoice, *, now: datetime) -> Asked:
+    # Nowhere on earth does an offer hold longer.
+    over_before = now.date() - timedelta(days=1)
+    early = tuple(offer for offer in early_payment.offers(invoice) if offer.until >= over_before)
     return Asked(invoice.due_minor, early, invoice.customer_name, invoice.customer_email)
 
 

@@ -53,6 +53,8 @@ def _case(read: Reader, actor: Actor, case: CaseRow) -> None:
             st.markdown(md(case.customer_name), width="content")
             st.caption(formats.instant(case.opened_at, read.company.time_zone), width="content")
         st.markdown(md(formats.with_days(case.said)))
+        if case.kind is CaseKind.MARKED_PAID and not case.invoice_due_minor:
+            st.caption("By now nothing is due on it here: note how it was settled.")
         with st.container(horizontal=True, vertical_alignment="center"):
             _links(case)
             if actor.may(Permission.PAYMENT_WRITE):

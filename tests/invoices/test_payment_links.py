@@ -238,6 +238,20 @@ def test_a_link_that_was_mailed_is_valid_for_as_much_longer_as_the_invoice_may_b
     assert len(session.scalars(trace).all()) == (1 if longer else 0)
 
 
+def test_terms_whose_discount_is_over_may_be_written_anew(session):
+    """2 % until 12 March: a link of the day after asks for all, whatever the terms said before."""
+    invoice = an_invoice(session, a_customer(session), payment_terms="2/10 net 30")
+    link = a_link(session, invoice)
+    for day, state in ((14, LinkState.ACTIVE), (12, LinkState.DEACTIVATED)):
+        now = NOW.replace(day=day)
+        details = Details(payment_terms=f"By transfer, {day}")
+        service.update_details(session, GRACE, invoice.id, details, now=now, today=now.date())
+        assert link.state is state
+        service.update_details(
+            session, GRACE, invoice.id, Details(payment_terms="2/10 net 30"), now=NOW.replace(day=14), today=now.date()
+        )
+
+
 def test_a_link_that_asks_for_less_still_ends_with_the_discount(session, invoice):
     link = a_link(session, invoice)
     link.amount_minor -= 1

@@ -172,6 +172,35 @@ def test_a_case_is_settled_by_using_the_money_for_the_invoice(page_as, sessions,
     assert "There is nothing to settle" in shown(page)
 
 
+def test_an_invoice_marked_as_paid_at_stripe_waits_for_a_note_also_once_its_payment_is_here(page_as, sessions):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        facts = {
+            "customer_id": invoice.customer_id,
+            "invoice_id": invoice.id,
+            "currency": "USD",
+            "amount_minor": 23_800,
+        }
+        cause = Cause(key="marked_paid:in_1", kind=CaseKind.MARKED_PAID, said="It was *marked*", **facts)
+        case_id = cases.open_case(session, SYSTEM, cause, now=NOW).id
+    page = page_as("admin").visit("payments.py", payments_tab="To settle")
+    assert "It was *marked*" in shown(page)
+    assert "nothing is due" not in shown(page)
+    assert f"case_apply_{case_id}" not in {button.key for button in page.button}
+
+    transfer = Received("USD", 23_800, PaymentMethod.BANK_TRANSFER, TODAY)
+    with sessions.begin() as session:
+        received.record_for(session, SYSTEM, invoice.id, received=transfer, today=TODAY, now=NOW)
+
+    page = page_as("admin").visit("payments.py", payments_tab="To settle")
+    assert "By now nothing is due on it here: note how it was settled." in shown(page)
+    page.button(key=f"case_note_{case_id}").click().run()
+    page.text_input(key=f"case_settlement_{case_id}").set_value("By transfer")
+    page.button(key=f"case_note_{case_id}").click()
+    page.button(key="do_case_note").click().run()
+    assert settled(sessions, case_id) == "By transfer"
+
+
 def test_a_case_is_settled_by_a_note_or_by_paying_the_money_back(page_as, sessions, case, service):
     case_id, _, payment = case
     page = page_as("admin").visit("payments.py", payments_tab="To settle")
