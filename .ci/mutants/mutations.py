@@ -83,6 +83,9 @@ _DECLARED = {
     "CheckConstraint",
     "UniqueConstraint",
     "Index",
+    # Of an export: title and width.
+    "text_column",
+    "number_column",
 }
 _LEFT_ALONE = {"annotation", "returns", "decorator_list", "bases"}
 _CONDITIONS = {"test", "guard", "ifs"}

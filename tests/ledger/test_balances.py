@@ -155,6 +155,19 @@ def test_movements_are_told_in_the_order_of_posting_with_what_they_are_about(ses
     assert (row.effective_on, row.recorded_by, row.memo, row.currency) == (tomorrow, "system", "cancelled", "USD")
 
 
+def test_a_movement_tells_whether_its_own_entry_is_about_prepaid_credit(session):
+    acme = parties(session)
+    taken = [Side(Account.PREPAID_CREDIT, 40), Side(Account.RECEIVABLE, -40, invoice_id=7)]
+    used = service.post(session, SYSTEM, an_entry(acme, EntryKind.CREDIT_APPLIED, taken), now=NOW)
+    service.post(session, SYSTEM, an_invoice_entry(acme, 7, net=100), now=NOW)
+
+    found = queries.movements(session, SYSTEM, Counted(account=Account.RECEIVABLE))
+    assert [(row.entry_id == used, row.amount_minor, row.prepaid) for row in found] == [
+        (True, -40, True),
+        (False, 100, False),
+    ]
+
+
 def test_no_more_than_a_thousand_movements_are_told_at_once(session):
     sides = [Side(Account.CASH, 1)] * 1_000 + [Side(Account.FEES, -1)] * 1_000
     service.post(session, SYSTEM, an_entry(parties(session), EntryKind.PAYMENT, sides), now=NOW)

@@ -62,6 +62,7 @@ def test_one_small_thing_is_changed_at_a_time(source, mutants):
         "def nothing():\n    return None",
         "kind = 'credit'",
         "SHEET: Columns = (('Number', 18, Kind.TEXT),)",
+        "COLUMNS = (text_column('currency', 'Currency', 9), number_column('rate', 'Tax %', 9))",
     ],
 )
 def test_what_no_test_should_know_by_heart_is_left_alone(source):
