@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.outbox import receiving
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
 
@@ -126,6 +127,16 @@ def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Seq
         rows = session.execute(_EARLIER, {"kind": kind, "subjects": batch, "topics": list(topics)})
         by_subject |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
     return by_subject
+
+
+def missed(session: Session, kind: str, subject_id: int) -> list[str]:
+    """Who does not have a message about this subject that others of its receivers have; for whom it is tried again. For
+    callers who have checked the permission.
+    """
+    of_it = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id == str(subject_id))
+    in_part = OutboxMessage.answers.is_not(None) & OutboxMessage.state.in_([MessageState.WAITING, MessageState.FAILED])
+    messages = session.scalars(select(OutboxMessage).where(*of_it, in_part).order_by(OutboxMessage.id))
+    return list(dict.fromkeys(one for message in messages for one in receiving.left(message)))
 
 
 def _visible_to(actor: Actor) -> ColumnElement[bool]:

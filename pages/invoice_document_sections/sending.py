@@ -15,6 +15,7 @@ from billing_core.mailing import documents, letters
 from billing_core.mailing import service as mailing
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.service import Planned
+from billing_core.outbox import queries as outbox_queries
 from billing_core.payments import sending
 from billing_core.recipients import Recipients
 from pages.invoice_document_sections import preview
@@ -36,6 +37,7 @@ def dialog(invoice_id: int) -> None:
     invoice = read(queries.one, invoice_id)
     (plan,) = read(mailing.rehearse, [invoice_id], today=read.day_of(invoice.business_id))
     _explain(invoice, plan, read)
+    _warn_of_missed(invoice)
     print_hint.warn(legibility.of_invoice(read.plain(document.of_invoice, invoice_id)))
     number = _own_number(invoice) if invoice.number is None else ""
     if invoice.state is InvoiceState.DRAFT:
@@ -81,6 +83,18 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
         st.markdown(f"It was mailed before, on {md(sent)}. Sending it again changes nothing in the invoice.")
     else:
         st.markdown("Sending it by mail changes nothing in the invoice.")
+
+
+def _warn_of_missed(invoice: InvoiceView) -> None:
+    # Not from memory: mails are delivered without anybody's doing.
+    with context.reading() as session:
+        missed = ", ".join(outbox_queries.missed(session, "invoice", invoice.id))
+    if missed:
+        st.warning(
+            f"A mail about it reached others, but not {md(missed)}. *Try again now* in the outbox is for them alone; a "
+            "new mail goes to everybody below.",
+            icon=":material/mark_email_unread:",
+        )
 
 
 def _own_number(invoice: InvoiceView) -> str:

@@ -53,6 +53,8 @@ def test_whom_nobody_can_reach_is_left_to_a_person_who_tries_again_for_them_alon
 
     assert deliver(sessions, adapter).failed == 1
     assert stored(sessions, message_id).state is MessageState.FAILED
+    with sessions() as session:
+        assert (queries.missed(session, "invoice", 1), queries.missed(session, "invoice", 2)) == ([B], [])
     with sessions.begin() as session:
         service.retry(session, SYSTEM, [message_id], now=NOW)
     assert deliver(sessions, adapter).failed == 1

@@ -98,6 +98,7 @@ def _standing(session: Session, actor: Actor, course: Course) -> Subquery:
             *(Subscription.seats, Subscription.add_ons, Subscription.state, Subscription.paused_at),
             *(Subscription.cancel_at_period_end, Subscription.anchor_day, Subscription.anchor_number),
             *(Customer.name.label("customer_name"), Customer.email),
+            *(Customer.further_emails, Customer.cc_emails, Customer.bcc_emails),
             *(PlanVersion.id.label("version_id"), PlanVersion.number.label("version"), PlanVersion.ends_after),
             number.label("period_number"),
         )

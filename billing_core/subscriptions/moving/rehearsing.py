@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from billing_core.email_addresses import is_email_address
 from billing_core.identity import Actor, Permission
+from billing_core.mailing import mails
 from billing_core.subscriptions.models import PlanMove
 from billing_core.subscriptions.moving import asked as asking
 from billing_core.subscriptions.moving.asked import Asked, Course
@@ -127,7 +127,8 @@ def listing(session: Session, actor: Actor, course: Course, *, left_out: bool | 
 
 
 def row_of(course: Course, row: Any) -> Row:
-    told = course.asked.tells and row.left_out is None and is_email_address(row.email)
+    recipients = mails.recipients_of_customer(row)
+    told = course.asked.tells and row.left_out is None and not recipients.reason
     return Row(
         row.id,
         row.public_id,
@@ -138,7 +139,7 @@ def row_of(course: Course, row: Any) -> Row:
         begins_on(course, row.anchor_day, row.period_number - row.anchor_number),
         row.before_minor,
         row.after_minor,
-        row.email if told else "",
+        recipients.in_words() if told else "",
         None if row.left_out is None else LeftOut(row.left_out),
     )
 

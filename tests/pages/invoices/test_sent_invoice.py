@@ -13,10 +13,12 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, from_reports, lifecycle
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.rows import EventRow
+from billing_core.mailing import service as mailing
 from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.recipients import Recipients
 from pages.invoice_document_sections import timeline
 from tests.invoices.company import NOW, a_customer, a_line, an_invoice
 from tests.pages.filled import fill
@@ -406,6 +408,19 @@ def test_everything_that_can_happen_has_its_sentence(kind, data):
     sentence = timeline.sentence(EventRow(1, NOW, kind, "Ada", data), "USD")
     assert sentence
     assert "None" not in sentence
+
+
+def test_whom_a_mail_missed_is_said_before_everybody_gets_another(page_as, sessions, invoice):
+    with sessions.begin() as session:
+        to = Recipients.read("ap@acme.example, ben@acme.example")
+        mail = session.get_one(
+            OutboxMessage,
+            mailing.send_invoice(session, SYSTEM, invoice, now=NOW, today=date(2026, 3, 5), to=to),
+        )
+        mail.state, mail.answers, mail.attempts = "failed", {"ap@acme.example": "", "ben@acme.example": "550 no"}, 1
+    page = opened(page_as, invoice)
+    page.button(key="do_Send again").click().run()
+    assert "A mail about it reached others, but not ben@acme.example." in shown(page)
 
 
 def test_who_got_a_mail_is_told_and_people_of_the_customer_do_not_read_of_blind_copies(

@@ -292,7 +292,7 @@ def _days(node: Any) -> Any:
 def _something(node: Any) -> str:
     """What is there already, or what the field's label asks for: an amount is a text and a name, too."""
     label, example = node.label.casefold(), node.proto.placeholder.casefold()
-    if "mail" in label or label == "to" or "@" in example:
+    if "mail" in label or label in ("to", "cc", "bcc") or "@" in example:
         return node.value or "somebody@example.com"
     if "http" in label or "http" in example:
         return node.value or "https://example.com/hook"
