@@ -93,6 +93,7 @@ ORDER = {
     "billing_core.bill_runs": [
         ["models"],
         ["claims", "figures", "progress"],
+        ["legibility"],
         ["overlapping", "rehearsal"],
         ["planning"],
         ["taking"],

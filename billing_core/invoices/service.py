@@ -24,7 +24,8 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, payment_links, postings, queries
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import usage_lines, writing
-from billing_core.invoices.content.content import Content, checked
+from billing_core.invoices.content.content import Content, DraftLine, checked
+from billing_core.invoices.documents import legibility
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
@@ -254,7 +255,12 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
                 invoice,
                 facts,
                 to=OPEN if invoice.total_minor else PAID,
-                data={"number": place.number, "total_minor": invoice.total_minor, "currency": invoice.currency},
+                data={
+                    "number": place.number,
+                    "total_minor": invoice.total_minor,
+                    "currency": invoice.currency,
+                    **_unprintable(invoice, frozen[invoice.business_id], lines[invoice.id]),
+                },
                 entry=postings.sending(invoice, [line.computed for line in lines[invoice.id]], memo=place.number),
             )
         )
@@ -368,3 +374,9 @@ def _stale(session: Session, invoice: Invoice, current: Content, proposed: Conte
     differences = "; ".join(f"{field.replace('_', ' ')} {reason}" for field, reason in reads.items())
     saved = "this draft" if invoice.state is DRAFT else named(invoice)
     return Conflict(f"{who} has saved {saved} in the meantime: {differences}", fields=reads)
+
+
+def _unprintable(invoice: Invoice, issuer: Mapping[str, Any], lines: Sequence[DraftLine]) -> dict[str, Any]:
+    """For the timeline: what of it the PDF cannot show."""
+    found = legibility.of_sending(invoice, issuer, lines)
+    return {"unprintable": {field: "".join(characters) for field, characters in found.items()}} if found else {}

@@ -59,7 +59,7 @@ def _space(found: re.Match[str]) -> str:
 
 def unprintable(text: str) -> list[str]:
     """The characters that a PDF would leave out, name in words or mark as missing; each once."""
-    if text.isprintable() and is_plain(text):
+    if text.replace("\n", "").isprintable() and is_plain(text.replace("\n", "")):
         return []
     kept = _SILENT.sub("", unicodedata.normalize("NFC", text))
     return [character for character in dict.fromkeys(kept) if _says_something(character) and not _drawn(character)]

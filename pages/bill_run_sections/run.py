@@ -7,7 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.bill_runs import planning, progress
+from billing_core.bill_runs import legibility, planning, progress
 from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.progress import Progress
@@ -20,6 +20,7 @@ from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
 from pages.bill_run_sections import rehearsed, run_customers, starting, wording
 from pages.ui import context, formats, opened
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -72,6 +73,8 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
     wanted = _head(read, actor, run)
     if wanted is not None:
         wanted(actor, run)
+    if run.goal is not RunGoal.REPORTS:
+        print_hint.warn(read(legibility.of_run, run.run_id))
     if watched.moves:
         st.fragment(_live, run_every=_SECONDS)(run.run_id, watched.stage, read.company.time_zone)
     else:

@@ -4,11 +4,11 @@ from datetime import date
 from decimal import Decimal
 
 import streamlit as st
-from babel import Locale
 
 from billing_core.customers.models import Customer
 from billing_core.languages.available import english_name, languages, nearest, own_name, regional, regions
 from billing_core.languages.formats import writing
+from pages.ui import formats
 from pages.ui.text import md
 
 _SAMPLE_MINOR, _SAMPLE_PERCENT, _SAMPLE_DAY = 123_456_750, Decimal("7.5"), date(2026, 3, 2)
@@ -32,14 +32,14 @@ def choose(customer: Customer, *, form: str) -> tuple[str, str]:
             "Numbers and dates",
             choices,
             choices.index(customer.format_region) if customer.format_region in choices else 0,
-            format_func=lambda code: f"As in {_name(code)}" if code else "As in the customer's country",
+            format_func=lambda code: f"As in {formats.country(code)}" if code else "As in the customer's country",
             # Each language is written in other countries.
             key=f"{form}_format_region_{language}",
             help="How documents and mails write them; what was sent or drafted stays as it is",
         )
     st.caption(_sample(regional(language, region or customer.country), customer.currency))
     if customer.country and not region and customer.country not in choices:
-        known = f"It is not known how {english_name(language)} is written in {_name(customer.country)}"
+        known = f"It is not known how {english_name(language)} is written in {formats.country(customer.country)}"
         st.caption(f"{md(known)}: as in general.")
     return language, region
 
@@ -54,7 +54,3 @@ def _sample(locale: str, currency: str) -> str:
         words.long_day(_SAMPLE_DAY),
     )
     return md(f"For example: {' · '.join(written)}")
-
-
-def _name(country: str) -> str:
-    return str(Locale("en").territories.get(country, country))

@@ -10,7 +10,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, utc_now
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.mailing import documents
-from billing_core.receivables import statement
+from billing_core.receivables import legibility, statement
 from billing_core.receivables.ageing import BUCKETS, AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
@@ -19,7 +19,7 @@ from pages.ui import downloads, formats, messages, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
-from pages.ui.inputs import business_names, recipient_fields
+from pages.ui.inputs import business_names, print_hint, recipient_fields
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -32,6 +32,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     _balances(account)
     _rows(account)
     _aged(read, account)
+    print_hint.warn(read(legibility.of_statement, account))
     _documents(actor, request)
 
 

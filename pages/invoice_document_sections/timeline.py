@@ -11,6 +11,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.models import EventKind
 from billing_core.invoices.rows import EventRow, InvoiceView
 from pages.ui import formats
+from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -87,8 +88,10 @@ def sentence(event: EventRow, currency: str) -> str:
             named = ", ".join(str(name).replace("_on", " date").replace("_", " ") for name in data.get("fields", ()))
             return f"Changed: {named}" if named else "Draft edited"
         case EventKind.SENT:
-            return f"Sent as {data.get('number', '')}" + (
-                f", {_total(data, currency)}" if "total_minor" in data else ""
+            return (
+                f"Sent as {data.get('number', '')}"
+                + (f", {_total(data, currency)}" if "total_minor" in data else "")
+                + _unprintable(data.get("unprintable") or {})
             )
         case EventKind.MAILED:
             return f"Mailed to {_receivers(data) or 'the customer'}"
@@ -156,3 +159,11 @@ def _total(data: Mapping[str, Any], currency: str) -> str:
 
 def _day(text: object) -> str:
     return formats.day(date.fromisoformat(str(text))) if text else formats.NOTHING
+
+
+def _unprintable(found: Mapping[str, str]) -> str:
+    """What no font of PDFs has, of an invoice that was sent all the same: nobody may have looked at it."""
+    if not found:
+        return ""
+    where = "; ".join(f"{field} ({print_hint.named(characters)})" for field, characters in found.items())
+    return f". The PDF cannot show characters of: {where}"

@@ -20,6 +20,8 @@ from pages.ui.figures.drilldown import Drilldown, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
+# In pixels, and in letters that surely fit into it.
+_REASON_WIDTH, _REASON_LINE = 260, 34
 _COLUMNS: Mapping[str, Measure] = {
     "Taxable": Measure.NET,
     "Tax": Measure.TAX,
@@ -62,14 +64,19 @@ def draw(read: Reader, actor: Actor, asked: Asked) -> None:
 
 def _table(rows: Sequence[TaxRow], asked: Asked, currency: str) -> None:
     columns = [
-        tables.computed("Country", lambda line: line.country, width=90),
+        tables.computed("Country", lambda line: line.country, width=150),
         tables.computed("Tax %", lambda line: line.rate, right=True, width=70),
         *(_amount(label, measure, asked) for label, measure in _COLUMNS.items()),
-        tables.text("Reason for 0 %", "reason"),
+        tables.text("Reason for 0 %", "reason", width=_REASON_WIDTH),
     ]
     lines = [_line(row) for row in rows]
     lines.append(_sum(lines, asked.business_id, currency))
-    tables.show(lines, columns, key=f"tax_{currency}", alt=f"Tax by country and rate in {currency}")
+    tables.show(lines, columns, key=f"tax_{currency}", alt=f"Tax by country and rate in {currency}", lines=_lines(rows))
+
+
+def _lines(rows: Sequence[TaxRow]) -> int:
+    """So many that the longest reason is shown whole."""
+    return max(1, *(-(-len(row.reason) // _REASON_LINE) for row in rows))
 
 
 def _amount(label: str, measure: Measure, asked: Asked) -> tables.Column:
@@ -87,7 +94,9 @@ def _open(measure: Measure, asked: Asked, line: _Line) -> None:
 def _line(row: TaxRow) -> _Line:
     amounts = {measure: getattr(row, f"{measure.value}_minor") for measure in Measure}
     cell = Cell(row.business_id, row.country, row.rate, row.reason)
-    return _Line(cell, row.currency, row.country or "None", formats.decimal(row.rate), row.reason, amounts)
+    return _Line(
+        cell, row.currency, formats.country(row.country) or "None", formats.decimal(row.rate), row.reason, amounts
+    )
 
 
 def _sum(lines: Sequence[_Line], business_id: int, currency: str) -> _Line:

@@ -186,6 +186,11 @@ def _as_read(match: re.Match[str]) -> str:
     return f"{day(start)} to {day(end)}" if begun else days(start, end)
 
 
+def country(code: str) -> str:
+    """By its name: ``CH`` -> ``Switzerland``."""
+    return str(Locale("en").territories.get(code, code))
+
+
 def sentence(words_: str) -> str:
     """What a service says, as a sentence of a page: with a capital first letter."""
     told = with_days(words_)

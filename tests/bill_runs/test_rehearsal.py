@@ -5,11 +5,13 @@ from datetime import date
 import pytest
 from sqlalchemy import update
 
-from billing_core.bill_runs import planning, rehearsal
+from billing_core.bill_runs import RunGoal, legibility, planning, rehearsal
 from billing_core.bill_runs.models import BillRunCustomer, RunOutcome
 from billing_core.bill_runs.rehearsal import Change, CurrencyTotal
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM, Role, actor_with
+from tests.bill_runs.company import planned, some_customers
 from tests.reports.company import MARCH, NOW, a_customer, an_order, billed
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -127,3 +129,14 @@ def test_a_span_of_days_is_compared_with_as_many_days_before(session):
     run_id = planning.plan(session, SYSTEM, customer_ids=[customer_id], period=week, now=NOW)
     (row,) = rehearsal.page(session, SYSTEM, run_id, now=NOW)
     assert row.previous_total_minor == 400
+
+
+def test_a_run_tells_which_characters_no_font_has_before_anything_is_sent(sessions):
+    """Of its own customers, our business and the services; a letter of the Yuan dynasty has no font."""
+    with sessions.begin() as session:
+        first, second, other = some_customers(session, 3)
+        for customer_id in (first, other):
+            session.get_one(Customer, customer_id).address = "1 Main Street\nꡀ"
+    run_id = planned(sessions, [first, second], goal=RunGoal.REHEARSAL)
+    with sessions() as session:
+        assert legibility.of_run(session, SYSTEM, run_id) == {"Customer C0, address": ["ꡀ"]}

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 from billing_core.businesses.queries import default_business
 from billing_core.identity import SYSTEM
+from billing_core.invoices import queries
 from billing_core.invoices.documents import legibility
 from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.issuers import Issuer
@@ -55,3 +56,12 @@ def test_many_drafts_are_looked_at_together(session):
     default_business(session).name = f"Acme {KA}"
     found = legibility.of_drafts(session, SYSTEM, [plain.id])
     assert found == {plain.id: {"Our name": [KA]}}
+
+
+def test_what_is_sent_by_whomever_says_on_its_timeline_what_its_pdf_cannot_show(session):
+    """Programs, runs and subscriptions send what nobody has looked at."""
+    customer = company.a_customer(session)
+    plain = company.an_invoice(session, customer, customer_address="1 Main Street\nTown")
+    odd = company.an_invoice(session, customer, company.a_line(f"Travel {KA}"), customer_name=f"A{KA}")
+    told = [queries.events(session, one.id)[0].data.get("unprintable") for one in (plain, odd)]
+    assert told == [None, {"Bill to": KA, "Line 1": KA}]

@@ -42,12 +42,12 @@ def test_tax_is_shown_for_each_currency_by_country_and_rate(page_as, company, ro
     zero = ["0.00", "0.00"]
     assert tables(page) == [
         [
-            ["DE", "19", "5.00", "0.95", "5.00", "0.95", *zero, ""],
+            ["Germany", "19", "5.00", "0.95", "5.00", "0.95", *zero, ""],
             ["All", "", "5.00", "0.95", "5.00", "0.95", *zero, ""],
         ],
         [
-            ["DE", "19", "180.00", "34.20", "200.00", "38.00", "-20.00", "-3.80", ""],
-            ["US", "0", "70.00", "0.00", "70.00", "0.00", *zero, "Export"],
+            ["Germany", "19", "180.00", "34.20", "200.00", "38.00", "-20.00", "-3.80", ""],
+            ["United States", "0", "70.00", "0.00", "70.00", "0.00", *zero, "Export"],
             ["All", "", "250.00", "34.20", "270.00", "38.00", "-20.00", "-3.80", ""],
         ],
     ]
@@ -77,6 +77,17 @@ def test_every_amount_opens_into_its_documents(page_as, company, row, column, fi
     assert opened[["What", "Amount"]].values.tolist() == found
 
 
+def test_a_long_reason_has_the_lines_that_it_needs(page_as, sessions, company):
+    """200 letters, the most that the field takes, in lines of 34: six of 20 pixels, and room above and below."""
+    with sessions.begin() as session:
+        an_invoice(
+            session, company["american"], a_line("Work", "1", "70", "0"), zero_tax_reason="Reason " * 28 + "done"
+        )
+    page = page_as("finance").visit("tax.py", **SPRING)
+    assert not page.exception
+    assert [table.proto.row_height for table in page.dataframe] == [0, 135]
+
+
 def test_a_period_without_documents_leads_to_the_newest_month_that_has_some(page_as, company):
     page = page_as("finance").visit("tax.py", tax_period="Custom", tax_period_days=["2025-01-01", "2025-01-31"])
     assert page.info[0].value.startswith("No invoice and no credit note is of ")
@@ -104,7 +115,7 @@ def test_who_is_bound_to_a_customer_sees_that_one_alone(page_as, company):
     page = page_as("manager", customer_id=company["american"]).visit("tax.py", **SPRING)
     assert tables(page) == [
         [
-            ["US", "0", "70.00", "0.00", "70.00", "0.00", "0.00", "0.00", "Export"],
+            ["United States", "0", "70.00", "0.00", "70.00", "0.00", "0.00", "0.00", "Export"],
             ["All", "", "70.00", "0.00", "70.00", "0.00", "0.00", "0.00", ""],
         ]
     ]

@@ -12,7 +12,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import Payment
-from billing_core.receivables import statement
+from billing_core.receivables import legibility, statement
 from billing_core.receivables.exporting import statement_as_csv, statement_as_pdf, what
 from billing_core.receivables.statement import StatementRequest, StatementRow
 from tests.ledger.books import NOW, a_payment_entry, parties
@@ -247,3 +247,15 @@ def test_pages_and_letters_have_two_thousand_rows_and_the_file_has_all(session):
     found = statement.statement(session, SYSTEM, asked)
     assert (len(found.rows), found.complete, found.closing_minor) == (2_000, False, -2_001)
     assert len(list(statement.each(session, SYSTEM, asked))) == 2_001
+
+
+def test_what_its_pdf_cannot_show_is_named(session, history):
+    """A letter of the Yuan dynasty, in what a payer wrote and in the customer's own name."""
+    request = of_february(history)
+    history.customers[0].name = "Acme ꡀ"
+    session.execute(update(Payment).values(reference="paid ꡀ"))
+    session.expire_all()
+    found = legibility.of_statement(session, SYSTEM, statement.statement(session, SYSTEM, request))
+    assert found["Customer"] == ["ꡀ"]
+    assert len(found) > 1
+    assert all(characters == ["ꡀ"] for characters in found.values())

@@ -26,7 +26,7 @@ def warn(found: Mapping[str, Sequence[str]]) -> None:
     if len(found) > _MOST_FIELDS:
         said.append(f"and {formats.counted(len(found) - _MOST_FIELDS, 'more field')}")
     st.warning(
-        "No font has some characters of this document. On the PDF letters become boxes, signs are named or left out. "
+        "No font has some of these characters. On the PDF letters become boxes, signs are named or left out. "
         f"Write them in another way. {'; '.join(said)}",
         icon=":material/font_download_off:",
     )
