@@ -5,7 +5,7 @@ What happens to an open invoice afterwards is in ``after_sending``.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +25,6 @@ from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, DraftLine, checked
-from billing_core.invoices.documents import legibility
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
@@ -378,5 +377,11 @@ def _stale(session: Session, invoice: Invoice, current: Content, proposed: Conte
 
 def _unprintable(invoice: Invoice, issuer: Mapping[str, Any], lines: Sequence[DraftLine]) -> dict[str, Any]:
     """For the timeline: what of it the PDF cannot show."""
+    theirs = (getattr(invoice, field.name) for field in fields(Content) if isinstance(field.default, str))
+    if all(str(text).isascii() for text in (*theirs, *issuer.values(), *(line.description for line in lines))):
+        return {}
+    # Fonts take long to load, and most processes never need them.
+    from billing_core.invoices.documents import legibility
+
     found = legibility.of_sending(invoice, issuer, lines)
     return {"unprintable": {field: "".join(characters) for field, characters in found.items()}} if found else {}
