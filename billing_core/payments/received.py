@@ -16,6 +16,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.database import sums
 from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
@@ -259,6 +260,8 @@ def _write(
     asked: bool = False,
     now: datetime,
 ) -> Payment:
+    adding = {received.currency: received.amount_minor}
+    sums.refuse_beyond(session, Payment.amount_minor, Payment.currency, adding, what="payments")
     payment = Payment(
         public_id=new_public_id(),
         business_id=business_id,

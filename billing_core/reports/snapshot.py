@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Integer, Select, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from billing_core.database import sums
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor
@@ -196,6 +197,8 @@ def _totals(session: Session, report_id: int, currency: str) -> None:
     if of_orders > LARGEST_MINOR:
         most = Money(LARGEST_MINOR, currency)
         raise Invalid(f"These orders come to {Money(int(of_orders), currency)}, and a report to at most {most}")
+    adding = {currency: int(of_orders)}
+    sums.refuse_beyond(session, BillingReport.total_minor, BillingReport.currency, adding, what="reports")
     connection.execute(_BY_SERVICE, report)
     connection.execute(_BY_KIND, report)
     billed, charge_count = connection.execute(_BILLED, report).one()

@@ -1,6 +1,7 @@
 """How an invoice's content becomes rows, and how two contents differ, in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
+from billing_core.database import sums as sums_of_all
 from billing_core.identity import Actor
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import tax_rows
@@ -48,6 +50,7 @@ def insert_drafts(
     """
     connection = session.connection()
     computed = [content.totals() for content in contents]
+    _refuse_beyond_sums(session, zip(contents, (totals.total_minor for totals in computed), strict=True))
     rows = [
         {
             **header_of(content),
@@ -80,6 +83,8 @@ def replace_lines(session: Session, invoice_id: int, before: Content, after: Con
     )
     connection = session.connection()
     totals = after.totals()
+    was = before.totals().total_minor if before.currency == after.currency else 0
+    _refuse_beyond_sums(session, [(after, totals.total_minor - was)])
     tax_rows.replace(session, invoice_id, before.totals(), totals)
     if first < len(before.lines):
         connection.execute(delete(_LINES).where(_LINES.c.invoice_id == invoice_id, _LINES.c.position > first))
@@ -99,6 +104,13 @@ def _relink_reports(session: Session, invoice_id: int, reports: Sequence[int]) -
         connection.execute(insert(_REPORTS), _link_rows(invoice_id, fresh, reason))
     billed_orders.keep_as_lines_say(session, invoice_id, again=bool(reason))
     connection.execute(delete(_REPORTS).where(mine, _REPORTS.c.report_id.not_in(reports)))
+
+
+def _refuse_beyond_sums(session: Session, added: Iterable[tuple[Content, int]]) -> None:
+    by_currency: Counter[str] = Counter()
+    for content, minor in added:
+        by_currency[content.currency] += minor
+    sums_of_all.refuse_beyond(session, Invoice.total_minor, Invoice.currency, by_currency, what="invoices")
 
 
 def unlink_reports(session: Session, invoice_id: int) -> None:
