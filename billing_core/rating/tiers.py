@@ -102,7 +102,7 @@ def _decimal(raw: Any, places: int, largest: Decimal, path: str) -> str:
     except InvalidOperation as error:
         raise _invalid(path, "is not a number") from error
     if not number.is_finite() or number > largest:
-        raise _invalid(path, "is too large")
+        raise _invalid(path, f"must be at most {largest:,}")
     if number < 0:
         raise _invalid(path, "must not be negative")
     if number != round(number, places):

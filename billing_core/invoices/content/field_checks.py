@@ -56,7 +56,13 @@ def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
 
 
 def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    return _number(reasons, field, number, PRICE_PLACES, largest=LARGEST_PRICE)
+    price = _number(reasons, field, number, PRICE_PLACES, largest=LARGEST_PRICE)
+    if number.is_finite() and abs(number) > LARGEST_PRICE:
+        reasons[field] = (
+            f"must be at most {LARGEST_PRICE:,}: bill more as a larger quantity of a part of it, such as 1,000 of its "
+            "thousandth"
+        )
+    return price
 
 
 def may_bill(quantity: Decimal | Fraction, unit_price: Decimal | Fraction) -> bool:
