@@ -181,9 +181,9 @@ def _as_read(match: re.Match[str]) -> str:
         return match[0]
     if match[2] is None:
         return day(start)
-    # “From March 2026” would be everything since then.
-    begun = match.string.endswith("from ", 0, match.start())
-    return f"{day(start)} to {day(end)}" if begun else days(start, end)
+    # “From March 2026” would be everything since then; and a person may have typed the later day first.
+    apart = match.string.endswith("from ", 0, match.start()) or end < start
+    return f"{day(start)} to {day(end)}" if apart else days(start, end)
 
 
 def country(code: str) -> str:

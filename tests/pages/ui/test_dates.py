@@ -58,6 +58,7 @@ def test_every_field_and_column_of_days_asks_for_that_form():
         ),
         ("billed from 2026-03-02 to 2026-03-05 already", "billed from 02.03.2026 to 05.03.2026 already"),
         ("Acme, 2026-03-01 to 2026-03-31", "Acme, März 2026"),
+        ("away 2026-03-31 to 2026-03-01", "away 31.03.2026 to 01.03.2026"),
         ("One (2026-03-02), two.", "One (02.03.2026), two."),
         # Numbers, names of files, instants and what is quoted are no days of a sentence.
         *((same, same) for same in ("INV-2026-03-02", "a-2026-03-02.csv", "2026-03-02.pdf", "Write “2026-03-02”")),
