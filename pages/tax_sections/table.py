@@ -20,8 +20,8 @@ from pages.ui.figures.drilldown import Drilldown, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
-# In pixels, and in letters that surely fit into it.
-_REASON_WIDTH, _REASON_LINE = 260, 34
+# In pixels: all columns fit beside each other on a usual screen. And in letters that surely fit into it.
+_REASON_WIDTH, _REASON_LINE = 204, 27
 _COLUMNS: Mapping[str, Measure] = {
     "Taxable": Measure.NET,
     "Tax": Measure.TAX,
@@ -64,8 +64,8 @@ def draw(read: Reader, actor: Actor, asked: Asked) -> None:
 
 def _table(rows: Sequence[TaxRow], asked: Asked, currency: str) -> None:
     columns = [
-        tables.computed("Country", lambda line: line.country, width=150),
-        tables.computed("Tax %", lambda line: line.rate, right=True, width=70),
+        tables.computed("Country", lambda line: line.country, width=120),
+        tables.computed("Tax %", lambda line: line.rate, right=True, width=62),
         *(_amount(label, measure, asked) for label, measure in _COLUMNS.items()),
         tables.text("Reason for 0 %", "reason", width=_REASON_WIDTH),
     ]
@@ -83,7 +83,7 @@ def _amount(label: str, measure: Measure, asked: Asked) -> tables.Column:
     def cell(line: _Line) -> str:
         return formats.amount(line.amounts[measure], line.currency)
 
-    return tables.button(label, cell, opens=partial(_open, measure, asked), width=115, right=True)
+    return tables.button(label, cell, opens=partial(_open, measure, asked), width=104, right=True)
 
 
 def _open(measure: Measure, asked: Asked, line: _Line) -> None:

@@ -78,14 +78,14 @@ def test_every_amount_opens_into_its_documents(page_as, company, row, column, fi
 
 
 def test_a_long_reason_has_the_lines_that_it_needs(page_as, sessions, company):
-    """200 letters, the most that the field takes, in lines of 34: six of 20 pixels, and room above and below."""
+    """200 letters, the most that the field takes, in lines of 27: eight of 20 pixels, and room above and below."""
     with sessions.begin() as session:
         an_invoice(
             session, company["american"], a_line("Work", "1", "70", "0"), zero_tax_reason="Reason " * 28 + "done"
         )
     page = page_as("finance").visit("tax.py", **SPRING)
     assert not page.exception
-    assert [table.proto.row_height for table in page.dataframe] == [0, 135]
+    assert [table.proto.row_height for table in page.dataframe] == [0, 175]
 
 
 def test_a_period_without_documents_leads_to_the_newest_month_that_has_some(page_as, company):
