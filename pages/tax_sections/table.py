@@ -69,7 +69,8 @@ def _table(rows: Sequence[TaxRow], asked: Asked, currency: str) -> None:
         *(_amount(label, measure, asked) for label, measure in _COLUMNS.items()),
         tables.text("Reason for 0 %", "reason", width=_REASON_WIDTH),
     ]
-    lines = [_line(row) for row in rows]
+    # As they come, but for the names: those without a country first.
+    lines = sorted(map(_line, rows), key=lambda line: (line.cell.country != "", line.country))
     lines.append(_sum(lines, asked.business_id, currency))
     tables.show(lines, columns, key=f"tax_{currency}", alt=f"Tax by country and rate in {currency}", lines=_lines(rows))
 
