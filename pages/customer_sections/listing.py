@@ -30,7 +30,7 @@ def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
 
 
 COLUMNS = [
-    tables.text("Customer", "customer_name", order="customer_name"),
+    tables.text("Customer", "customer_name", order="customer_name", width=150),
     tables.text("Key", "customer_ref", order="customer_ref"),
     tables.text("City", "city", order="city"),
     tables.text("Country", "country", order="country"),

@@ -9,17 +9,18 @@ STANDS, UNDONE = "Received", "Undone"
 
 
 def payments(*, with_customer: bool = True) -> list[tables.Column]:
-    customer = [tables.text("Customer", "customer_name", order="customer")] if with_customer else []
+    customer = [tables.text("Customer", "customer_name", order="customer", width=150)] if with_customer else []
     return [
         tables.day("Received", "received_on", order="received_on"),
         *customer,
         tables.words("Method", "method"),
-        tables.text("Reference", "reference"),
+        # In a narrow window the amounts come before what can be scrolled to.
         tables.money("Amount", "amount_minor", order="amount"),
         tables.computed("Fee", _fee, right=True, help="What the bank or the payment service kept, where it is known"),
         tables.money("Kept as credit", "kept_minor", help="What paid no invoice when it came, or was taken off one"),
         tables.currency_of(),
         tables.badge("State", state_of, {STANDS: "green", UNDONE: "gray"}),
+        tables.text("Reference", "reference"),
     ]
 
 

@@ -35,8 +35,8 @@ from pages.ui.text import md
 _MOST_ROWS = 12
 # Of a description, in its column of a narrow window.
 _MOST_LINES = 5
-# In pixels: what is there beside the menu in a narrow window, the least of a description, and a digit and a letter.
-_BESIDE_MENU, _LEAST, _DIGIT, _LETTER = 530, 110, 7, 6.4
+# In pixels: what is there beside the menu in a narrow window, the least of a description, and a letter of it.
+_BESIDE_MENU, _LEAST, _LETTER = 530, 110, 6.4
 Step = Callable[[], None]
 
 
@@ -173,7 +173,7 @@ def _lines(content: Content, totals: Totals) -> None:
 
 def _figure(rows: Sequence[Any], label: str, cell: Callable[[Any], str], least: int) -> tuple[tables.Column, int]:
     """The column, and its width: as wide as its longest figure, and no less than ``least`` pixels."""
-    width = max(least, _DIGIT * max((len(cell(row)) for row in rows), default=0) + 14)
+    width = max(least, tables.wide_enough(cell(row) for row in rows))
     return tables.computed(label, cell, right=True, width=width), width
 
 

@@ -1,6 +1,6 @@
 """Tables whose rows the database sorted and paged: amounts right-aligned and exact, a click opens a row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +18,8 @@ from pages.ui.text import md
 PAGE_SIZE = 50
 # Of a row, in pixels: a line of text, and what is around all of them.
 _LINE_HEIGHT, _PADDING = 20, 15
+# Across a cell: a digit, what separates them, and what is around all of it.
+_DIGIT, _SEPARATOR, _AROUND = 7, 4, 16
 Height = int | Literal["auto", "content"]
 SelectionMode = Literal["multi-row", "single-row", "single-cell", "single-column"]
 # Pixels: without a width of its own the pagination of a few pages shrinks until it hides all numbers but one.
@@ -195,7 +197,9 @@ def show(
     modes = _modes(choose, bool(buttons) and not choose, clicks, order_key)
     data = frame(rows, columns)
     look: dict[str, Any] = {
-        "column_config": {column.label: _config(column, key, tuple(rows)) for column in columns},
+        "column_config": {
+            column.label: _config(_roomy(column, data[column.label]), key, tuple(rows)) for column in columns
+        },
         "hide_index": True,
         "alt": alt,
         "height": height,
@@ -229,6 +233,22 @@ def _buttons_of(row: Any, columns: Sequence[Column], key: str) -> None:
                     on_click=column.presses,
                     args=(row,),
                 )
+
+
+def _roomy(column: Column, texts: Iterable[object]) -> Column:
+    """The same with room for its longest figure, so that none is cut off: the browser looks at the first rows alone."""
+    width = column.config.get("width")
+    if column.config.get("alignment") != "right" or isinstance(width, str):
+        return column
+    least = wide_enough([column.label]) if width is None else width
+    return replace(column, config={**column.config, "width": max(wide_enough(texts), least)})
+
+
+def wide_enough(texts: Iterable[object]) -> int:
+    """For a column of such figures, in pixels."""
+    return _AROUND + max(
+        (sum(_SEPARATOR if one in ".,’ -" else _DIGIT for one in str(text)) for text in texts), default=0
+    )
 
 
 def _config(column: Column, key: str, rows: tuple[Any, ...]) -> ColumnConfig | ButtonColumnResult:

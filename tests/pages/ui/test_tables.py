@@ -1,5 +1,7 @@
 """Tables: what their buttons do."""
 
+import json
+
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.pressing import press, tick
@@ -16,6 +18,14 @@ def a_table() -> None:
     buttons = tables.button("Open", lambda row: None if row == "closed" else f"Open {row}", opens=opened)
     named = tables.button("Bill", lambda row: f":material/open_in_new: {len(row)}", opens=opened)
     tables.show(["this", "that", "closed"], [tables.computed("What", str), buttons, named], key="things", alt="Things")
+
+
+def a_table_of_amounts() -> None:
+    from pages.ui import tables
+
+    amounts = [tables.computed(label, str, right=True, width=width) for label, width in (("A", None), ("Wide", 60))]
+    rows = ["1.00"] * 40 + ["1,234,567.25"]
+    tables.show(rows, [*amounts, tables.computed("Text", str)], key="few", alt="Amounts")
 
 
 def pages_of_something() -> None:
@@ -43,6 +53,17 @@ def test_a_button_opens_its_own_row():
 
     press(page, "Open", row=1)
     assert page.session_state["opened"] == "that"
+
+
+def test_no_amount_is_cut_off_however_far_below_it_stands():
+    """A digit takes 7 pixels, what separates them 4, and 16 are around it: 91 for 1,234,567.25."""
+    page = AppTest.from_function(a_table_of_amounts, default_timeout=300).run()
+    columns = json.loads(page.dataframe[0].proto.columns)
+    assert {label: column.get("width") for label, column in columns.items() if label in ("A", "Wide", "Text")} == {
+        "A": 91,
+        "Wide": 91,
+        "Text": None,
+    }
 
 
 def test_a_row_may_have_none():
