@@ -7,7 +7,7 @@ import streamlit as st
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.stripe import limits
-from pages.ui import collection_mode
+from pages.ui import collection_mode, formats
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -23,7 +23,7 @@ _LINK, _OTHER = "", "other"
 def warning(to_pay_minor: int, currency: str) -> str:
     """Where nobody can pay such an amount by card or link: why, as a sentence that follows others."""
     why = limits.refusal(to_pay_minor, currency) if to_pay_minor else ""
-    return f" :material/warning: **{md(why)}**." if why else ""
+    return f" :material/warning: **{md(formats.with_days(why))}**." if why else ""
 
 
 def choose(read: Reader, customer_id: int, *, key: str, with_link: bool = True) -> str | None:

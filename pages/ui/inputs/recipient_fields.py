@@ -3,6 +3,7 @@
 import streamlit as st
 
 from billing_core.recipients import LONGEST_LIST, Recipients
+from pages.ui import formats
 from pages.ui.text import md
 
 
@@ -17,7 +18,7 @@ def draw(recipients: Recipients, prefix: str, identity: object) -> Recipients:
     typed = Recipients.read(to, cc, bcc)
     if typed.to:
         for reason in typed.faults.values():
-            st.markdown(f":red[:material/error: {md(reason)}]")
+            st.markdown(f":red[:material/error: {md(formats.with_days(reason))}]")
     if not typed.faults and len(typed.everybody) > 1:
         st.caption(f"Goes to {md(typed.in_words())}.")
     return typed
