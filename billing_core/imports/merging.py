@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -54,6 +55,11 @@ class Change:
     column: str
     old: Any
     new: Any
+
+
+def written(number: Decimal) -> str:
+    """As a file has it, with the digits that it has and no more: 12.000 would be twelve thousand to many."""
+    return f"{number.normalize():f}"
 
 
 def resolve(connection: Connection, definition: Definition, staged: Staged) -> Table:

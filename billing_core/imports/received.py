@@ -1,6 +1,7 @@
 """A received file as it is shown and worked on, read from its row."""
 
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
@@ -148,4 +149,6 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    return merging.written(value) if isinstance(value, Decimal) else str(value)

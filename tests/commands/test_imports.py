@@ -123,7 +123,7 @@ def test_a_file_of_lines_that_replaces_says_what_goes(an_order, command, tmp_pat
     )
     assert (code, out) == (0, "new: 0\nchanged: 0\nunchanged: 1\nrejected: 0\nremoved: 1\n")
     assert err == "  SO-1: 2 of B would go\n"
-    assert file.read_text("utf-8-sig").splitlines() == ["order_number,sku,quantity", "SO-1,B,2.000"]
+    assert file.read_text("utf-8-sig").splitlines() == ["order_number,sku,quantity", "SO-1,B,2"]
 
     code, out, _ = command(f"{LINES}SO-1,A,1\n", "order-items", "--lines", "replace", as_json=True)
     assert (code, json.loads(out)["removed_lines"]) == (0, [{"order_number": "SO-1", "sku": "B", "quantity": "2"}])

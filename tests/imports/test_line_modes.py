@@ -15,6 +15,7 @@ from billing_core.identity import SYSTEM
 from billing_core.imports import service
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.models import ImportRun
+from billing_core.imports.received import outcome_json
 from billing_core.invoices import from_reports
 from billing_core.orders.models import Order, OrderLine
 from billing_core.reports import outdated, queries
@@ -91,11 +92,17 @@ def test_the_dry_run_names_the_lines_that_go_and_a_file_has_all_of_them(orders, 
     assert outcome.gone_lines == [GoneLine("SO-1", "A", "1"), GoneLine("SO-1", "B", "2"), GoneLine("SO-1", "B", "3")]
     written = target.getvalue().decode("utf-8-sig").replace("\r\n", "\n").splitlines()
     assert written[0] == "order_number,sku,quantity"
-    assert [row.split(",")[:2] for row in written[1:]] == [["SO-1", "A"], ["SO-1", "B"], ["SO-1", "B"]]
+    assert written[1:] == ["SO-1,A,1", "SO-1,B,2", "SO-1,B,3"]
 
 
 def _with_file(file, target):
     return service.Incoming(file.kind, file.stream, file.file_name, file.changes, gone_rows=target, lines=file.lines)
+
+
+def test_a_changed_quantity_is_told_with_the_digits_that_it_has(orders, dry_run):
+    """12.000 would be twelve thousand to whoever writes 12,5."""
+    told = outcome_json(dry_run("order-items", f"{HEADER}SO-1,A,12.50\n", lines="change"))
+    assert [(one["old"], one["new"]) for one in told["changes"]] == [("1", "12.5")]
 
 
 def test_what_went_is_in_the_audit_log_and_the_history(orders, take_in, sessions):

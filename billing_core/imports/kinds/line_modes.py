@@ -66,13 +66,14 @@ def count_gone(connection: Connection, resolved: Table) -> int:
 
 def first_gone(connection: Connection, resolved: Table, *, limit: int) -> list[GoneLine]:
     rows: Sequence[Any] = connection.execute(_named(resolved).limit(limit)).all()
-    return [GoneLine(number, sku, f"{quantity.normalize():f}") for number, sku, quantity in rows]
+    return [GoneLine(number, sku, merging.written(quantity)) for number, sku, quantity in rows]
 
 
 def write_gone(connection: Connection, resolved: Table, target: BinaryIO) -> None:
     """All of them as CSV, in constant memory, safe to open in a spreadsheet."""
     rows = connection.execute(_named(resolved).execution_options(yield_per=5_000))
-    target.writelines(marked_for_excel(rows_as_csv(GONE_HEADER, rows)))
+    written = ((number, sku, merging.written(quantity)) for number, sku, quantity in rows)
+    target.writelines(marked_for_excel(rows_as_csv(GONE_HEADER, written)))
 
 
 def remove_gone(session: Session, resolved: Table) -> None:
