@@ -28,6 +28,7 @@ MEASUREMENTS = (
     "documents",
     "ledger",
     "invoicing",
+    "searching",
     "bill_runs",
     "renewals",
     "api_invoices",

@@ -68,8 +68,8 @@ INSERT INTO invoices (public_id, token, business_id, customer_id, state, number,
     SELECT 'inv_' || i, 'token-' || i, 1, 1, CASE WHEN i % 10 = 0 THEN 'open' ELSE 'paid' END,
            'INV-2026-' || printf('%07d', i), 'INV-2026-{seq:7}', i, CASE i % 4 WHEN 0 THEN 'EUR' ELSE 'USD' END,
            date('2023-03-01', '+' || (i / 913) || ' days'), date('2023-03-31', '+' || (i / 913) || ' days'), 'Net 30',
-           '', '', 'Customer ' || (i % 5000), 'ap@customer.example', '', '', 'en', 1000 + i % 90000, 0,
-           1000 + i % 90000, CASE WHEN i % 10 = 0 THEN 0 ELSE 1000 + i % 90000 END, 0, 0, 0,
+           '', 'PO-' || (i * 7919 % 1000003), 'Customer ' || (i % 5000), 'ap@customer.example', '', '', 'en',
+           1000 + i % 90000, 0, 1000 + i % 90000, CASE WHEN i % 10 = 0 THEN 0 ELSE 1000 + i % 90000 END, 0, 0, 0,
            '2026-03-01 12:00:00.000000', '2026-03-01 12:00:00.000000', '', '', '2026-03-01 12:00:00.000000',
            'benchmark', '2026-03-01 12:00:00.000000', 1
     FROM n

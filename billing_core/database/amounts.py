@@ -4,7 +4,7 @@
 
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -58,14 +58,14 @@ class Sought:
 
     def is_one_of(self, currency: SQLColumnExpression[str], *columns: SQLColumnExpression[int]) -> ColumnElement[bool]:
         """In SQL: one of these columns of minor units of the currency has this amount. By the column's index."""
-        ways = []
-        for places in sorted({decimal_places(code) for code in self.currencies}):
+        by_places = {}
+        for places in {decimal_places(code) for code in self.currencies}:
             scaled = {amount.scaleb(places) for amount in self.amounts}
-            minors = sorted(int(one) for one in scaled if one == one.to_integral_value() and one <= LARGEST_MINOR)
+            minors = {int(one) for one in scaled if one == one.to_integral_value() and one <= LARGEST_MINOR}
             codes = {code for code in self.currencies if decimal_places(code) == places}
-            paid_in = _among(currency, codes)
-            ways += [and_(column.in_(minors), paid_in) for column in columns if minors]
-        return or_(false(), *ways)
+            by_places[places] = (minors, _among(currency, codes))
+        every = sorted({minor for minors, _ in by_places.values() for minor in minors})
+        return or_(false(), *(_is_one_of(column, every, by_places.values()) for column in columns))
 
 
 def has_amount(
@@ -114,6 +114,14 @@ def _whole(number: str) -> str | None:
     if number.isdigit():
         return number
     return re.sub("[^0-9]", "", number) if any(form.fullmatch(number) for form in _GROUPED) else None
+
+
+def _is_one_of(
+    column: SQLColumnExpression[int], every: list[int], ways: Iterable[tuple[Set[int], ColumnElement[bool]]]
+) -> ColumnElement[bool]:
+    """Of all first, by which the column's index is read."""
+    in_its_unit = (and_(column.in_(sorted(minors)), paid_in) for minors, paid_in in ways)
+    return and_(column.in_(every), or_(*in_its_unit))
 
 
 def _among(currency: SQLColumnExpression[str], codes: Set[str]) -> ColumnElement[bool]:

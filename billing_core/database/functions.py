@@ -266,10 +266,10 @@ def mentions(given: str, *columns: SQLColumnExpression[str] | SQLColumnExpressio
     """One of the columns contains the text, whatever the case and the accents. NUL, which PostgreSQL refuses, is
     removed.
     """
-    return folded(_together(columns)).contains(fold(given.replace("\0", "")), autoescape=True)
+    return folded(together(columns)).contains(fold(given.replace("\0", "")), autoescape=True)
 
 
-def _together(columns: Iterable[SQLColumnExpression[Any]]) -> ColumnElement[str]:
+def together(columns: Iterable[SQLColumnExpression[Any]]) -> ColumnElement[str]:
     """As one text, to be folded once; between them stands what no text may contain, so that nothing spans two."""
     texts = (func.coalesce(column, literal_column("''")) for column in columns)
     return reduce(lambda left, right: left.concat(literal_column("'\x1f'")).concat(right), texts)

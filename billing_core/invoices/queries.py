@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, false
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
-from billing_core.database.amounts import has_amount
-from billing_core.database.functions import equals, mentions
+from billing_core.database.functions import equals
 from billing_core.database.ordering import chosen
 from billing_core.dates import Day
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
+from billing_core.invoices.content import searching
 from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.lifecycle import InvoiceStatus
@@ -60,7 +60,6 @@ ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
 # Nobody pages further, and counting more would take longer than the page itself.
 COUNTED = 100_000
 
-_SEARCHED = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
 _BEYOND = Decimal(LARGEST_MINOR)
 # The largest id a database can hold; it refuses to compare with larger ones.
 _LARGEST_ID = 2**31 - 1
@@ -94,27 +93,29 @@ def page(
 
     The page's ids are read first, along an index: skipped rows are neither sorted nor read column by column.
     """
-    chosen = page_ids(actor, filters, today=today, limit=limit, offset=offset).subquery()
+    chosen = page_ids(session, actor, filters, today=today, limit=limit, offset=offset).subquery()
     statement = select(*ROW).join(chosen, chosen.c.id == Invoice.id).order_by(*_ordering(filters.order_by))
     return [InvoiceRow(*row) for row in session.execute(statement)]
 
 
-def page_ids(actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int, offset: int = 0) -> Select[int]:
+def page_ids(
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int, offset: int = 0
+) -> Select[int]:
     """The statement for the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
-    statement = select(Invoice.id).where(*matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
-    return statement.limit(limit).offset(offset)
+    matched = select(Invoice.id).where(*matching(session, actor, filters, today, few=searching.FEW))
+    return matched.order_by(*_ordering(filters.order_by)).limit(limit).offset(offset)
 
 
 def listing(
-    actor: Actor, filters: InvoiceFilter, *, today: Day, columns: Sequence[Any] = ROW
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, columns: Sequence[Any] = ROW
 ) -> Select[*tuple[Any, ...]]:
     """These columns of all that match (those of an ``InvoiceRow``), sorted, without a limit, for streamed exports."""
     actor.require(Permission.INVOICE_READ)
     return (
         select(*columns)
         .select_from(Invoice)
-        .where(*matching(actor, filters, today))
+        .where(*matching(session, actor, filters, today))
         .order_by(*_ordering(filters.order_by))
     )
 
@@ -122,7 +123,7 @@ def listing(
 def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, at_most: int = COUNTED) -> int:
     """How many match; ``at_most`` stands for that many or more."""
     actor.require(Permission.INVOICE_READ)
-    counted = select(Invoice.id).where(*matching(actor, filters, today)).limit(at_most).subquery()
+    counted = select(Invoice.id).where(*matching(session, actor, filters, today)).limit(at_most).subquery()
     return session.scalar(select(func.count()).select_from(counted)) or 0
 
 
@@ -131,7 +132,7 @@ def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(Invoice.currency, func.count(), func.sum(Invoice.total_minor), func.sum(Invoice.due_minor))
-        .where(*matching(actor, filters, today))
+        .where(*matching(session, actor, filters, today))
         .group_by(Invoice.currency)
         .order_by(Invoice.currency)
     )
@@ -153,7 +154,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
             func.sum(Invoice.total_minor),
             func.sum(Invoice.due_minor),
         )
-        .where(*matching(actor, replace(filters, status=()), today))
+        .where(*matching(session, actor, replace(filters, status=()), today))
         # By name: as an expression it would have its own parameters, and differ from the selected column.
         .group_by("published", Invoice.currency)
         .order_by(Invoice.currency)
@@ -166,7 +167,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
 
 def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day, limit: int = 5_000) -> list[int]:
     """The ids of those that match, in the requested order, for bulk actions."""
-    return list(session.scalars(page_ids(actor, filters, today=today, limit=limit)))
+    return list(session.scalars(page_ids(session, actor, filters, today=today, limit=limit)))
 
 
 def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
@@ -251,8 +252,10 @@ def _is_id(number: int) -> bool:
     return 0 < number <= _LARGEST_ID
 
 
-def matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnElement[bool] | TextClause]:
-    """The conditions of a list: the filter's, and what this actor may see."""
+def matching(
+    session: Session, actor: Actor, filters: InvoiceFilter, today: Day, *, few: int = searching.COUNTED
+) -> list[ColumnElement[bool] | TextClause]:
+    """The conditions of a list: the filter's, and what this actor may see. ``few`` as ``searching.found`` has it."""
     actor.require(Permission.INVOICE_READ)
     conditions: list[ColumnElement[bool] | TextClause | None] = [
         text(f"({LISTED})"),
@@ -271,13 +274,9 @@ def matching(actor: Actor, filters: InvoiceFilter, today: Day) -> list[ColumnEle
         Invoice.total_minor <= _minor(filters.largest, filters.currency, ROUND_FLOOR)
         if filters.largest is not None
         else None,
-        _found(sought) if (sought := filters.text.strip()) else None,
+        searching.found(session, sought, few=few) if (sought := filters.text.strip()) else None,
     ]
     return [condition for condition in conditions if condition is not None]
-
-
-def _found(text: str) -> ColumnElement[bool]:
-    return mentions(text, *_SEARCHED) | has_amount(text, Invoice.currency, Invoice.total_minor, Invoice.due_minor)
 
 
 def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] | int:

@@ -30,6 +30,7 @@ from billing_core.reports import coverage
 from tests.commands import test_verify_billed_usage as billed_usage
 from tests.commands import test_verify_subscriptions as subscriptions
 from tests.commands.proving import found_wrong, rooms_of_checks
+from tests.invoices.test_searching import FOUND
 from tests.ledger.damaging import as_if_nothing_refused
 from tests.online_payments.linked import a_link
 from tests.payments.prepaid import damages as prepaid
@@ -524,7 +525,8 @@ DAMAGES = {
         ("DELETE FROM sandbox_refunds", "payment pi_sandbox_1"),
     ],
 }
-ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, *subscriptions.DAMAGES, FOLLOWED}  # with companies of their own
+# With companies of their own.
+ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, *subscriptions.DAMAGES, FOLLOWED, FOUND}
 
 
 def test_every_check_has_a_damaged_example(session):

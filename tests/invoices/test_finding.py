@@ -216,7 +216,7 @@ def test_who_may_not_read_invoices_learns_nothing(session):
         with pytest.raises(Forbidden):
             read(session, nobody, filters, today=TODAY)
     with pytest.raises(Forbidden):
-        queries.listing(nobody, filters, today=TODAY)
+        queries.listing(session, nobody, filters, today=TODAY)
     with pytest.raises(Forbidden):
         queries.one(session, nobody, 1)
 

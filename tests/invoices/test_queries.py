@@ -96,7 +96,7 @@ def test_filters_and_order(session, facts, found):
 
     assert _ids(session, **facts) == [invoices[place].id for place in found]
     assert queries.count(session, SYSTEM, InvoiceFilter(**facts), today=TODAY) == len(found)
-    listed = session.execute(queries.listing(SYSTEM, InvoiceFilter(**facts), today=TODAY)).all()
+    listed = session.execute(queries.listing(session, SYSTEM, InvoiceFilter(**facts), today=TODAY)).all()
     assert [row.id for row in listed] == [invoices[place].id for place in found]
     assert queries.ids(session, SYSTEM, InvoiceFilter(**facts), today=TODAY) == [invoices[at].id for at in found]
 
@@ -145,7 +145,7 @@ def test_a_page_far_back_is_found_without_sorting(sessions, database_url):
     if not database_url.startswith("sqlite"):
         pytest.skip("PostgreSQL decides by the size of the table")
     with sessions() as session:
-        statement = queries.page_ids(SYSTEM, InvoiceFilter(), today=TODAY, limit=50, offset=49_950)
+        statement = queries.page_ids(session, SYSTEM, InvoiceFilter(), today=TODAY, limit=50, offset=49_950)
         compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy.types import TypeDecorator
 
+from billing_core.database.migrate import declared
+
 
 def stored_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """A migration names what a database stores: types of our own may change after it was written."""
@@ -16,6 +18,7 @@ context.configure(
     connection=connection,
     target_metadata=context.config.attributes.get("metadata"),
     compare_type=True,
+    include_object=declared,
     render_item=stored_type,
 )
 with context.begin_transaction():

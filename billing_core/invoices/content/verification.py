@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, not_, 
 from sqlalchemy.orm import Session
 
 from billing_core import proof
+from billing_core.invoices.content import searching
 from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.content.totals import WHOLE
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem
@@ -18,6 +19,7 @@ def checks(session: Session) -> Iterator[Check]:
     yield _sums(session)
     yield _tax_rows(session)
     yield _line_credits(session)
+    yield searching.check(session)
 
 
 def _sums(session: Session) -> Check:

@@ -94,7 +94,7 @@ def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: D
 
 def _count(session: Session, actor: Actor, filters: InvoiceFilter, today: Day) -> int:
     of_invoice = InvoiceLineItem.invoice_id == Invoice.id
-    matching = queries.matching(actor, filters, today)
+    matching = queries.matching(session, actor, filters, today)
     statement = select(func.count()).select_from(Invoice).join(InvoiceLineItem, of_invoice).where(*matching)
     return session.scalar(statement) or 0
 
@@ -103,7 +103,7 @@ def _rows(session: Session, actor: Actor, filters: InvoiceFilter, today: Day) ->
     actor.require(Permission.EXPORT)
     status = lifecycle.status_sql(today).label("status")
     statement = (
-        queries.listing(actor, filters, today=today, columns=(*_OF_INVOICE, status, *_OF_LINE))
+        queries.listing(session, actor, filters, today=today, columns=(*_OF_INVOICE, status, *_OF_LINE))
         .join(InvoiceLineItem, InvoiceLineItem.invoice_id == Invoice.id)
         .join(
             InvoiceTax,

@@ -55,7 +55,7 @@ _COLUMNS = [_OF_INVOICE[name] if name in _OF_INVOICE else getattr(Invoice, name)
 def each(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> Iterator[tuple[InvoiceRow, Settled]]:
     """The matching invoices in the requested order; only one batch is in memory."""
     listed = len(queries.ROW)
-    statement = queries.listing(actor, filters, today=today).add_columns(*_COLUMNS)
+    statement = queries.listing(session, actor, filters, today=today).add_columns(*_COLUMNS)
     for row in exports_rows.each(session, statement):
         yield InvoiceRow(*row[:listed]), Settled(*row[listed:])
 
@@ -64,7 +64,7 @@ def sums(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) 
     """(currency, number of invoices, their sums) of all that match."""
     statement = (
         select(Invoice.currency, func.count(), *(func.sum(column) for column in _COLUMNS))
-        .where(*queries.matching(actor, filters, today))
+        .where(*queries.matching(session, actor, filters, today))
         .group_by(Invoice.currency)
         .order_by(Invoice.currency)
     )

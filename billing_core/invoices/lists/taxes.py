@@ -62,7 +62,7 @@ def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day
 def sheets(session: Session, actor: Actor, filters: InvoiceFilter, *, today: Day) -> list[Sheet]:
     """The same beside the list of invoices in its workbook."""
     of_invoice = InvoiceTax.invoice_id == Invoice.id
-    matching = queries.matching(actor, filters, today)
+    matching = queries.matching(session, actor, filters, today)
     count = session.scalar(select(func.count()).select_from(Invoice).join(InvoiceTax, of_invoice).where(*matching))
     return tables.as_sheets("Tax by rate", COLUMNS, count or 0, _rows(session, actor, filters, today))
 
@@ -71,7 +71,7 @@ def _rows(session: Session, actor: Actor, filters: InvoiceFilter, today: Day) ->
     actor.require(Permission.EXPORT)
     status = lifecycle.status_sql(today).label("status")
     statement = (
-        queries.listing(actor, filters, today=today, columns=(*_SELECTED, status))
+        queries.listing(session, actor, filters, today=today, columns=(*_SELECTED, status))
         .join(InvoiceTax, InvoiceTax.invoice_id == Invoice.id)
         .order_by(InvoiceTax.tax_rate)
     )

@@ -1,0 +1,80 @@
+"""Searching a million invoices against searching a thousand: the first page of what is found, by texts that are on few,
+on many and on none.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import text
+
+from benchmarks import invoicing
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
+from billing_core.database.migrate import upgrade
+from billing_core.identity import SYSTEM
+from billing_core.invoices import queries
+from billing_core.invoices.queries import InvoiceFilter
+
+MANY, FEW = 1_000_000, 1_000
+TURNS = 15
+SOUGHT = {
+    "a whole number": "INV-2026-0000777",
+    "the end of a number": "000777",
+    "a customer of every 5,000th": "Cüstomer 777",
+    "a customer's name, on one in fifty": "customer 42",
+    "what every invoice has": "customer",
+    "two letters": "77",
+    "a reference": "PO-7919",
+    "an amount": "10,77",
+    "nothing": "no such thing",
+}
+
+
+def run(scratch: Path) -> list[dict]:
+    many, few = (_company(scratch / f"{count}.sqlite3", count) for count in (MANY, FEW))
+    rows = []
+    for name, sought in SOUGHT.items():
+        slow, fast = _in_turns(*(_searching(sessions, sought) for sessions in (many, few)))
+        rows.append(
+            {
+                "name": f"first page by {name} of {MANY:,} against {FEW:,}",
+                "ours": round(slow * 1000, 2),
+                "limit": round(fast * 1000, 2),
+                "unit": "ms",
+                "ratio": round(slow / fast, 2),
+                "aim": "<= 10",
+            }
+        )
+    return rows
+
+
+def _company(file: Path, invoices: int) -> Sessions:
+    sessions = Sessions(connect(f"sqlite:///{file}"))
+    upgrade(sessions.engine)
+    with sessions.begin() as session:
+        session.add(
+            Customer(id=1, business_id=1, ref="C1", name="Customer 1", currency="USD", created_at=invoicing.NOW)
+        )
+        session.flush()
+        session.execute(text(invoicing._MANY), {"invoices": invoices})
+        session.execute(text("ANALYZE"))
+    return sessions
+
+
+def _searching(sessions: Sessions, sought: str) -> Callable[[], object]:
+    def search() -> object:
+        with sessions() as session:
+            return queries.page(session, SYSTEM, InvoiceFilter(text=sought), today=invoicing.TODAY)
+
+    return search
+
+
+def _in_turns(*searches: Callable[[], object]) -> list[float]:
+    best = [float("inf")] * len(searches)
+    for _ in range(TURNS):
+        for place, search in enumerate(searches):
+            start = time.perf_counter()
+            search()
+            best[place] = min(best[place], time.perf_counter() - start)
+    return best
