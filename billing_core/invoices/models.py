@@ -102,9 +102,9 @@ def _token() -> str:
 LISTED = "state <> 'cancelled' OR number IS NOT NULL"
 
 
-def _only(name: str, column: str, *, where: str = LISTED) -> Index:
-    """An order in which lists can be paged through without sorting."""
-    return Index(name, column, "id", sqlite_where=text(where), postgresql_where=text(where))
+def _only(name: str, *columns: str, where: str = LISTED) -> Index:
+    """Of the rows that lists show, an order in which they can be paged through without sorting; or of other rows."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class NumberSeries(Base):
@@ -153,21 +153,16 @@ class Invoice(Base):
         CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
         Index("ix_invoices_customer", "customer_id", "issued_on", "id"),
         Index("ix_invoices_state_late", "state", "late_after", "id"),
-        _only("ix_invoices_issued", "issued_on"),
-        _only("ix_invoices_due_on", "due_on"),
-        _only("ix_invoices_created", "created_at"),
-        _only("ix_invoices_total", "total_minor"),
+        _only("ix_invoices_issued", "issued_on", "id"),
+        _only("ix_invoices_due_on", "due_on", "id"),
+        _only("ix_invoices_created", "created_at", "id"),
+        _only("ix_invoices_total", "total_minor", "id"),
         # Searches for an amount look up what is due, as they do the total.
-        _only("ix_invoices_due", "due_minor", where="state = 'open'"),
+        _only("ix_invoices_due", "due_minor", "id", where="state = 'open'"),
         # For programs, which read a business's invoices newest first, all or those of one status.
-        _only("ix_invoices_business", "business_id"),
+        _only("ix_invoices_business", "business_id", "id"),
         Index("ix_invoices_business_state", "business_id", "state", "id"),
-        Index(
-            "ix_invoices_payment_failed_at",
-            "payment_failed_at",
-            sqlite_where=text("payment_failed_at IS NOT NULL"),
-            postgresql_where=text("payment_failed_at IS NOT NULL"),
-        ),
+        _only("ix_invoices_payment_failed_at", "payment_failed_at", where="payment_failed_at IS NOT NULL"),
         # Ageing and outstanding amounts are read from this index alone.
         Index("ix_invoices_late", "state", "currency", "late_after", "business_id", "customer_id", "due_minor"),
     )
