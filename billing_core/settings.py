@@ -295,7 +295,9 @@ class Settings(BaseSettings):
 
     def derived(self, purpose: str) -> bytes:
         """A secret for one purpose, derived from the product's own; none reveals that one or another."""
-        return hmac.new(self.signing_key().encode(), purpose.encode(), hashlib.sha256).digest()
+        # What somebody typed may be part of it, and hold half a character.
+        known = purpose.encode("utf-8", "surrogatepass")
+        return hmac.new(self.signing_key().encode(), known, hashlib.sha256).digest()
 
     def signing_key(self) -> str:
         """The secret that signs tokens. Unless given, it is made once and stored in the data folder."""

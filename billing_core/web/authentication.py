@@ -10,13 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.identity import SESSION_COOKIE, sessions
+from billing_core.identity import SESSION_COOKIE, Permission, sessions
 from billing_core.identity.sessions import SignedIn
 from billing_core.people import queries as people
 from billing_core.settings import settings
 from billing_core.web.access import APIS, SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.api.app import guarded
+from billing_core.web.doors.body_limits import UPLOADS
 from billing_core.web.origin import from_our_pages
 
 # Open without a session, besides signing in: the health check, and invoices, payments and cards by their links. Events
@@ -26,6 +27,8 @@ PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/", "/card/")
 METRICS = "/metrics"
 _READS = ("GET", "HEAD", "OPTIONS")
+# Files to import, and logos.
+_UPLOADING = (Permission.IMPORT, Permission.BUSINESS_WRITE)
 # The dashboard's server itself refuses addresses with these, before the APIs could answer in their own form.
 _REFUSED_BY_STREAMLIT = ("..", "\\", "\0")
 
@@ -59,6 +62,10 @@ class SignedInOnly:
         signed_in = await _signed_in(scope)
         if signed_in is None:
             refusal = await run_in_threadpool(_refusal, scope, headers)
+            return await refusal(scope, receive, send)
+        if scope["path"].startswith(UPLOADS) and not any(map(signed_in.actor.may, _UPLOADING)):
+            # Kept in memory until the page reads it, which has no uploader for them.
+            refusal = PlainTextResponse("Your role does not allow uploads.", 403)
             return await refusal(scope, receive, send)
         last_seen.note(signed_in.session_id)
         scope[SCOPE_KEY] = signed_in

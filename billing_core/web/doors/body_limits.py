@@ -23,7 +23,7 @@ A_BATCH_OF_USAGE: Final = 10 * AN_API_REQUEST
 AN_UPLOAD: Final = (500 + 1) * 1024 * _KIB
 # A message of a browser to the dashboard: what its fields hold.
 A_WEBSOCKET_MESSAGE: Final = 25_000_000
-_UPLOADS: Final = "/_stcore/upload_file/"
+UPLOADS: Final = "/_stcore/upload_file/"
 _EXACTLY: Final = {"/api/v1/usage/events": A_BATCH_OF_USAGE, "/webhooks/stripe": inbox.LARGEST_BYTES}
 
 HEADERS_BYTES: Final = 32 * _KIB
@@ -40,7 +40,7 @@ def largest(path: str) -> int:
         return _EXACTLY[path]
     if path.startswith(APIS):
         return AN_API_REQUEST
-    return AN_UPLOAD if path.startswith(_UPLOADS) else A_FORM
+    return AN_UPLOAD if path.startswith(UPLOADS) else A_FORM
 
 
 class BodyLimits:
@@ -54,6 +54,9 @@ class BodyLimits:
             return await self.app(scope, receive, send)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_BYTES:
             return await _too_many_headers(scope, receive, send)
+        if _has_a_charset(scope):
+            refusal = PlainTextResponse("A form is UTF-8, and says no charset.", 415)
+            return await refusal(scope, receive, send)
         if scope["type"] == "websocket":
             return await self.app(scope, _message_by_message(receive, send), send)
         body = _Body(scope, receive, send)
@@ -118,6 +121,14 @@ class _Body:
                     more = (await self._receive()).get("more_body", False)
         except TimeoutError:
             pass
+
+
+def _has_a_charset(scope: Scope) -> bool:
+    """Parts of a form are read by whatever name stands there, such as “unicode_escape”, which makes half characters. No
+    browser sends one.
+    """
+    kind = Headers(scope=scope).get("content-type", "").lower()
+    return kind.lstrip().startswith("multipart/") and "charset" in kind
 
 
 def _message_by_message(receive: Receive, send: Send) -> Receive:

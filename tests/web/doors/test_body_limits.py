@@ -187,3 +187,26 @@ def test_a_message_of_the_dashboards_websocket_has_a_limit(signed_in, monkeypatc
 
 def test_a_sign_in_of_usual_size_is_read(visitor, ana):
     assert visitor.post("/auth/sign-in", data={"email": "ana@example.com", "password": PASSWORD}).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_only_who_may_import_uploads_files(signed_in, role):
+    client = signed_in(role)
+    answer = client.put("/_stcore/upload_file/a/b", files={"file": b"x"})
+    assert answer.status_code == (200 if role == "admin" else 403)
+    assert client.get("/").status_code == 200
+
+
+def test_a_form_cannot_choose_how_it_is_read(whole, ana):
+    part = b'--b\r\nContent-Disposition: form-data; name="email"\r\n\r\n\\ud800\r\n--b--'
+    kind = [(b"content-type", MULTIPART + b"; charset=unicode_escape")]
+    assert asyncio.run(knock(whole, "POST", "/auth/sign-in", kind, [part]))[0] == 415
+
+
+def test_half_a_character_as_an_address_is_only_wrong(visitor, ana):
+    answer = visitor.post(
+        "/api/v1/auth/token",
+        content=b'{"email": "\\ud800@example.com", "password": "x"}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code in (400, 401)
