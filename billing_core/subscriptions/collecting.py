@@ -27,6 +27,7 @@ from billing_core.online_payments.gateway import Charged, Gateway
 from billing_core.online_payments.links import workflow as links
 from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
+from billing_core.online_payments.stripe import limits
 from billing_core.payments import credit
 from billing_core.subscriptions import invoicing, lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
@@ -194,7 +195,9 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         _give_up(session, actor, subscription, billed, now)
         return None
     # Nobody's card is charged any more once it is cancelled: what has not been asked for yet is asked for.
-    method_id = None if is_over else queries.payment_method(session, subscription)
+    # Nor for what Stripe takes from none: it is no failure of the card's.
+    chargeable = not is_over and not limits.refusal(invoice.due_minor, invoice.currency)
+    method_id = queries.payment_method(session, subscription) if chargeable else None
     billed.collect_at = now + CUT_OFF_AFTER
     if method_id is None:
         return invoice.id, None

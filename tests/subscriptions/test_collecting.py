@@ -114,6 +114,23 @@ def test_a_trial_charges_nothing_until_it_ends(sessions, gateway, acme):
         assert (state(session, subscription_id).state, count(session, Payment)) == (ACTIVE, 1)
 
 
+def test_what_stripe_does_not_take_from_a_card_is_mailed_and_is_no_failed_charge(sessions, gateway, acme):
+    """30.00 less 29.70: Stripe takes no less than 0.50. The next period is charged as ever."""
+    with sessions.begin() as session:
+        promotions.create(session, SYSTEM, NewCode("CENTS", amount=D("29.70"), currency="USD"), now=BEGUN)
+    subscription_id = subscribed(sessions, gateway, acme, trial_days=14, promo_code="CENTS")
+    assert run(sessions, gateway, at(2, 14)) == [None]
+    with sessions() as session:
+        (invoice,) = session.scalars(select(Invoice))
+        assert (invoice.state, invoice.due_minor, invoice.payment_url) == (InvoiceState.OPEN, 30, None)
+        assert (state(session, subscription_id).state, count(session, ChargeAttempt)) == (ACTIVE, 0)
+        mails = (OutboxMessage.channel == "mail", OutboxMessage.topic == "invoice")
+        assert count(session, OutboxMessage, *mails) == 1
+    assert run(sessions, gateway, at(3, 14)) == [AttemptState.SUCCEEDED]
+    with sessions() as session:
+        assert state(session, subscription_id).state is ACTIVE
+
+
 def test_a_renewal_is_charged_once_however_often_it_runs(sessions, gateway, acme):
     subscribed(sessions, gateway, acme)
     assert run(sessions, gateway, at(2, 28)) == [AttemptState.SUCCEEDED]
