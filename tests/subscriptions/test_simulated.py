@@ -13,6 +13,7 @@ import pytest
 
 from billing_core.commands import verify
 from billing_core.database import Sessions, connect
+from billing_core.online_payments.stripe import limits
 from tests.subscriptions.simulation import books
 from tests.subscriptions.simulation.company import Company
 from tests.subscriptions.simulation.contracts import Contract
@@ -45,6 +46,12 @@ def agree(company: Company, *, punctual: bool = True) -> list[Life]:
         assert books.posted(session, paying) == expected
         assert [check for check in verify.checks(session) if check.wrong] == []
     return lives
+
+
+@pytest.fixture(autouse=True)
+def every_cent(monkeypatch) -> None:
+    """Whatever is due is charged, as the naive computation has it: Stripe takes none of less than 0.50."""
+    monkeypatch.setattr(limits, "LEAST", {})
 
 
 @pytest.fixture
