@@ -170,13 +170,17 @@ def _keeping(rows: Select[*tuple[Any, ...]]) -> Insert:
 _KEEP = _keeping(_BILLING.add_columns(literal(0)).order_by(*_KEY))
 _KEEP_REST = _keeping(_REST.add_columns(literal(0)).order_by(*_KEY))
 _KEEP_AGAIN = _keeping(_numbered(_REST.subquery("wanted")))
+
+
+def _holding(pairs: Select[*tuple[Any, ...]], *, shared: bool) -> Select[int]:
+    """Locks whatever bills these orders' services, in the order of the key, so that no two wait for each other."""
+    key = (BilledOrder.order_id, BilledOrder.service_id)
+    rows = select(*key).where(tuple_(*key).in_(pairs)).order_by(*key, BilledOrder.again)
+    return select(func.count()).select_from(rows.with_for_update(read=shared, key_share=shared).subquery())
+
+
 # Until it is known what is billed again, nobody may give up what is billed.
-_HOLD = (
-    select(BilledOrder.invoice_id)
-    .where(tuple_(BilledOrder.order_id, BilledOrder.service_id).in_(_REST.with_only_columns(*_KEY)))
-    .order_by(BilledOrder.order_id, BilledOrder.service_id, BilledOrder.again)
-    .with_for_update(read=True, key_share=True)
-)
+_HOLD = _holding(_REST.with_only_columns(*_KEY), shared=True)
 _OF_REPORTS = select(
     ReportCharge.order_id, ReportCharge.service_id, literal(0).label("invoice_id"), ReportCharge.report_id
 ).where(ReportCharge.amount_minor != 0, ReportCharge.report_id.in_(_IDS))
@@ -196,20 +200,8 @@ _line = exists().where(
 )
 _FORGET_REST = _FORGET.where(~_line)
 _other = aliased(BilledOrder)
-# Who bills it again: of two who give it up at once, one waits, and finds who is the first then.
-_HOLD_AGAIN = (
-    select(BilledOrder.invoice_id)
-    .where(
-        BilledOrder.again != literal_column("0"),
-        exists().where(
-            _other.order_id == BilledOrder.order_id,
-            _other.service_id == BilledOrder.service_id,
-            _other.invoice_id.in_(_IDS),
-        ),
-    )
-    .order_by(BilledOrder.order_id, BilledOrder.service_id, BilledOrder.again)
-    .with_for_update()
-)
+# Of two who give up the same, one waits, and finds who is the first then.
+_HOLD_TO_FORGET = _holding(select(_other.order_id, _other.service_id).where(_other.invoice_id.in_(_IDS)), shared=False)
 _PROMOTE = (
     update(BilledOrder)
     .where(
@@ -243,7 +235,7 @@ def _keep(session: Session, noting: Insert, invoice_ids: Sequence[int], *, again
         try:
             with session.begin_nested():
                 if again:
-                    session.connection().execute(_HOLD, some).all()
+                    session.connection().execute(_HOLD, some)
                 session.connection().execute(_KEEP_AGAIN if again else noting, some)
         except IntegrityError:
             if taken := _found(session, _OF_INVOICES_BEFORE, some):
@@ -258,7 +250,7 @@ def forget(session: Session, invoice_ids: Sequence[int]) -> None:
 
 def _forget(session: Session, forgetting: Delete, invoice_ids: Sequence[int]) -> None:
     connection, some = session.connection(), {"ids": list(invoice_ids)}
-    connection.execute(_HOLD_AGAIN, some).all()
+    connection.execute(_HOLD_TO_FORGET, some)
     connection.execute(forgetting, some)
     connection.execute(_PROMOTE)
 
