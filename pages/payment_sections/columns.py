@@ -9,7 +9,7 @@ STANDS, UNDONE = "Received", "Undone"
 
 
 def payments(*, with_customer: bool = True) -> list[tables.Column]:
-    customer = [tables.text("Customer", "customer_name", order="customer", width=150)] if with_customer else []
+    customer = [tables.text("Customer", "customer_name", order="customer", width=135)] if with_customer else []
     return [
         tables.day("Received", "received_on", order="received_on"),
         *customer,
