@@ -1,11 +1,11 @@
 """The customer with an e-mail address, for programs that identify customers only by that."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.audit import service as audit
 from billing_core.businesses.models import Business
@@ -40,29 +40,33 @@ def find_or_add(
 
 def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
     """However the address is written: which of its ways was typed decides nothing. Those who are deactivated only count
-    where nobody else has the address.
+    where nobody else has the address; one that was merged is the one into which it was.
     """
-    statement = select(Customer.id, Customer.name, Customer.active).where(
-        Customer.email_key == email_key(email), Customer.business_id == business.id, visible_to(actor)
+    known = aliased(Customer)
+    statement = (
+        select(Customer.id, Customer.active, known.name)
+        .join(known, Customer.id == func.coalesce(known.merged_into_id, known.id))
+        .where(known.email_key == email_key(email), known.business_id == business.id, visible_to(actor))
+        .order_by(Customer.active.desc(), known.id)
     )
-    rows = session.execute(statement.order_by(Customer.active.desc(), Customer.id).limit(_MOST_ALIKE + 1)).all()
-    alike = {row.id: row.name for row in rows if row.active} or {row.id: row.name for row in rows}
+    rows = session.execute(statement.limit(_MOST_ALIKE + 1)).all()
+    alike = [(row.id, row.name) for row in rows if row.active] or [(row.id, row.name) for row in rows]
     return session.get_one(Customer, _meant(alike, name)) if alike else None
 
 
-def _meant(alike: Mapping[int, str], name: str) -> int:
-    """The id of the only one, or of the only one with this name, by the names of each."""
-    if len(alike) == 1:
-        return next(iter(alike))
+def _meant(alike: Sequence[tuple[int, str]], name: str) -> int:
+    """The id of the only one, or of the only one with this name, by the ids and names."""
+    if len({identity for identity, _ in alike}) == 1:
+        return alike[0][0]
     if len(alike) > _MOST_ALIKE:
         reason = f"belongs to more than {_MOST_ALIKE:,} customers"
         raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})
     key = name_key(name)
-    named = [identity for identity, known in alike.items() if name_key(known) == key]
+    named = {identity for identity, known in alike if name_key(known) == key}
     if len(named) != 1:
         reason = "belongs to several customers: customer_name must be the name of one of them"
         raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})
-    return named[0]
+    return named.pop()
 
 
 def _add(

@@ -37,7 +37,7 @@ class Customer(Base):
     have tax of 0 %. Both are the business's where they are empty. ``format_region`` is the country whose way of writing
     numbers and dates its documents have; empty: its own. ``email_key`` is what its address has in common with other
     ways of writing it, by which programs find it; those in ``further_emails``, ``cc_emails`` and ``bcc_emails``,
-    lists with commas, get its mails too.
+    lists with commas, get its mails too. One with ``merged_into_id`` is that other customer now.
     """
 
     __tablename__ = "customers"
@@ -67,6 +67,7 @@ class Customer(Base):
     payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
     format_region: Mapped[str] = mapped_column(String(2), default="", server_default="")
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), index=True)
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")

@@ -1,12 +1,17 @@
 """Reads of customers. ``visible_to`` is the one place that limits an actor to its own customer."""
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
+from billing_core.customers.standing import merged
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
+
+# Of whom a name or an id is; and that a customer answers to it: the same one, or that into which it was merged.
+NAMED = aliased(Customer)
+ANSWERS = Customer.id == func.coalesce(NAMED.merged_into_id, NAMED.id)
 
 
 def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id) -> ColumnElement[bool]:
@@ -30,7 +35,9 @@ def count(session: Session, actor: Actor) -> int:
 def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
     """(id, name, currency) for choosing a customer among those that match the text, by name."""
     actor.require(Permission.CUSTOMER_READ)
-    statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor), matching(text))
+    statement = select(Customer.id, Customer.name, Customer.currency).where(
+        visible_to(actor), matching(text), Customer.merged_into_id.is_(None)
+    )
     rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
     return [(row.id, row.name, row.currency) for row in rows]
 
@@ -51,20 +58,26 @@ def one(session: Session, actor: Actor, customer_id: int) -> Customer:
 
 
 def by_public_id(session: Session, actor: Actor, public_id: str) -> Customer:
-    """The customer with this ``cus_…`` id; NotFound as in ``one``."""
+    """The customer with this ``cus_…`` id, or the one into which it was merged; NotFound as in ``one``."""
     actor.require(Permission.CUSTOMER_READ)
-    statement = select(Customer).where(Customer.public_id == public_id, visible_to(actor))
+    statement = select(Customer).join(NAMED, ANSWERS).where(NAMED.public_id == public_id, visible_to(actor))
     customer = session.scalars(statement).one_or_none()
     if customer is None:
         raise NotFound(f"There is no customer {public_id}")
     return customer
 
 
+def standing_for(session: Session, customer_id: int) -> int:
+    """The customer's id, or that of the one into which it was merged, for work that was begun before."""
+    merged_into = select(Customer.merged_into_id).where(Customer.id == customer_id)
+    return session.scalar(merged_into) or customer_id
+
+
 def for_change(session: Session, actor: Actor, customer_id: int, *, alone: bool = False) -> Customer:
     """The customer with its row locked until the transaction ends; NotFound as in ``one``.
 
     Writers of rows that only refer to the customer do not wait for this lock: they may hold locks that we need next.
-    ``alone``: they wait too, so that nothing new comes meanwhile.
+    ``alone``: they wait too, so that nothing new comes meanwhile. Conflict where it was merged into another one.
     """
     statement = (
         select(Customer)
@@ -75,16 +88,21 @@ def for_change(session: Session, actor: Actor, customer_id: int, *, alone: bool 
     customer = session.scalars(statement).one_or_none()
     if customer is None:
         raise NotFound(f"There is no customer {customer_id}")
+    if customer.merged_into_id is not None:
+        raise merged(customer.name, customer.merged_into_id)
     return customer
 
 
 def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
-    """A customer by its ref, otherwise by its integer id; NotFound where neither matches."""
+    """A customer by its ref, otherwise by its integer id, or the one into which it was merged; NotFound where neither
+    matches.
+    """
     name = ref_or_id.strip()
-    customer_id = session.scalar(select(Customer.id).where(Customer.ref == name, visible_to(actor)))
+    answering = select(Customer.id).join(NAMED, ANSWERS).where(visible_to(actor))
+    customer_id = session.scalar(answering.where(NAMED.ref == name))
     # Beyond nine digits it cannot be an id, and PostgreSQL would refuse to compare.
     if customer_id is None and name.isascii() and name.isdigit() and len(name) <= 9:
-        customer_id = session.scalar(select(Customer.id).where(Customer.id == int(name), visible_to(actor)))
+        customer_id = session.scalar(answering.where(NAMED.id == int(name)))
     if customer_id is None:
         raise NotFound(f"There is no customer with the ref or id “{name}”")
     return customer_id
@@ -94,12 +112,12 @@ def named(session: Session, actor: Actor, name: str) -> Customer:
     """A customer as programs name organizations: by its UUID in any case of letters, its public id or its ref; NotFound
     as in ``one``.
 
-    Where one customer's ref is another's id, the id counts, which is nobody's choice.
+    Where one customer's ref is another's id, the id counts, which is nobody's choice. Of one that was merged the other.
     """
     actor.require(Permission.CUSTOMER_READ)
-    ways = (Customer.uuid == name.lower(), Customer.public_id == name, Customer.ref == name)
+    ways = (NAMED.uuid == name.lower(), NAMED.public_id == name, NAMED.ref == name)
     rank = case(*((way, place) for place, way in enumerate(ways)))
-    statement = select(Customer).where(or_(*ways), visible_to(actor))
+    statement = select(Customer).join(NAMED, ANSWERS).where(or_(*ways), visible_to(actor))
     customer = session.scalars(statement.order_by(rank).limit(1)).one_or_none()
     if customer is None:
         raise NotFound("Organization not found")

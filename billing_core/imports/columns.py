@@ -1,8 +1,13 @@
 """Columns by which files of several kinds name the same things."""
 
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_
+from sqlalchemy.orm import aliased
+
 from billing_core.customers.models import Customer
 from billing_core.imports import cells
-from billing_core.imports.kind import Field, text_up_to, unknown
+from billing_core.imports.kind import Field, Staged, text_up_to, unknown, wrong
 
 CUSTOMER_REF = Field(
     "customer_ref",
@@ -35,3 +40,16 @@ PLAN_CODE = Field(
 CURRENCY = Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr"))
 
 unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")
+
+
+def customer_of(rows: FromClause) -> ColumnElement[bool]:
+    """In SQL: the customer that a row names, unless it was merged into another one."""
+    return and_(Customer.ref == rows.c.customer_ref, Customer.merged_into_id.is_(None))
+
+
+def merged_customer(staged: Staged) -> Select[Any]:
+    """A check: rows of a customer that was merged into another one."""
+    rows, into = staged.table, aliased(Customer)
+    reason = "is of a customer that was merged into " + into.name + "; use its customer_ref " + into.ref
+    statement = wrong(rows, "customer_ref", rows.c.customer_ref, reason)
+    return statement.join(Customer, Customer.ref == rows.c.customer_ref).join(into, into.id == Customer.merged_into_id)

@@ -207,11 +207,14 @@ def _locked(session: Session, actor: Actor, report_ids: Sequence[int]) -> list[R
 
 
 def _customers(session: Session, customer_ids: Iterable[int]) -> dict[int, Customer]:
+    """By these ids; of one that was merged the one into which it was."""
     ids = sorted(customer_ids)
     customers: dict[int, Customer] = {}
     for start in range(0, len(ids), 500):
         batch = select(Customer).where(Customer.id.in_(ids[start : start + 500]))
         customers |= {customer.id: customer for customer in session.scalars(batch)}
+    for former in [one for one in customers.values() if one.merged_into_id is not None]:
+        customers[former.id] = session.get_one(Customer, former.merged_into_id)
     return customers
 
 

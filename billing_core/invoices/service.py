@@ -37,7 +37,7 @@ ONE_EDIT: Final = timedelta(minutes=10)
 _CREATED = select(Invoice).where(Invoice.id == bindparam("key"))
 # Their rows stay as they are until the transaction ends: nobody deactivates them meanwhile.
 _BILLED = (
-    select(Customer.id, Customer.country, Customer.name, Customer.active)
+    select(Customer.id, Customer.country, Customer.name, Customer.active, Customer.merged_into_id)
     .where(Customer.id.in_(bindparam("ids", expanding=True)))
     .with_for_update(read=True, key_share=True)
 )
@@ -321,7 +321,7 @@ def _countries(session: Session, customer_ids: set[int]) -> dict[int, str]:
     for start in range(0, len(ids), 500):
         for billed in session.connection().execute(_BILLED, {"ids": ids[start : start + 500]}):
             if not billed.active:
-                raise inactive(billed.name)
+                raise inactive(billed.name, billed.merged_into_id)
             countries[billed.id] = billed.country
     return countries
 

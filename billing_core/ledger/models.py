@@ -75,7 +75,8 @@ class LedgerEntry(Base):
 
 class LedgerPosting(Base):
     """One side of an entry. ``detail``: the revenue's line type, the tax rate, the payment method. The entry's
-    business, customer, currency and times are repeated here, so that a balance is one range of one index.
+    business, customer, currency and times are repeated here, so that a balance is one range of one index; the customer
+    is the one into whom the entry's was merged, if it was.
     """
 
     __tablename__ = "ledger_postings"

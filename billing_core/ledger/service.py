@@ -84,21 +84,26 @@ def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date
         raise Conflict("A reversal cannot be reversed: record it again instead")
     if session.scalar(select(_ENTRIES.c.id).where(_ENTRIES.c.reverses_id == entry_id)) is not None:
         raise Conflict("This was reversed already")
+    sides = session.execute(
+        select(
+            _POSTINGS.c.account,
+            _POSTINGS.c.amount_minor,
+            _POSTINGS.c.detail,
+            _POSTINGS.c.invoice_id,
+            _POSTINGS.c.customer_id,
+        )
+        .where(_POSTINGS.c.entry_id == entry_id)
+        .order_by(_POSTINGS.c.id)
+    ).all()
     opposite = Entry(
         business_id=original.business_id,
-        customer_id=original.customer_id,
+        # Whose it is now, if its customer was merged into another one.
+        customer_id=sides[0].customer_id if sides else original.customer_id,
         currency=original.currency,
         kind=EntryKind.REVERSAL,
         document=original.document,
         effective_on=max(effective_on, original.effective_on),
-        sides=[
-            Side(account, -amount_minor, detail, invoice_id)
-            for account, amount_minor, detail, invoice_id in session.execute(
-                select(_POSTINGS.c.account, _POSTINGS.c.amount_minor, _POSTINGS.c.detail, _POSTINGS.c.invoice_id)
-                .where(_POSTINGS.c.entry_id == entry_id)
-                .order_by(_POSTINGS.c.id)
-            )
-        ],
+        sides=[Side(one.account, -one.amount_minor, one.detail, one.invoice_id) for one in sides],
         memo=memo,
         reverses_id=entry_id,
     )

@@ -6,7 +6,7 @@ What documents store of it is proved by their own packages.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, not_, or_, select, union_all
+from sqlalchemy import Select, and_, case, column, func, not_, or_, select, table, union_all
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
@@ -14,6 +14,8 @@ from billing_core.ledger import days, sealing
 from billing_core.ledger.models import EntryKind, LedgerDay, LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
 from billing_core.proof import Check
 
+# Its room stands above this one.
+_CUSTOMERS: Final = table("customers", column("id"), column("merged_into_id"))
 # Links of the chain checked at a time, which bounds the memory.
 _LINKS: Final = 5_000
 
@@ -43,13 +45,17 @@ def _balance(session: Session) -> Check:
 
 
 def _repetition(session: Session) -> Check:
-    repeated = ("business_id", "customer_id", "currency", "effective_on", "recorded_at")
+    """Of a customer that was merged into another one, the postings are the other's."""
+    repeated = ("business_id", "currency", "effective_on", "recorded_at")
+    owner = func.coalesce(_CUSTOMERS.c.merged_into_id, LedgerEntry.customer_id)
     statement = (
         select(LedgerPosting.id, LedgerPosting.entry_id)
         .outerjoin(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .outerjoin(_CUSTOMERS, _CUSTOMERS.c.id == LedgerEntry.customer_id)
         .where(
             or_(
                 LedgerEntry.id.is_(None),
+                LedgerPosting.customer_id != owner,
                 *(getattr(LedgerPosting, name) != getattr(LedgerEntry, name) for name in repeated),
             )
         )

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
+from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, utc_now
@@ -137,7 +138,8 @@ def _credit_note(session: Session, _address: str, credit_note_id: int) -> Attach
 def _statement(session: Session, _address: str, stored: dict[str, Any]) -> Attachment:
     period = Period(date.fromisoformat(stored["start"]), date.fromisoformat(stored["end"]))
     known_at = datetime.fromisoformat(stored["known_at"])
-    request = StatementRequest(stored["customer_id"], stored["currency"], period, stored["business_id"], known_at)
+    whose = customers.standing_for(session, stored["customer_id"])
+    request = StatementRequest(whose, stored["currency"], period, stored["business_id"], known_at)
     # The permission to see the statement was checked when the mail was added.
     return _pdf(
         f"statement-{stored['currency']}-{stored['start']}-{stored['end']}", statement_pdf(session, SYSTEM, request)

@@ -72,11 +72,12 @@ _NAMED: Select[*tuple[Any, ...]] = (
     select(Customer.ref, Customer.public_id, Customer.uuid, Customer.id, rollups.billing_zone().label("zone"))
     .join(Business, Business.id == Customer.business_id)
     .where(
+        Customer.merged_into_id.is_(None),
         or_(
             Customer.ref.in_(bindparam("refs", expanding=True)),
             Customer.public_id.in_(bindparam("names", expanding=True)),
             Customer.uuid.in_(bindparam("uuids", expanding=True)),
-        )
+        ),
     )
     .order_by(Customer.id)
     .with_for_update(read=True)

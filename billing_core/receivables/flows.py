@@ -75,7 +75,7 @@ def _postings(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Sel
         )
     )
     if scope.customer_id is not None:
-        statement = statement.where(LedgerEntry.customer_id == scope.customer_id)
+        statement = statement.where(LedgerPosting.customer_id == scope.customer_id)
     if scope.known_at is not None:
         statement = statement.where(LedgerEntry.recorded_at <= scope.known_at)
     return statement

@@ -198,7 +198,7 @@ def _wanted(
     # The lock serializes two people who generate the same report: the second finds the first one's.
     known = 0 < customer_id <= _LARGEST_ID
     customer = session.execute(
-        select(Customer.name, Customer.currency, Customer.active)
+        select(Customer.name, Customer.currency, Customer.active, Customer.merged_into_id)
         .where(Customer.id == (customer_id if known else 0), visible_to(actor))
         .with_for_update(key_share=True)
     ).one_or_none()
@@ -206,7 +206,7 @@ def _wanted(
         message = f"Customer with ID {customer_id} not found"
         raise Invalid(message, fields={"customer_id": "there is no such customer"})
     if not customer.active:
-        raise inactive(customer.name)
+        raise inactive(customer.name, customer.merged_into_id)
     services = chosen_services(session, service_ids)
     return Wanted(customer_id, customer.name, customer.currency, period, services, output_format)
 

@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, Date, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.customers.queries import visible_to
+from billing_core.customers.queries import ANSWERS, NAMED, visible_to
 from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
 from billing_core.errors import Forbidden, NotFound
@@ -82,4 +82,4 @@ def _organizations(day: date | BindParameter[date]) -> Select[*tuple[Any, ...]]:
 
 
 # Put together once, which takes longer than carrying it out.
-_BY_UUID = _organizations(bindparam("day", type_=Date)).where(Customer.uuid == bindparam("uuid"))
+_BY_UUID = _organizations(bindparam("day", type_=Date)).join(NAMED, ANSWERS).where(NAMED.uuid == bindparam("uuid"))

@@ -19,6 +19,7 @@ from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import (
     editing,
     invoices,
+    merging,
     money,
     orders,
     payments,
@@ -51,7 +52,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     names += [SUBSCRIPTIONS] if actor.may(Permission.SUBSCRIPTION_READ) else []
     names.append(ORDERS)
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
-    names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) else []
+    names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) and customer.merged_into_id is None else []
     tabs = dict(zip(names, st.tabs(names, key="customer_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -82,16 +83,21 @@ def _header(read: Reader, actor: Actor, customer: Customer) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(md(customer.name), anchor=False, width="content")
         with st.container(horizontal=True, width="content"):
-            if st.button("Rate card", icon=":material/price_change:", key="to_rate_card"):
+            if customer.merged_into_id is None and st.button(
+                "Rate card", icon=":material/price_change:", key="to_rate_card"
+            ):
                 st.switch_page("rate_cards.py", query_params={"customer": str(customer.id)})
-            reminders.button(read, actor, customer)
-            standing.button(actor, customer)
+            if customer.merged_into_id is None:
+                reminders.button(read, actor, customer)
+                standing.button(actor, customer)
+                merging.button(actor, customer)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(customer.currency, icon=":material/payments:", color="blue")
         emails = in_a_list((customer.email, customer.further_emails))
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
         # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
         st.markdown(md(" · ".join(part for part in (customer.ref, place, emails) if part)), width="content")
+    merging.note(read, customer)
     standing.note(customer)
     reminders.note(read, customer)
     if actor.may(Permission.INVOICE_READ):

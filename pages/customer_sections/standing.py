@@ -28,7 +28,7 @@ def button(actor: Actor, customer: Customer) -> None:
 
 def note(customer: Customer) -> None:
     """That nothing new is billed to it."""
-    if not customer.active:
+    if not customer.active and customer.merged_into_id is None:
         st.warning(
             "Deactivated: nothing new is billed to it. What is open stays payable.", icon=":material/person_off:"
         )

@@ -212,3 +212,26 @@ def test_a_customer_is_deactivated_hidden_and_brought_back(page_as, sessions):
 def test_who_may_not_change_customers_is_offered_no_deactivating(page_as, sessions, role):
     page = page_as(role).visit("customers.py", customer=str(fill(sessions).acme))
     assert not any(one.key == "deactivate_customer" for one in page.button)
+
+
+def test_a_customer_is_merged_into_another_one_and_leads_to_it(page_as, sessions):
+    filled = fill(sessions)
+    with sessions() as session:
+        bolt = session.scalars(select(Customer.id).where(Customer.name == "Bolt GmbH")).one()
+    with sessions.begin() as session:
+        twin = a_customer(session, "TWIN", name="Bolt *Twin*", priced=False, currency="EUR")
+    page = page_as("admin").visit("customers.py", customer=str(twin))
+    page.button(key="merge_customer").click().run()
+    page.selectbox(key="merge_into").set_value(filled.acme)
+    press(page, "merge_customer")
+    assert "Merge for good" in [one.label for one in page.button]
+    page.selectbox(key="merge_into").set_value(bolt)
+    press(page, "merge_customer")
+    press(page, "do_merge", again="merge_customer")
+
+    with sessions() as session:
+        assert session.get_one(Customer, twin).merged_into_id == bolt
+    page = page_as("admin").visit("customers.py", customer=str(twin))
+    assert "Merged into Bolt GmbH" in shown(page)
+    page.button(key="open_merged").click().run()
+    assert page.title[0].value == "Bolt GmbH"

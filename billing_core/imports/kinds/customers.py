@@ -4,6 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
+from sqlalchemy.orm import aliased
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.customers.same import email_key
@@ -78,6 +79,13 @@ def _currency_in_use(rows: FromClause) -> Select[Any]:
     )
 
 
+def _merged(rows: FromClause) -> Select[Any]:
+    into = aliased(Customer)
+    reason = "is a customer that was merged into " + into.name + ", customer_ref " + into.ref
+    statement = wrong(rows, "customer_ref", rows.c.ref, reason).join(Customer, Customer.id == rows.c.existing_id)
+    return statement.join(into, into.id == Customer.merged_into_id)
+
+
 DEFINITION = Definition(
     kind=Kind.CUSTOMERS,
     title="Customers",
@@ -121,7 +129,7 @@ DEFINITION = Definition(
         Field("bcc_emails", cells.emails, synonyms=("bcc", "e-mail bcc", "blind copy to")),
     ),
     resolve=_resolve,
-    merge_checks=(_currency_in_use,),
+    merge_checks=(_currency_in_use, _merged),
     derived=(
         Derived("public_id", None, new_public_id),
         Derived("uuid", None, new_uuid),

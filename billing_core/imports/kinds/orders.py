@@ -38,7 +38,7 @@ def _resolve_orders(staged: Staged) -> Select[Any]:
             status.label("status"),
             *staged.columns(*_PLAIN[1:]),
         )
-        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join_from(rows, Customer, columns.customer_of(rows))
         .outerjoin(Order, Order.number == rows.c.order_number)
     )
 
@@ -142,7 +142,7 @@ ORDERS = Definition(
         Field("notes", text_up_to(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
     ),
     resolve=_resolve_orders,
-    references=(columns.unknown_customer,),
+    references=(columns.unknown_customer, columns.merged_customer),
     merge_checks=(_of_another_customer,),
     around=_keeping_coverage,
 )

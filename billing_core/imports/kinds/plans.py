@@ -264,7 +264,7 @@ def _resolve_customer_plans(staged: Staged) -> Select[Any]:
             rows.c.plan_code,
             literal(staged.setting.now, UtcDateTime).label("created_at"),
         )
-        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join_from(rows, Customer, columns.customer_of(rows))
         .join(Plan, Plan.code == rows.c.plan_code)
     )
 
@@ -367,6 +367,7 @@ CUSTOMER_PLANS = Definition(
     resolve=_resolve_customer_plans,
     references=(
         columns.unknown_customer,
+        columns.merged_customer,
         unknown("plan_code", Plan.code, "no plan has this code; import plans first"),
     ),
     merge_checks=(_foreign_currency, _billed, _subscribed),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, exists, literal, select
+from sqlalchemy import Select, exists, false, select
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
@@ -13,7 +13,7 @@ from billing_core.orders.models import Product, sku_key
 
 def _resolve(staged: Staged) -> Select[Any]:
     rows = staged.table
-    whose = literal(True) if staged.every_customer else Customer.ref == rows.c.customer_ref
+    whose = Customer.merged_into_id.is_(None) if staged.every_customer else columns.customer_of(rows)
     return select(
         rows.c.line,
         Customer.id.label("customer_id"),
@@ -29,6 +29,12 @@ def _nobody_s(staged: Staged) -> Select[Any]:
     rows = staged.table
     reason = "there is no customer yet whose product it could be; import customers first"
     return wrong(rows, "sku", rows.c.sku, reason).where(~exists().where(Customer.id > 0))
+
+
+def _merged(staged: Staged) -> Select[Any]:
+    if not staged.every_customer:
+        return columns.merged_customer(staged)
+    return wrong(staged.table, "sku", staged.table.c.sku, "").where(false())
 
 
 DEFINITION = Definition(
@@ -50,6 +56,6 @@ DEFINITION = Definition(
         ),
     ),
     resolve=_resolve,
-    references=(_nobody_s,),
+    references=(_nobody_s, _merged),
     derived=(Derived("sku_key", "sku", sku_key),),
 )

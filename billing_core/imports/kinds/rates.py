@@ -55,7 +55,7 @@ def _resolve(staged: Staged) -> Select[Any]:
             *staged.columns("conditions"),
             literal(staged.setting.now, UtcDateTime).label("created_at"),
         )
-        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join_from(rows, Customer, columns.customer_of(rows))
         .join(Service, Service.code == rows.c.service_code)
     )
 
@@ -197,6 +197,7 @@ DEFINITION = Definition(
     resolve=_resolve,
     checks=(
         columns.unknown_customer,
+        columns.merged_customer,
         unknown("service_code", Service.code, "no service has this code; import services first"),
         _foreign_currency,
         _fault(amounts.inexact, "minimum"),

@@ -122,7 +122,7 @@ def _resolve(staged: Staged) -> Select[Any]:
             given("quantity", literal(Decimal(1), Exact)),
             literal(NO_PROPERTIES, Text).label("properties"),
         )
-        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join_from(rows, Customer, columns.customer_of(rows))
         .join(Meter, Meter.code == given("meter", literal(API_CALLS, String)))
     )
 
@@ -230,7 +230,7 @@ DEFINITION = Definition(
     ),
     derived=(_DIGESTS,),
     resolve=_resolve,
-    references=(columns.unknown_customer, _unknown_meter),
+    references=(columns.unknown_customer, columns.merged_customer, _unknown_meter),
     checks=(_in_the_future, _unaddressable),
     merge_checks=(_other_content,),
     insert_only=frozenset(

@@ -15,7 +15,7 @@ from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
-from billing_core.customer_lifecycle import deactivating
+from billing_core.customer_lifecycle import deactivating, merging
 from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
@@ -107,6 +107,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             first(column, order=UsagePeriod.id.desc()) for column in (UsagePeriod.customer_id, UsagePeriod.id)
         )
         return [
+            # One that can be deactivated and merged, before others whose dialogs say that they cannot.
+            ("customers.py", {"customer": first(Customer.id, Customer.ref == "TWIN-2")}),
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
             *(("reports.py", {"tab": "Generate", "run": str(run_id)}) for run_id in _runs_of_each_kind(session)),
             *(("usage.py", {"usage_list": "Invoices", "run": str(run_id)}) for run_id in _runs_over_usage(session)),
@@ -120,8 +122,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
-            ("customers.py", {"customer": first(Customer.id, ~Customer.active)}),
-            ("customers.py", {"customer": first(Customer.id, Customer.id.in_(_free()))}),
+            ("customers.py", {"customer": first(Customer.id, ~Customer.active, Customer.merged_into_id.is_(None))}),
+            ("customers.py", {"customer": first(Customer.id, Customer.merged_into_id.is_not(None))}),
             # Days without any document.
             ("tax.py", {"tax_period": "Custom", "tax_period_days": ("2001-01-01", "2001-01-31")}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
@@ -168,6 +170,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _prepaid_credit(session, now)
         _card_on_file(session, now)
         _deactivated(session, now)
+        _merged(session, now)
 
 
 def _free() -> Select[int]:
@@ -179,6 +182,16 @@ def _free() -> Select[int]:
 def _deactivated(session: Session, now: datetime) -> None:
     newest = session.scalars(_free().order_by(Customer.id.desc()).limit(1)).one()
     deactivating.deactivate(session, SYSTEM, newest, now=now)
+
+
+def _merged(session: Session, now: datetime) -> None:
+    """One that was merged, and one of which the walk does it."""
+    business_id = default_business(session).id
+    facts = {"business_id": business_id, "currency": "USD", "created_at": now}
+    twins = [Customer(ref=f"TWIN-{number}", name=f"Twin {number}", **facts) for number in (1, 2)]
+    session.add_all(twins)
+    session.flush()
+    merging.merge(session, SYSTEM, twins[0].id, twins[1].id, now=now)
 
 
 def _second_business(session: Session, now: datetime) -> None:

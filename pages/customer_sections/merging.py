@@ -1,0 +1,103 @@
+"""Merging a customer into another one: chosen, rehearsed, done."""
+
+import streamlit as st
+
+from billing_core.customer_lifecycle import merging
+from billing_core.customer_lifecycle.merging import Moving, Rehearsal
+from billing_core.customers import queries
+from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
+from billing_core.identity import Actor
+from billing_core.ledger.models import Account
+from pages.ui import formats
+from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.formats import counted
+from pages.ui.inputs import customer_names
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+# Debits are positive in the books; credit is shown as what the customer has.
+_ACCOUNTS = {
+    Account.RECEIVABLE: ("Owed on invoices", 1),
+    Account.CUSTOMER_CREDIT: ("Credit", -1),
+    Account.PREPAID_CREDIT: ("Prepaid credit", -1),
+}
+
+
+def button(actor: Actor, customer: Customer) -> None:
+    if merging.may(actor) and st.button("Merge", icon=":material/merge:", key="merge_customer"):
+        merge(customer.id)
+
+
+def note(read: Reader, customer: Customer) -> None:
+    """That it is another customer now, and the way there."""
+    if customer.merged_into_id is None:
+        return
+    into = read(queries.one, customer.merged_into_id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            f"Merged into {md(into.name)}. Its reports and what they billed are kept here.", icon=":material/merge:"
+        )
+        if st.button(f"Open {md(into.name)}", icon=":material/arrow_forward:", key="open_merged"):
+            st.query_params["customer"] = str(into.id)
+            st.rerun()
+
+
+@st.dialog("Merge customer", icon=":material/merge:", width="large")
+def merge(customer_id: int) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    customer = read(queries.one, customer_id)
+    names = customer_names.offered(read, key="merge_into")
+    into_id = st.selectbox(
+        f"Merge {md(customer.name)} into",
+        [one for one in names if one != customer_id],
+        index=None,
+        format_func=lambda one: names.get(one, str(one)),
+        placeholder="The customer that stays",
+        key="merge_into",
+    )
+    if into_id is None:
+        return
+    rehearsed = read(merging.rehearse, customer_id, into_id)
+    _show(rehearsed)
+    if rehearsed.conflicts:
+        return
+    st.caption("It cannot be undone.")
+    if st.button("Merge for good", type="primary", icon=":material/merge:", key="do_merge"):
+        with attempt(f"Merged {md(customer.name)} into {md(rehearsed.into)}") as session:
+            merging.merge(session, actor, customer_id, into_id, now=utc_now())
+
+
+def _show(rehearsed: Rehearsal) -> None:
+    for reason in rehearsed.conflicts:
+        st.error(md(reason), icon=":material/block:")
+    moves, stays = _listed(rehearsed.moves), _listed(rehearsed.stays)
+    st.markdown(f"**Moves to {md(rehearsed.into)}**: {moves or 'nothing'}.")
+    if stays:
+        st.markdown(f"**Stays with {md(rehearsed.former)}**: {stays}.")
+    if rehearsed.balances:
+        rows = [
+            (
+                f"{_ACCOUNTS[one.account][0]}, {one.currency}",
+                *(
+                    formats.money(_ACCOUNTS[one.account][1] * minor, one.currency)
+                    for minor in (one.former_minor, one.into_minor, one.together_minor)
+                ),
+            )
+            for one in rehearsed.balances
+        ]
+        heads = ("Balance", "Former", "Stays", "Together")
+        st.table({head: [row[place] for row in rows] for place, head in enumerate(heads)}, alt="Balances")
+    if rehearsed.sees_both:
+        st.warning(f"See both from then on: {md(', '.join(rehearsed.sees_both))}", icon=":material/visibility:")
+    if rehearsed.given_up:
+        told = "; ".join(
+            f"{formats.words(name)} {kept or '(empty)'}, not {theirs}" for name, theirs, kept in rehearsed.given_up
+        )
+        st.caption(f"What holds from then on: {md(told)}. Documents keep what stands on them.")
+
+
+def _listed(rows: tuple[Moving, ...]) -> str:
+    return ", ".join(counted(one.count, one.noun) for one in rows)
