@@ -20,9 +20,10 @@ def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id
 
 
 def matching(text: str) -> ColumnElement[bool]:
-    """In SQL: the text occurs in the customer's name, ref, e-mail or city."""
+    """In SQL: the text occurs in the customer's name, ref, city, or an address that gets its mails openly."""
     term = text.strip()
-    columns = (Customer.name, Customer.ref, Customer.email, Customer.city)
+    addresses = (Customer.email, Customer.further_emails, Customer.cc_emails)
+    columns = (Customer.name, Customer.ref, *addresses, Customer.city)
     return mentions(term, *columns) if term else true()
 
 

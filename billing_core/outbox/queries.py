@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import mentions
@@ -154,8 +154,8 @@ def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, filters: Message
     if filters.topic:
         statement = statement.where(OutboxMessage.topic.in_(filters.topic))
     if text := filters.text.strip():
-        others = cast(OutboxMessage.receivers, Text).icontains(text.replace("\0", ""), autoescape=True)
-        statement = statement.where(or_(mentions(text, OutboxMessage.recipient, OutboxMessage.title), others))
+        of_all = (OutboxMessage.recipient, cast(OutboxMessage.receivers, Text), OutboxMessage.title)
+        statement = statement.where(mentions(text, *of_all))
     if filters.customer_id is not None:
         statement = statement.where(OutboxMessage.customer_id == filters.customer_id)
     if filters.subject is not None:

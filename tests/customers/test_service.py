@@ -115,6 +115,14 @@ def test_customers_are_searched_without_regard_to_accents_in_any_alphabet(sessio
         assert [found for _, found, _ in queries.names(session, SYSTEM, text=text)] == [name]
 
 
+def test_customers_are_searched_by_every_address_that_is_no_secret(session):
+    acme = a_customer(session)
+    lists = {"further_emails": "ben@x.example", "cc_emails": "CFO@x.example", "bcc_emails": "us@ours.example"}
+    change(session, acme, email="ap@acme.example", **lists)
+    found = [[row[0] for row in queries.names(session, ADMIN, text=text)] for text in ("ben@x", "cfo@", "us@ours")]
+    assert found == [[acme], [acme], []]
+
+
 def test_a_customer_is_found_by_its_ref_first_and_then_by_its_id(session):
     first = a_customer(session, "ALFKI")
     second = a_customer(session, str(first))
