@@ -118,6 +118,7 @@ def spend(session: Session, actor: Actor, invoice: Invoice, *, today: date, now:
 
     Where the credit goes so far, exactly what the invoice costs early payers.
     """
+    actor.require(Permission.PAYMENT_WRITE)
     left = balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
     early = None if kept_minor else early_payment.best_on(invoice, today)
     wanted = early.to_pay_minor if early and left >= early.to_pay_minor else invoice.due_minor - kept_minor

@@ -163,6 +163,10 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
     "chargeback_sources.parts": (None, _parts),
     "credit.balances": (READ, lambda session, actor, of: credit.balances(session, actor, of.customer)),
     "credit.apply": (WRITE, lambda session, actor, of: credit.apply(session, actor, of.open, amount_minor=1, **DAY)),
+    "credit.spend": (
+        WRITE,
+        lambda session, actor, of: credit.spend(session, actor, session.get(Invoice, of.open), **DAY),
+    ),
     "credit.release": (
         WRITE,
         lambda session, actor, of: credit.release(session, actor, of.allocation, reason="wrong", **DAY),
