@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
+from billing_core.database.folding import fold
 from billing_core.database.migrate import upgrade
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries, service
@@ -129,6 +130,8 @@ def _rows(file: Path) -> list[list[tuple[str, list[tuple]]]]:
 
 def _insert(file: Path, invoices: list[list[tuple[str, list[tuple]]]], size: int) -> None:
     connection = sqlite3.connect(file, isolation_level=None)
+    # The triggers that searches rely on call it.
+    connection.create_function("folded", 1, fold, deterministic=True)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
     for start in range(0, len(invoices), size):
