@@ -38,6 +38,7 @@ from billing_core.metering.models import Aggregation, UsagePeriod
 from billing_core.online_payments.gateway import AttachedMethod
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
 from billing_core.online_payments.off_session import methods
+from billing_core.orders.models import Order
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
@@ -119,6 +120,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             ("admin/outbox.py", {"message": of_a_link}),
             ("payments.py", {"record": owing}),
             ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
+            ("customers.py", {"customer": first(Order.customer_id), "customer_tab": "Orders"}),
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
