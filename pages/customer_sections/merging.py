@@ -72,7 +72,7 @@ def merge(customer_id: int) -> None:
 
 def _show(rehearsed: Rehearsal) -> None:
     for reason in rehearsed.conflicts:
-        st.error(md(reason), icon=":material/block:")
+        st.error(md(formats.with_days(reason)), icon=":material/block:")
     moves, stays = _listed(rehearsed.moves), _listed(rehearsed.stays)
     st.markdown(f"**Moves to {md(rehearsed.into)}**: {moves or 'nothing'}.")
     if stays:
