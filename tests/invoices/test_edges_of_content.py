@@ -166,6 +166,11 @@ def test_a_block_of_text_keeps_its_lines_and_a_line_becomes_one():
         ({"state": "IL"}, "IL"),
         ({"city": "Berlin", "postal_code": "10115", "country": "DE"}, "10115 Berlin\nGermany"),
         ({"country": "DE", "language": "fr"}, "Allemagne"),
+        (
+            {"address": "1 Main St", "city": "Oakland", "state": "CA", "postal_code": "94607", "country": "US"},
+            "1 Main St\nOakland, CA 94607\nUnited States",
+        ),
+        ({"city": "London", "postal_code": "SW1A 2AA", "country": "GB"}, "London\nSW1A 2AA\nUnited Kingdom"),
         ({"country": "QQ"}, "QQ"),
     ],
 )

@@ -111,5 +111,5 @@ def test_what_is_no_address_is_refused_in_the_dialog(page_as, sessions):
     page.button(key="new_alert").click()
     page.button(key="create_alert").click().run()
 
-    assert "is not an address" in page.error[0].value
+    assert "is not an e-mail address" in page.error[0].value
     assert kept(sessions) == []

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.models import Business
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.customers.town_lines import town_lines
 from billing_core.dates import Day, day_of
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor
@@ -171,8 +172,8 @@ def due_by(content: Content, due_on: date | None) -> Content:
 
 def postal_address(customer: Customer) -> str:
     """The customer's address as on a letter, with the country's name in the customer's language."""
-    town = " ".join(part for part in (customer.postal_code, customer.city) if part)
-    parts = (customer.address, ", ".join(part for part in (town, customer.state) if part), _country(customer))
+    town = town_lines(customer.country, city=customer.city, state=customer.state, postal_code=customer.postal_code)
+    parts = (customer.address, *town, _country(customer))
     return "\n".join(part for part in parts if part)
 
 

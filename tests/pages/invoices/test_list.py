@@ -278,7 +278,7 @@ def test_reminding_leaves_out_who_is_held_and_what_is_not_open(page_as, company,
     left_out, going = (table.value for table in page.dataframe[-2:])
     assert dict(left_out[["Invoice", "Why"]].values.tolist()) == {
         f"Draft {company['draft']}": "Has not been sent yet",
-        "INV-2026-002": f"The invoice is held until {tomorrow}: Disputed",
+        "INV-2026-002": f"The invoice is held until {tomorrow:%m/%d/%Y}: Disputed",
         "INV-2026-003": "Is paid",
         "INV-2026-004": "Is cancelled",
     }
