@@ -14,6 +14,9 @@ from billing_core.plans.models import PlanInterval
 from billing_core.plans.terms import Phase, Terms
 from tests.plans.agreed import NOW
 
+# These migrations are released, and never change.
+pytestmark = pytest.mark.later
+
 _VERSION = (
     "INSERT INTO plan_versions (id, plan_id, number, currency, price_minor, interval, included_calls, price_per_call, "
     "created_at) VALUES (7, 1, 1, 'USD', 2990, 'year', 100, 1000000000, '2023-01-01')"

@@ -26,6 +26,9 @@ from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
 from tests.invoices.company import a_customer
 from tests.plans.agreed import NOW, terms
 
+# These migrations are released, and never change.
+pytestmark = pytest.mark.later
+
 D = Decimal
 OCTOBER, NOVEMBER = (Period.month_of(date(2023, month, 1)) for month in (10, 11))
 BILLED = datetime(2023, 12, 1, 12, tzinfo=UTC)

