@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import structlog
 from sqlalchemy import Engine
 
 from billing_core.database import migrate
@@ -15,7 +14,6 @@ from billing_core.database.files import leftovers
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.whole_files import publish
 
-_log = structlog.get_logger()
 # This table identifies a database of ours: the first migration created it.
 _OURS = "audit_entries"
 
@@ -25,11 +23,9 @@ def usual_folder(data_dir: Path) -> Path:
     return data_dir / "backups"
 
 
-def clean(data_dir: Path) -> None:
-    """Take away what killed backups and restores have left in the data folder."""
-    for folder in (data_dir, usual_folder(data_dir)):
-        for name in leftovers.clean(folder):
-            _log.info("what a killed process left behind was removed", folder=str(folder), name=name)
+def clean(data_dir: Path) -> list[Path]:
+    """Take away what killed backups and restores have left in the data folder; what that was."""
+    return [folder / name for folder in (data_dir, usual_folder(data_dir)) for name in leftovers.clean(folder)]
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+import structlog
+
 from billing_core import logs, runtime
 from billing_core.database import backup_files, migrate
 from billing_core.jobs import engine
@@ -16,6 +18,8 @@ from billing_core.web import activity
 from billing_core.web.accounts import set_up
 from billing_core.web.accounts.demo_filling import filling
 from billing_core.web.api import event_payloads, exact_json
+
+_log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -61,7 +65,8 @@ def _end_jobs(server: Callable[..., object], number: int, frame: object) -> None
 def _prepare() -> str | None:
     """Ensure the secret and an up-to-date database; returns the set-up address while the product is not set up."""
     settings().signing_key()
-    backup_files.clean(settings().data_dir)
+    for removed in backup_files.clean(settings().data_dir):
+        _log.info("what a killed process left behind was removed", file=str(removed))
     migrate.upgrade(runtime.sessions().engine)
     filling.resume()
     return set_up.fresh_address()
