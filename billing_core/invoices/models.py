@@ -152,7 +152,8 @@ class Invoice(Base):
         CheckConstraint("due_on >= issued_on", name="due_after_issue"),
         CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
         Index("ix_invoices_customer", "customer_id", "issued_on", "id"),
-        Index("ix_invoices_state_late", "state", "late_after", "id"),
+        # Those overdue, the first due first: they come first among the open ones, and the index tells which they are.
+        Index("ix_invoices_state_due_on", "state", "due_on", "id", "late_after"),
         _only("ix_invoices_issued", "issued_on", "id"),
         _only("ix_invoices_due_on", "due_on", "id"),
         _only("ix_invoices_created", "created_at", "id"),
