@@ -342,6 +342,12 @@ class CreditNote(Base):
         Index("ix_credit_notes_invoice_id", "invoice_id"),
         Index("ix_credit_notes_issued_on", "issued_on", "id"),
         Index("ix_credit_notes_customer", "customer_id", "issued_on", "id"),
+        Index(
+            "ix_credit_notes_early_payment",
+            "invoice_id",
+            sqlite_where=text("early_payment IS 1"),
+            postgresql_where=text("early_payment IS true"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
