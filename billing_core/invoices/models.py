@@ -267,12 +267,7 @@ class InvoiceLineItem(Base):
     __tablename__ = "invoice_line_items"
     __table_args__ = (
         Index("ix_invoice_line_items_invoice_id", "invoice_id", "position"),
-        Index(
-            "ix_invoice_line_items_usage_line_id",
-            "usage_line_id",
-            sqlite_where=text("usage_line_id IS NOT NULL"),
-            postgresql_where=text("usage_line_id IS NOT NULL"),
-        ),
+        _only("ix_invoice_line_items_usage_line_id", "usage_line_id", where="usage_line_id IS NOT NULL"),
         CheckConstraint("quantity <> 0", name="quantity"),
         CheckConstraint("unit_price >= 0 OR quantity > 0", name="unit_price"),
         CheckConstraint("tax_rate >= 0 AND tax_rate <= 1000000", name="tax_rate"),
@@ -381,12 +376,7 @@ class CreditNoteLine(Base):
     __tablename__ = "credit_note_lines"
     __table_args__ = (
         Index("ix_credit_note_lines_credit_note_id", "credit_note_id", "position"),
-        Index(
-            "ix_credit_note_lines_invoice_line_id",
-            "invoice_line_id",
-            sqlite_where=text("invoice_line_id IS NOT NULL"),
-            postgresql_where=text("invoice_line_id IS NOT NULL"),
-        ),
+        _only("ix_credit_note_lines_invoice_line_id", "invoice_line_id", where="invoice_line_id IS NOT NULL"),
         ForeignKeyConstraint(["credit_note_id"], [CreditNote.id], ondelete="RESTRICT"),
     )
 
