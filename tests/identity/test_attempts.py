@@ -41,7 +41,7 @@ def test_an_account_is_the_same_however_its_address_is_typed(session):
 
 
 def test_one_address_that_tries_one_account_after_another_waits(session):
-    for number in range(FROM_ONE_ADDRESS.amount):
+    for number in range(60):
         assert guess(session, 1, Knock(f"{number}@example.com", "192.0.2.7")) == [None]
     assert guess(session, 1) == [Refusal(FROM_ONE_ADDRESS, 15 * 60)]
     assert guess(session, 1, Knock("ana@example.com", "192.0.2.8")) == [None]
@@ -50,17 +50,17 @@ def test_one_address_that_tries_one_account_after_another_waits(session):
 
 
 def test_right_passwords_are_no_guesses(session):
-    for number in range(FROM_ONE_ADDRESS.amount + 5):
+    for number in range(65):
         someone = Knock(f"{number}@example.com", "192.0.2.7")
         assert guess(session, 1, someone) == [None]
         attempts.succeeded(session, someone, now=NOW)
-    assert session.scalar(select(func.count()).where(SignInAttempt.succeeded)) == FROM_ONE_ADDRESS.amount + 5
+    assert session.scalar(select(func.count()).where(SignInAttempt.succeeded)) == 65
 
 
 def test_many_addresses_wait_together_except_those_from_which_the_account_was_used_in_thirty_days(session):
     office = Knock("ana@example.com", "198.51.100.1")
     attempts.succeeded(session, office, now=NOW - timedelta(days=30) + timedelta(hours=2))
-    for number in range(OF_ONE_ACCOUNT.amount):
+    for number in range(100):
         assert guess(session, 1, Knock("ana@example.com", f"203.0.113.{number}")) == [None]
     assert guess(session, 1) == [Refusal(OF_ONE_ACCOUNT, 3600)]
     assert guess(session, 1, Knock("bob@example.com", "192.0.2.7")) == [None]
