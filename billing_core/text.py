@@ -18,6 +18,11 @@ def control_character(text: str) -> str | None:
     return f"U+{ord(match.group()):04X}" if match else None
 
 
+def is_torn(text: str) -> bool:
+    """Whether half a surrogate pair is in it, which no encoding can write."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def needed(text: str, field: str, longest: int) -> str:
     """A short text that must be there, trimmed; Invalid where it is missing, too long or has invalid characters."""
     word = text.strip()

@@ -149,7 +149,7 @@ def _mentions(text: str) -> ColumnElement[bool]:
         (AuditEntry.subject_kind == "user")
         & AuditEntry.subject_id.in_(people.with_only_columns(cast(User.id, String))),
         mentions(text, AuditEntry.actor_name, AuditEntry.subject_label),
-        AuditEntry.subject_id == text,
+        equals(AuditEntry.subject_id, text),
         mentions(as_in_json, readable(AuditEntry.before), readable(AuditEntry.after)),
     )
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from billing_core.database import sqlite
 from billing_core.database.pool import Pool, Prepared
+from billing_core.errors import Invalid
 
 # On PostgreSQL a transaction holds its locks, and others wait for them, until it ends: that of a machine that vanished
 # ends after half a minute, that of a process that stands still after a minute. What waits for others: ``may_idle``.
@@ -19,6 +20,8 @@ _ENDED_BY_POSTGRESQL = (
     "SET tcp_keepalives_count = 4",
     "SET idle_in_transaction_session_timeout = '60s'",
 )
+# What PostgreSQL says of NUL, and of other characters that it cannot hold, in a text or in JSON.
+_NO_CHARACTER = frozenset({"22021", "22P05"})
 
 
 class ReadOnly(RuntimeError):
@@ -95,7 +98,23 @@ def connect(url: str, **options: Any) -> Engine:
     A failed statement's values (names, addresses, amounts) stay out of the log.
     """
     of_kind = sqlite.engine if make_url(url).get_backend_name() == "sqlite" else _postgresql
-    return of_kind(url, **options)
+    engine = of_kind(url, **options)
+    event.listen(engine, "handle_error", _refuse_unkeepable)
+    return engine
+
+
+def _refuse_unkeepable(failed: ExceptionContext) -> None:
+    """A text that no column can hold or be compared with is its writer's mistake, wherever it was typed; most fields
+    have said so before, by their names.
+    """
+    error = failed.original_exception
+    if isinstance(error, UnicodeEncodeError):
+        character = f"U+{ord(error.object[error.start]):04X}"
+    elif "NUL (0x00)" in str(error) or getattr(error, "sqlstate", None) in _NO_CHARACTER:
+        character = "U+0000"
+    else:
+        return
+    raise Invalid(f"A text has a character in it that cannot be kept ({character})")
 
 
 def for_changes(engine: Engine) -> Engine:

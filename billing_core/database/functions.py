@@ -28,6 +28,7 @@ from sqlalchemy.types import TypeEngine
 
 from billing_core.database.folding import fold, folded
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.text import is_torn
 
 Columns = Mapping[str, TypeEngine[Any]]
 
@@ -253,19 +254,21 @@ def as_rows(session: Session, name: str, columns: Columns, rows: Iterable[Sequen
         source = f"jsonb_array_elements(CAST(:{name} AS jsonb)) AS pieces(value)"
     # Names of columns and types, which are ours.
     statement = text(f"SELECT {', '.join(cells)} FROM {source}")
-    bound = statement.bindparams(**{name: json.dumps([list(row) for row in rows], default=written)})
+    bound = statement.bindparams(**{name: json.dumps([list(row) for row in rows], ensure_ascii=False, default=written)})
     return bound.columns(**columns).cte(name)
 
 
 def equals(column: SQLColumnExpression[str], given: str) -> ColumnElement[bool]:
-    """The column is exactly this text. No column holds NUL, which PostgreSQL refuses."""
-    return false() if "\0" in given else column == given
+    """The column is exactly this text. No column holds NUL, which PostgreSQL refuses, nor half a character."""
+    return false() if "\0" in given or is_torn(given) else column == given
 
 
 def mentions(given: str, *columns: SQLColumnExpression[str] | SQLColumnExpression[str | None]) -> ColumnElement[bool]:
     """One of the columns contains the text, whatever the case and the accents. NUL, which PostgreSQL refuses, is
-    removed.
+    removed; half a character is in none.
     """
+    if is_torn(given):
+        return false()
     return folded(together(columns)).contains(fold(given.replace("\0", "")), autoescape=True)
 
 

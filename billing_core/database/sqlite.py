@@ -12,6 +12,7 @@ from billing_core.database.files.opened_file import OpenedFile
 from billing_core.database.folding import fold
 from billing_core.database.pool import Pool, Prepared
 from billing_core.money import nearest
+from billing_core.text import is_torn
 
 BUSY_TIMEOUT_MS = 30_000
 # How a transaction begins: reads and cannot write, takes the write lock once it writes, or takes it at once.
@@ -125,7 +126,10 @@ def _hexadecimal(digits: str) -> int | None:
 
 def _readable_json(stored: str | None) -> str | None:
     """For SQLite, which leaves letters beyond ASCII as they are stored, as numbers (see ``functions.readable``)."""
-    return stored if stored is None or "\\u" not in stored else json.dumps(json.loads(stored), ensure_ascii=False)
+    if stored is None or "\\u" not in stored:
+        return stored
+    read = json.dumps(json.loads(stored), ensure_ascii=False)
+    return stored if is_torn(read) else read
 
 
 def _rounded_product(factor: int, *numbers: str) -> int:

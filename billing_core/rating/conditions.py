@@ -187,7 +187,8 @@ def _value(raw: Any, kind: Kind, op: str, path: str) -> str | list[str]:
 def _scalar(raw: Any, kind: Kind, path: str) -> str:
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise _invalid(path, "must be a text or a number")
-    text = str(raw).strip(BLANKS)
+    # As orders' texts are: also of blanks that are wider or do not break.
+    text = str(raw).strip()
     if not text:
         raise _invalid(path, "must not be empty")
     if len(text) > MAX_TEXT:

@@ -255,7 +255,7 @@ def _mentions(text: str) -> ColumnElement[bool]:
         mentions(text, BillingReport.customer_name, BillingReport.created_by),
         BillingReport.customer_id.in_(of_customer),
         has_amount(text, BillingReport.currency, BillingReport.total_minor),
-        cast(BillingReport.id, String) == text.removeprefix("#"),
+        equals(cast(BillingReport.id, String), text.removeprefix("#")),
     )
 
 

@@ -98,6 +98,13 @@ def test_one_entry_shows_each_field_before_and_after(session, history):
         queries.one(session, SYSTEM, 999)
 
 
+def test_half_a_character_in_what_was_changed_hides_nothing_from_a_search(session, history):
+    subject, torn = ("import", 9), {"name": "\ud800 \u00eb"}
+    service.record(session, SYSTEM, "import.run", subject, label="torn.csv", before=None, after=torn, now=NOW)
+    session.flush()
+    assert (labels(session, text="Größe"), labels(session, text="\ud800")) == (["Müller 50%"], [])
+
+
 def test_added_and_removed_fields_have_only_one_side():
     assert queries.changes({"a": 1}, {"b": ["x", "é"]}) == [
         FieldChange("a", "1", None),

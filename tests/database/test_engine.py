@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, text, update
+from sqlalchemy import String, delete, event, func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -15,8 +15,10 @@ from billing_core.businesses.models import Business
 from billing_core.database import Base, ReadOnly, Sessions, connect, for_changes
 from billing_core.database.copying import reading, writing
 from billing_core.database.engine import change_from_now_on, may_idle, read_at_one_moment
+from billing_core.database.functions import as_rows
 from billing_core.database.pool import close_idle
 from billing_core.database.types import Scaled, UtcDateTime
+from billing_core.errors import Invalid
 from billing_core.invoices.models import NumberSeries, SeriesKind
 
 
@@ -291,3 +293,33 @@ def test_copies_wait_for_each_other(sessions):
         assert idle_limit(connection) == "0"
     with writing(sessions.engine, Base.metadata) as connection:
         assert idle_limit(connection) == "0"
+
+
+@pytest.mark.parametrize("torn", ["\ud800", "Acme \udc00 GmbH", "a\udfff"], ids=ascii)
+def test_half_a_character_is_refused_wherever_it_comes_to_the_database(sessions, torn):
+    coming = (
+        lambda session: session.scalar(select(literal(torn))),
+        lambda session: session.scalar(select(AuditEntry.id).where(AuditEntry.action == torn)),
+        lambda session: session.add(an_entry(torn)),
+        lambda session: session.execute(insert(NumberSeries), [a_series("A"), a_series(torn)]),
+        lambda session: session.execute(update(AuditEntry).values(action=torn)),
+        lambda session: session.execute(text("SELECT :given"), {"given": torn}),
+        lambda session: session.execute(select(as_rows(session, "given", {"name": String()}, [(torn,)]))),
+    )
+    for comes in coming:
+        with pytest.raises(Invalid, match=r"cannot be kept \(U\+D[8-F]"), sessions.begin() as session:
+            comes(session)
+    with sessions() as session:
+        assert session.scalar(select(func.count(AuditEntry.id))) == 0
+
+
+def test_what_postgresql_alone_refuses_in_a_text_is_refused_in_words(sessions):
+    if sessions.engine.dialect.name == "sqlite":
+        pytest.skip("it takes them")
+    for statement, given in (("SELECT :given", "a\0b"), ("SELECT CAST(:given AS jsonb)", '"\\u0000"')):
+        with pytest.raises(Invalid, match=r"cannot be kept"), sessions() as session:
+            session.execute(text(statement), {"given": given})
+
+
+def a_series(name):
+    return {"business_id": 1, "kind": SeriesKind.INVOICE, "series": name, "last": 1}

@@ -6,7 +6,9 @@ import unicodedata
 import pytest
 from sqlalchemy import func, literal, select
 
+from billing_core.businesses.models import Business
 from billing_core.database.folding import fold, folded
+from billing_core.database.functions import equals, mentions
 
 SAME = [
     ("KÖLN", "Köln", "köln", "koln", "ko\u0308ln"),
@@ -19,6 +21,8 @@ SAME = [
     # Turkish: with and without its dot.
     ("İstanbul", "ISTANBUL", "istanbul", "ıstanbul"),
     ("Ёлкин", "елкин", "ЕЛКИН"),
+    # Georgian: capitals beyond the usual letters, since Unicode 11.
+    ("თბილისი", "ᲗᲑᲘᲚᲘᲡᲘ"),
     ("Łódź", "LODZ"),
     ("Ærø Øl", "AERO OL"),
     ("Đorđe", "dorde"),
@@ -61,3 +65,10 @@ def test_the_database_says_the_same_of_every_character_of_unicode(sessions):
         for text in ("", "\u0301", "A", "ẞ", "ﷺ"):
             assert session.scalar(select(folded(literal(text)))) == fold(text)
         assert session.scalar(select(folded(func.nullif("", "")))) is None
+
+
+def test_half_a_character_is_in_no_text(session):
+    for torn in ("\ud800", "a\udfff"):
+        for found in (mentions(torn, Business.name), equals(Business.name, torn)):
+            assert session.scalar(select(func.count(Business.id)).where(found)) == 0
+    assert session.scalar(select(func.count(Business.id)).where(mentions("", Business.name))) == 1

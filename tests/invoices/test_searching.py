@@ -70,6 +70,8 @@ def test_however_many_match_they_are_the_same(session, monkeypatch, few):
         "muller OR a": [],
         '"muller"': [],
         "00": [0, 1, 2, 3, 4],
+        "\ud800": [],
+        "muller\udfff": [],
     }
     for sought, places in expected.items():
         assert found(session, sought) == [ids[place] for place in places], sought

@@ -66,6 +66,10 @@ def test_numbers_are_exact_and_written_one_way(raw, kept):
     assert parse(a_leaf(value=raw)) == {"all": [a_leaf(value=kept)]}
 
 
+def test_blanks_around_a_text_do_not_count_however_wide():
+    assert parse(a_leaf("city", "eq", "\u00a0\u3000Köln\u2003")) == {"all": [a_leaf("ship_to_city", "eq", "Köln")]}
+
+
 def test_json_numbers_never_pass_through_a_float():
     text = '{"all": [{"field": "weight", "op": "eq", "value": 100000000000.003}]}'
     assert parse(text) == {"all": [a_leaf(op="eq", value="100000000000.003")]}

@@ -16,6 +16,7 @@ from billing_core.database.folding import fold, folded
 from billing_core.database.functions import among, mentions, together
 from billing_core.invoices.models import LISTED, Invoice, InvoiceState
 from billing_core.proof import Check
+from billing_core.text import is_torn
 
 SEARCHED: Final = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
 # A page of as many is looked up by their ids; of more, one in some hundred that are read is one. To count them, each of
@@ -32,7 +33,7 @@ def found(session: Session, sought: str, *, few: int) -> ColumnElement[bool]:
     """In SQL: the text is in the number, the customer's name or e-mail address, or the reference, or it is the total or
     what is due. ``few``: up to how many are looked up by their ids.
     """
-    if session.get_bind().dialect.name == "sqlite":
+    if session.get_bind().dialect.name == "sqlite" and not is_torn(sought):
         ids = _some(session, sought, few + 1)
         if len(ids) <= few:
             return among(Invoice.id, ids)
