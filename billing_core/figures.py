@@ -151,8 +151,7 @@ def visible(actor: Actor, figure: Figure, scope: Scope) -> Scope:
 
 def value(session: Session, actor: Actor, figure: Figure, scope: Scope) -> dict[str | None, int]:
     """Minor units per currency, or ``{None: count}``. Currencies are never added to each other."""
-    statement = _total(figure, visible(actor, figure, scope))
-    return {currency: int(amount) for currency, amount in session.execute(statement) if amount is not None}
+    return _read(session, _total(figure, visible(actor, figure, scope)))
 
 
 def values(session: Session, actor: Actor, asked: Sequence[Asked]) -> list[dict[str | None, int]]:
@@ -168,8 +167,7 @@ def values(session: Session, actor: Actor, asked: Sequence[Asked]) -> list[dict[
 
 def proven(session: Session, actor: Actor, figure: Figure, scope: Scope) -> dict[str | None, int]:
     """The value computed from the rows themselves, even where a kept total is shown."""
-    statement = _summed(figure, visible(actor, figure, scope))
-    return {currency: int(amount) for currency, amount in session.execute(statement)}
+    return _read(session, _summed(figure, visible(actor, figure, scope)))
 
 
 def money(session: Session, actor: Actor, figure: Figure, scope: Scope) -> list[Money]:
@@ -204,6 +202,10 @@ def stream(session: Session, actor: Actor, figure: Figure, scope: Scope) -> Iter
     return iter(session.execute(statement.execution_options(yield_per=5_000)))
 
 
+def _read(session: Session, statement: Select[Any]) -> dict[str | None, int]:
+    return {currency: int(amount) for currency, amount in session.execute(statement) if amount is not None}
+
+
 def _total(figure: Figure, scope: Scope) -> Select[Any]:
     return figure.kept(scope) if figure.kept else _summed(figure, scope)
 
@@ -220,7 +222,11 @@ def _totals(asked: tuple[Asked, ...]) -> CompoundSelect[Any]:
 
 
 def _summed(figure: Figure, scope: Scope) -> Select[Any]:
-    return summed(figure.rows(scope).subquery())
+    rows = figure.rows(scope)
+    if getattr(rows.selected_columns["currency"], "element", None) is NO_CURRENCY:
+        # What is counted is one group, and is not sorted into groups first.
+        return select(NO_CURRENCY, func.sum(rows.subquery().c.amount))
+    return summed(rows.subquery())
 
 
 def summed(rows: Subquery) -> Select[Any]:

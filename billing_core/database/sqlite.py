@@ -2,21 +2,27 @@
 
 import json
 import sqlite3
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 
 from billing_core.database.files.opened_file import OpenedFile
 from billing_core.database.folding import fold
-from billing_core.database.pool import Pool, Prepared
+from billing_core.database.pool import Pool, Prepared, close_idle
 from billing_core.money import nearest
 from billing_core.text import is_torn
 
 BUSY_TIMEOUT_MS = 30_000
 # How a transaction begins: reads and cannot write, takes the write lock once it writes, or takes it at once.
 READ_ONLY, DEFERRED, IMMEDIATE = "READ_ONLY", "DEFERRED", "IMMEDIATE"
+# Of an index of a million rows it is enough to have read a thousand.
+_ROWS_COUNTED = 1_000
+# What is small today is planned as if nothing were known of it: it may be large before anybody counts again.
+_WORTH_KNOWING = 10_000
 
 
 class _Connection(sqlite3.Connection):
@@ -69,6 +75,21 @@ def engine(url: str, **options: Any) -> Engine:
         event.listen(made, "connect", partial(_remember, file=opened))
     event.listen(made, "checkin", _forget)
     return made
+
+
+def refresh_statistics(engine: Engine) -> None:
+    """Count again how large tables are, which statements are planned by; PostgreSQL's autovacuum does it by itself.
+
+    Where that is impossible, on a full disk or beside a long writer, plans stay as they were.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with suppress(OperationalError), beginning(engine, IMMEDIATE).begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA analysis_limit = {_ROWS_COUNTED}")
+        connection.exec_driver_sql("ANALYZE")
+        connection.exec_driver_sql("DELETE FROM sqlite_stat1 WHERE CAST(stat AS INTEGER) < ?", (_WORTH_KNOWING,))
+    # Connections that are open know what was known when they were opened.
+    close_idle(engine, keep=0)
 
 
 def _connected(file: OpenedFile | None, *arguments: Any, **named: Any) -> _Connection:

@@ -6,6 +6,7 @@ from typing import Final
 from dbos import DBOS
 
 from billing_core import runtime
+from billing_core.database import sqlite
 from billing_core.dates import utc_now
 from billing_core.imports import steps, upkeep
 from billing_core.jobs import queues
@@ -56,6 +57,8 @@ def work_off(job_id: int) -> None:
         if Queue.IMPORTS in pausing.paused(session):
             return
     steps.work_off(runtime.sessions(), job_id, process_id=current.process_id(), still=queues.hand_over_if_ending)
+    # A table may be many times as large as it was.
+    sqlite.refresh_statistics(runtime.sessions().engine)
 
 
 def _enqueue(job_id: int, attempt: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from billing_core import logs, runtime
-from billing_core.database import backup_files, migrate
+from billing_core.database import backup_files, migrate, sqlite
 from billing_core.jobs import engine
 from billing_core.settings import settings
 from billing_core.web import activity
@@ -67,7 +67,9 @@ def _prepare() -> str | None:
     settings().signing_key()
     for removed in backup_files.clean(settings().data_dir):
         _log.info("what a killed process left behind was removed", file=str(removed))
-    migrate.upgrade(runtime.sessions().engine)
+    database = runtime.sessions().engine
+    migrate.upgrade(database)
+    sqlite.refresh_statistics(database)
     filling.resume()
     return set_up.fresh_address()
 

@@ -7,6 +7,7 @@ import structlog
 from dbos import DBOS
 
 from billing_core import runtime
+from billing_core.database import sqlite
 from billing_core.dates import utc_now
 from billing_core.identity import attempts
 from billing_core.imports import upkeep
@@ -44,6 +45,8 @@ def prune(now: datetime | None = None) -> int:
     with runtime.sessions().begin() as session:
         forgotten = service.forget(session, before=before)
         attempts.forget(session, now=now)
+    # After the day's deletions, and while hardly anybody waits.
+    sqlite.refresh_statistics(runtime.sessions().engine)
     if pruned or forgotten:
         log.info("jobs_pruned", workflows=pruned, processes=forgotten)
     return pruned
