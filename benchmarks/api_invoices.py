@@ -23,7 +23,7 @@ from benchmarks import invoicing
 from billing_core import runtime, web
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions, connect
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
@@ -72,7 +72,7 @@ def _company(file: Path, invoices: int) -> Sessions:
         )
         session.flush()
         session.execute(text(invoicing._MANY), {"invoices": invoices})
-        session.execute(text("ANALYZE"))
+    sqlite.refresh_statistics(sessions.engine)
     return sessions
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions, connect
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.database.folding import fold
 from billing_core.database.migrate import upgrade
 from billing_core.identity import SYSTEM
@@ -150,7 +150,7 @@ def _listing(scratch: Path) -> list[dict]:
     sessions = _company(scratch / "listed.sqlite3")
     with sessions.begin() as session:
         session.execute(text(_MANY), {"invoices": MANY})
-        session.execute(text("ANALYZE"))
+    sqlite.refresh_statistics(sessions.engine)
     overdue = InvoiceFilter(status=(InvoiceStatus.OVERDUE,), order_by="due_on")
     with sessions() as session:
         first, distant, bare = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from billing_core.database import Sessions, connect
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.database.migrate import upgrade
 from billing_core.dates import Period, add_months, last_of_month, utc_now
 from billing_core.identity import SYSTEM
@@ -34,7 +34,6 @@ INSERT INTO orders (id, number, customer_id, order_date, status, reference_numbe
            1000 + i % 9000, 1 + i % 3, '' FROM n;
 INSERT INTO order_lines (order_id, sku, sku_key, position, quantity)
     SELECT id, 'SKU-' || (id % 500), 'SKU-' || (id % 500), 1, 1000 * (1 + id % 20) FROM orders;
-ANALYZE;
 """
 
 
@@ -53,4 +52,5 @@ def build(file: Path, *, orders: int = 1_000_000) -> Sessions:
                 service.generate(session, SYSTEM, customer_id=customer, period=period, now=utc_now())
     with sessions.begin() as session:
         coverage.refresh(session)
+    sqlite.refresh_statistics(sessions.engine)
     return sessions

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from benchmarks import invoicing
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions, connect
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.database.migrate import upgrade
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
@@ -58,7 +58,7 @@ def _company(file: Path, invoices: int) -> Sessions:
         )
         session.flush()
         session.execute(text(invoicing._MANY), {"invoices": invoices})
-        session.execute(text("ANALYZE"))
+    sqlite.refresh_statistics(sessions.engine)
     return sessions
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from billing_core import runtime, web
-from billing_core.database import Sessions, connect
+from billing_core.database import Sessions, connect, sqlite
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.online_payments import configured
@@ -73,7 +73,7 @@ def _inbox(file: Path, events: int) -> Sessions:
     if events:
         with sessions.begin() as session:
             session.execute(text(_FILL), {"events": events, "payload": json.dumps(_event())})
-            session.execute(text("ANALYZE"))
+        sqlite.refresh_statistics(sessions.engine)
     return sessions
 
 
