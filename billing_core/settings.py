@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(
         None,
         description="The mail server, such as smtp://user:password@host:587?starttls=1 or smtps://user:password@host; "
-        "unset: mails are held back",
+        "unset: mails are kept, and nobody gets them",
     )
     mail_from: str = Field("", description="The address that mails come from; unset: the user of the mail server")
     trusted_origins: str = Field(
@@ -257,8 +257,13 @@ class Settings(BaseSettings):
 
     @property
     def mail_server(self) -> connections.MailServer | None:
-        """The mail server; None: mails are held back."""
+        """The mail server; None: mails are kept."""
         return None if self.smtp_url is None else connections.mail_server(self.smtp_url.get_secret_value())
+
+    @property
+    def sends_mails(self) -> bool:
+        """Whether there is a mail server. Without one mails are kept: they can be read, and nobody gets them."""
+        return self.smtp_url is not None
 
     @property
     def served_over_https(self) -> bool:

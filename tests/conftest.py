@@ -27,6 +27,7 @@ import hypothesis
 import pytest
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
+from pydantic import SecretStr
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -65,6 +66,12 @@ def data_dir(tmp_path_factory) -> Iterator[Path]:
         settings().signing_key()
         yield folder
     settings.cache_clear()
+
+
+@pytest.fixture
+def mail_server(monkeypatch) -> None:
+    """One is set up, so that mails wait for it; there is none where a test does not ask for it, and they are kept."""
+    monkeypatch.setattr(settings(), "smtp_url", SecretStr("smtp://mail.example"))
 
 
 @pytest.fixture(scope="session", autouse=True)

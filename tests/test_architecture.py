@@ -188,7 +188,7 @@ ORDER = {
         ["reads"],
         ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened", "reading_on"],
         ["context", "data_age", "export_menu", "tables"],
-        ["collection_mode", "figures", "inputs"],
+        ["collection_mode", "figures", "inputs", "mail_words"],
         ["signed_in"],
     ],
 }

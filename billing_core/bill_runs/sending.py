@@ -60,17 +60,19 @@ def sent(session: Session, terms: Terms, invoice_id: int, facts: Facts, *, now: 
         return facts | mailed(session, terms, invoice_id, now=now, fresh=fresh)
     # A link sends the draft: nobody gets one who then cannot be told of it.
     (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=terms.today(now))
-    if planned.reason and planned.sent_before is None:
+    if planned.reason and planned.before.last_at is None:
         return facts | _refused(planned.reason)
     return facts | {"outcome": RunOutcome.WAITING}
 
 
 def mailed(session: Session, terms: Terms, invoice_id: int, *, now: datetime, fresh: bool) -> Facts:
-    """Mail the invoice, sending the draft first. Nothing to do where a mail went out already, by hand perhaps."""
+    """Mail the invoice, sending the draft first. Nothing to do where there is a mail already, made by hand perhaps,
+    whatever became of it.
+    """
     today = terms.today(now)
     if not fresh:
         (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=today)
-        if planned.sent_before is not None:
+        if planned.before.last_at is not None:
             return {}
     try:
         with session.begin_nested():

@@ -73,6 +73,8 @@ def send_credit_note(
     )
     trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": recipients.in_words()})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
+    if before is not None and before.kept_at is not None:
+        outbox.replace_kept(session, actor, "credit_note", [note.id], [MailKind.CREDIT_NOTE], now=now)
     return outbox.put(session, actor, message, now=now, not_before=now + delay)
 
 

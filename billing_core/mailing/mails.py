@@ -12,6 +12,7 @@ from billing_core.mailing.models import MailKind
 from billing_core.outbox.queries import Earlier
 from billing_core.outbox.service import Message
 from billing_core.recipients import Recipients, in_a_list
+from billing_core.settings import settings
 
 MAIL: Final = "mail"
 
@@ -39,7 +40,9 @@ def mail(
     attachments: Sequence[Sequence[Any]],
     name: str,
 ) -> Message:
-    """A letter as a message of the outbox; ``name`` is its key, unique for ever."""
+    """A letter as a message of the outbox; ``name`` is its key, unique for ever. Without a mail server it is kept from
+    the start: whoever is told so relies on it, so that one that is set up a minute later must not send it.
+    """
     return Message(
         channel=MAIL,
         topic=kind.value,
@@ -57,6 +60,7 @@ def mail(
             "reply_to": sender.email,
             "attachments": [list(reference) for reference in attachments],
         },
+        kept=not settings().sends_mails,
     )
 
 

@@ -217,11 +217,13 @@ def _no_address(invoice: InvoiceView) -> str:
 
 
 def _lately(before: Earlier | None, now: datetime) -> str:
-    if before is None or before.last_at is None:
+    if before is None:
         return ""
     if before.waiting:
         return "a reminder waits in the outbox already"
-    return "was reminded of within the last day" if before.last_at > now - PAUSE else ""
+    # One that is kept or failed has reminded nobody.
+    told = [at for at in (before.sent_at, before.waiting_at) if at is not None]
+    return "was reminded of within the last day" if told and max(told) > now - PAUSE else ""
 
 
 def _plan(

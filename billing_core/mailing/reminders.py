@@ -89,6 +89,7 @@ def remind_now(
     before = outbox_queries.earlier(session, "invoice", [plan.invoice_id for plan in going], REMINDERS)
     numbers = {plan.invoice_id: f"now:{before.get(plan.invoice_id, Earlier()).count + 1}" for plan in going}
     messages = _messages(session, actor, going, numbers)
+    outbox.replace_kept(session, actor, "invoice", outbox_queries.with_kept(before), REMINDERS, now=now)
     message_ids = outbox.put_many(session, actor, messages, now=now, not_before=now + delay)
     _note_steps(session, going, message_ids, now=now)
     traces = [audit.Trace(("invoice", plan.invoice_id), plan.number, after={"reminded": plan.to}) for plan in going]
@@ -103,6 +104,8 @@ def _carry_out(session: Session, actor: Actor, plans: Sequence[PlannedReminder],
     taken = reminder_planning.handled(session, ids)
     going = [plan for plan in plans if plan.step is not None and plan.step not in taken.get(plan.invoice_id, ())]
     numbers = {plan.invoice_id: f"{plan.late_after:%Y%m%d}:{plan.step}" for plan in going}
+    before = outbox_queries.earlier(session, "invoice", [plan.invoice_id for plan in going], REMINDERS)
+    outbox.replace_kept(session, actor, "invoice", outbox_queries.with_kept(before), REMINDERS, now=now)
     message_ids = outbox.put_many(session, actor, _messages(session, actor, going, numbers), now=now)
     _note_steps(session, going, message_ids, now=now)
     _note_steps(session, [plan for plan in plans if plan.step is None], None, now=now)

@@ -38,7 +38,7 @@ MOST_AT_ONCE: Final = 1_000
 class Planned:
     """One mail of a rehearsal. ``reason`` says why it would not be sent; empty where it would. ``is_draft``: sending it
     gives the draft its number; until then the letter has ``{{ number }}``, which may stay in edited texts.
-    ``sent_before``: when the invoice was last mailed.
+    ``before``: the mails of the invoice that there are already.
     """
 
     invoice_id: int
@@ -52,7 +52,7 @@ class Planned:
     total: Money
     due_on: date
     is_draft: bool
-    sent_before: datetime | None
+    before: Earlier
     letter: Letter
     reason: str = ""
 
@@ -60,6 +60,11 @@ class Planned:
     def to(self) -> str:
         """Everybody who gets it, in words."""
         return self.recipients.in_words()
+
+    @property
+    def sent_before(self) -> datetime | None:
+        """When a mail with the invoice last left. One that is kept, waits or failed is none: nobody has it."""
+        return self.before.sent_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ def _planned(
                 total=invoice.total,
                 due_on=invoice.due_on,
                 is_draft=invoice.state is InvoiceState.DRAFT,
-                sent_before=before.last_at,
+                before=before,
                 letter=letters.letter(wordings.of(invoice.business_id, kind, language), values, language),
                 reason=_reason(invoice, recipients, before),
             )
@@ -242,4 +247,5 @@ def _send(
         )
         traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mailed_to": plan.to}))
     audit.record_many(session, actor, Permission.INVOICE_SEND, traces, now=now)
+    outbox.replace_kept(session, actor, "invoice", outbox_queries.with_kept(known), [MailKind.INVOICE], now=now)
     return outbox.put_many(session, actor, messages, now=now, not_before=now + delay)

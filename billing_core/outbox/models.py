@@ -18,7 +18,9 @@ WEBHOOK: Final = "webhook"
 
 
 class MessageState(enum.StrEnum):
-    """WAITING: also between two tries. HELD_BACK: there is no adapter for it. FAILED: given up, for a person."""
+    """WAITING: also between two tries. HELD_BACK: nothing was set up that could deliver it; a person releases it.
+    FAILED: given up, for a person.
+    """
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -26,6 +28,19 @@ class MessageState(enum.StrEnum):
     RECALLED = "recalled"
     HELD_BACK = "held_back"
 
+    @property
+    def word(self) -> str:
+        """What became of a mail, in the one word by which people read of it everywhere."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    MessageState.WAITING: "waiting",
+    MessageState.DELIVERED: "sent",
+    MessageState.FAILED: "failed",
+    MessageState.RECALLED: "recalled",
+    MessageState.HELD_BACK: "kept",
+}
 
 _LEFT = text("delivered_at IS NOT NULL")
 _CLAIMED = text("claimed_until IS NOT NULL")

@@ -1,12 +1,12 @@
 """Reads of the outbox: waiting, sent and failed messages. Webhook messages are read elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
@@ -50,25 +50,46 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """``waiting``: one of them has not been tried yet. ``last_at``: when the last unrecalled one was added."""
+    """``waiting``: one of them leaves by itself, and nobody has tried to send it yet. ``last_at``: when the last
+    unrecalled one was added. ``sent_at``: when the last one left that anybody has. Of those that nobody has,
+    ``waiting_at``, ``failed_at`` and ``kept_at`` say when the last one was added that waits, failed or is kept.
+    """
 
     count: int = 0
     waiting: bool = False
     last_at: datetime | None = None
+    sent_at: datetime | None = None
+    waiting_at: datetime | None = None
+    failed_at: datetime | None = None
+    kept_at: datetime | None = None
 
 
 COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
 
 # What has left for some of its receivers is not taken back.
 _RECALLED = (OutboxMessage.state == MessageState.RECALLED) & OutboxMessage.delivered_at.is_(None)
-_UNTRIED = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
+_UNTRIED = (OutboxMessage.state == MessageState.WAITING) & (OutboxMessage.attempts == 0)
+
+
+def _last(column: InstrumentedAttribute[Any], which: ColumnElement[bool]) -> ColumnElement[datetime | None]:
+    return func.max(case((which, column)), type_=column.type)
+
+
+def _nobody_has(state: MessageState) -> ColumnElement[bool]:
+    return (OutboxMessage.state == state) & OutboxMessage.delivered_at.is_(None)
+
+
 # Built once: building a statement takes as long as running it.
 _EARLIER = (
     select(
         OutboxMessage.subject_id,
         func.count(),
         func.count(case((_UNTRIED, 1))),
-        func.max(case((_RECALLED, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type),
+        _last(OutboxMessage.created_at, ~_RECALLED),
+        func.max(OutboxMessage.delivered_at),
+        _last(OutboxMessage.created_at, _nobody_has(MessageState.WAITING)),
+        _last(OutboxMessage.created_at, _nobody_has(MessageState.FAILED)),
+        _last(OutboxMessage.created_at, _nobody_has(MessageState.HELD_BACK)),
     )
     .where(
         OutboxMessage.subject_kind == bindparam("kind"),
@@ -125,8 +146,13 @@ def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Seq
     for start in range(0, len(subject_ids), 500):
         batch = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
         rows = session.execute(_EARLIER, {"kind": kind, "subjects": batch, "topics": list(topics)})
-        by_subject |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
+        by_subject |= {int(row[0]): Earlier(row[1], row[2] > 0, *row[3:]) for row in rows}
     return by_subject
+
+
+def with_kept(known: Mapping[int, Earlier]) -> list[int]:
+    """Of which of them a message is kept."""
+    return [subject_id for subject_id, earlier in known.items() if earlier.kept_at is not None]
 
 
 def missed(session: Session, kind: str, subject_id: int) -> list[str]:

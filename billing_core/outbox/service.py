@@ -28,7 +28,8 @@ _AT_ONCE = 500
 class Message:
     """A message to deliver once. ``key`` is unique: a second message of the same key is the same message. ``content``
     is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
-    ``receivers`` are those of a mail to several, of whom ``recipient`` is the first.
+    ``receivers`` are those of a mail to several, of whom ``recipient`` is the first. ``kept``: as nothing could deliver
+    it, it does not leave until a person releases it.
     """
 
     channel: str
@@ -40,6 +41,7 @@ class Message:
     content: dict[str, Any] = field(default_factory=dict)
     customer_id: int | None = None
     receivers: Recipients | None = None
+    kept: bool = False
 
 
 def put(session: Session, actor: Actor, message: Message, *, now: datetime, not_before: datetime | None = None) -> int:
@@ -75,7 +77,7 @@ def recall(session: Session, actor: Actor, message_ids: Collection[int], *, now:
     actor.require(Permission.INVOICE_SEND)
     untried = OutboxMessage.state.in_([WAITING, HELD_BACK]) & (OutboxMessage.attempts == 0)
     untried &= OutboxMessage.channel == RECALLABLE
-    return len(_move(session, actor, message_ids, untried, RECALLED, "outbox.recall", now=now))
+    return len(_move(session, actor, _these(message_ids) & untried, RECALLED, "outbox.recall", now=now))
 
 
 def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
@@ -88,7 +90,7 @@ def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: 
     free = or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
     tried = (OutboxMessage.state == WAITING) & (OutboxMessage.attempts > 0) & free
     unlucky = (OutboxMessage.state == FAILED) | tried
-    moved = _move(session, actor, message_ids, unlucky, WAITING, "outbox.retry", now=now)
+    moved = _move(session, actor, _these(message_ids) & unlucky, WAITING, "outbox.retry", now=now)
     if not moved:
         raise Conflict("There is nothing to retry: it was sent, waits for its first try, or was recalled")
     return len(moved)
@@ -98,32 +100,59 @@ def release(session: Session, actor: Actor, message_ids: Collection[int], *, now
     """Release messages that were held back because nothing could deliver them; returns how many."""
     actor.require(Permission.INVOICE_SEND)
     held_back = OutboxMessage.state == HELD_BACK
-    return len(_move(session, actor, message_ids, held_back, WAITING, "outbox.release", now=now))
+    return len(_move(session, actor, _these(message_ids) & held_back, WAITING, "outbox.release", now=now))
+
+
+def replace_kept(
+    session: Session,
+    actor: Actor,
+    kind: str,
+    subject_ids: Sequence[int],
+    topics: Sequence[str],
+    *,
+    now: datetime,
+    key: str = "",
+) -> None:
+    """Newer ones take the place of kept messages about these subjects, on these topics: released together, they would
+    say the same thing several times, and the older ones what is no longer so. The calling verb has checked the
+    permission, and puts the newer ones in; ``key`` of one that may be in already.
+    """
+    kept = (OutboxMessage.state == HELD_BACK) & (OutboxMessage.key != key)
+    kept &= (OutboxMessage.subject_kind == kind) & OutboxMessage.topic.in_(topics)
+    for start in range(0, len(subject_ids), _AT_ONCE):
+        subjects = [str(subject_id) for subject_id in subject_ids[start : start + _AT_ONCE]]
+        which = kept & OutboxMessage.subject_id.in_(subjects)
+        _move(session, actor, which, RECALLED, "outbox.replace", now=now, last_error="A newer one took its place")
 
 
 def lay_aside(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
     """Set failed messages aside that are not needed any more; returns how many."""
     actor.require(Permission.INVOICE_SEND)
-    return len(_move(session, actor, message_ids, OutboxMessage.state == FAILED, RECALLED, "outbox.lay_aside", now=now))
+    failed = OutboxMessage.state == FAILED
+    return len(_move(session, actor, _these(message_ids) & failed, RECALLED, "outbox.lay_aside", now=now))
+
+
+def _these(message_ids: Collection[int]) -> ColumnElement[bool]:
+    return among(OutboxMessage.id, message_ids)
 
 
 def _move(
     session: Session,
     actor: Actor,
-    message_ids: Collection[int],
     which: ColumnElement[bool],
     to: MessageState,
     action: str,
     *,
     now: datetime,
+    **others: Any,
 ) -> list[int]:
     """One statement: a delivering process comes before or after it, never in between."""
-    facts: dict[str, Any] = {"state": to}
+    facts: dict[str, Any] = {"state": to, **others}
     if to is WAITING:
         facts |= {"not_before": now, "claimed_until": None}
     moved = session.execute(
         update(OutboxMessage)
-        .where(among(OutboxMessage.id, message_ids), which)
+        .where(which)
         .values(facts)
         .returning(OutboxMessage.id, OutboxMessage.title)
         .execution_options(synchronize_session=False)
@@ -146,7 +175,7 @@ def _row(actor: Actor, message: Message, now: datetime, not_before: datetime) ->
         "subject_kind": kind,
         "subject_id": str(identity),
         "customer_id": message.customer_id,
-        "state": WAITING,
+        "state": HELD_BACK if message.kept else WAITING,
         "attempts": 0,
         "not_before": not_before,
         "created_at": now,

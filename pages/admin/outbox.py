@@ -11,9 +11,10 @@ from billing_core.processes import pausing
 from billing_core.processes.models import Queue
 from billing_core.settings import settings
 from pages.outbox_sections import message
-from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, to_whom, topic
+from pages.outbox_sections.wording import TOPICS, delivery_columns, to_whom, topic
 from pages.ui import context, formats, messages, opened, tables
 from pages.ui.inputs import filters
+from pages.ui.mail_words import STATES
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.OUTBOX_READ)
@@ -40,31 +41,33 @@ held_back = counts.get(MessageState.HELD_BACK, 0)
 
 if Queue.MAILS in paused:
     st.warning("**Mails are paused: none leaves.** An administrator resumes them on *Jobs*.", icon=":material/pause:")
-if settings().smtp_url is None:
+if not settings().sends_mails:
     st.warning(
-        "**No mail server is set up: no mail is sent.** Mails are held back here, where they can be read and "
-        "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, "
-        "restart the product, and release what was held back.",
+        "**No mail server is set up: no mail is sent.** Mails are kept here, where they can be read and downloaded. "
+        "Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, and restart the "
+        "product. What was kept until then leaves only when somebody sends it here.",
         icon=":material/unsubscribe:",
     )
 elif held_back:
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(
-            f":material/pause_circle: {formats.counted(held_back, 'mail')} held back while no mail server was set up.",
+            f":material/pause_circle: {formats.counted(held_back, 'mail')} kept while no mail server was set up: "
+            f"nobody has got {'it' if held_back == 1 else 'them'}.",
             width="content",
         )
         if actor.may(Permission.INVOICE_SEND) and st.button(
-            f"Release {formats.count(min(held_back, MOST_AT_ONCE))}",
+            f"Send {formats.count(min(held_back, MOST_AT_ONCE))}",
             icon=":material/send:",
             key="release_all",
-            help="They are sent now. Check first that each is still wanted; reminders of paid invoices stay here.",
+            help="They leave now. Check first that each is still wanted. Reminders of what is paid, or says something "
+            "else by now, stay here.",
         ):
             with context.transaction() as session:
                 waiting = queries.page(
                     session, actor, MessageFilter(state=(MessageState.HELD_BACK,)), limit=MOST_AT_ONCE
                 )
                 released = service.release(session, actor, [row.id for row in waiting], now=utc_now())
-            messages.say(f"Released: {formats.counted(released, 'mail')}.", icon=":material/send:")
+            messages.say(f"Being sent now: {formats.counted(released, 'mail')}.", icon=":material/send:")
             st.rerun()
 
 if chosen := opened.identity("message", digits=opened.LONG_ID_DIGITS):

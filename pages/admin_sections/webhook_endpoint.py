@@ -13,7 +13,7 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of
 from billing_core.settings import settings
 from pages.outbox_sections import wording
-from pages.ui import context, formats, messages, opened, tables
+from pages.ui import context, formats, mail_words, messages, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.text import md
 
@@ -38,7 +38,11 @@ EVENTS = {
     EventType.SUBSCRIPTION_CANCELED.value: "Subscription canceled",
 }
 # Nobody recalls these: a person lays aside what failed.
-STATES = wording.STATES | {MessageState.RECALLED: ("Dismissed", "gray")}
+STATES = mail_words.STATES | {
+    MessageState.DELIVERED: ("Delivered", "green"),
+    MessageState.HELD_BACK: ("Held back", "orange"),
+    MessageState.RECALLED: ("Dismissed", "gray"),
+}
 
 
 def named_events(row: WebhookEndpoint) -> str:

@@ -18,10 +18,9 @@ from billing_core.invoices.from_reports import Grouping
 from billing_core.jobs import bill_run
 from billing_core.processes import pausing
 from billing_core.processes.models import Queue
-from billing_core.settings import settings
 from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
-from pages.ui import collection_mode, context, formats
+from pages.ui import collection_mode, context, formats, mail_words
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -232,11 +231,7 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
         "credit notes. Stopping the run keeps back only what has not been sent by then.",
         icon=":material/warning:",
     )
-    if settings().smtp_url is None:
-        st.info(
-            "No mail server is set up: the mails are kept in the outbox, where they can be read and downloaded.",
-            icon=":material/outbox:",
-        )
+    mail_words.warn_of_none()
     if reach.without_email:
         has = "has" if reach.without_email == 1 else "have"
         st.info(

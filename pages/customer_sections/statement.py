@@ -15,7 +15,7 @@ from billing_core.receivables.ageing import BUCKETS, AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
-from pages.ui import downloads, formats, messages, opened, tables
+from pages.ui import downloads, formats, mail_words, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
@@ -158,6 +158,7 @@ def send(request: StatementRequest) -> None:
     """Who gets it and with which words; the PDF is attached."""
     actor = signed_in()
     prepared = Reader(actor)(documents.prepare_statement, request)
+    mail_words.warn_of_none()
     key = f"statement_mail_{request.customer_id}_{request.currency}"
     to = recipient_fields.draw(prepared.recipients, "statement_mail", f"{request.customer_id}_{request.currency}")
     subject = st.text_input("Subject", prepared.letter.subject, key=f"{key}_subject", max_chars=200)
@@ -167,7 +168,7 @@ def send(request: StatementRequest) -> None:
         "known at this moment."
     )
     if st.button("Send", type="primary", icon=":material/send:", key="do_send_statement"):
-        with attempt(messages.mailed("The statement", to.in_words())) as session:
+        with attempt(mail_words.put_in("The statement", to.in_words())) as session:
             documents.send_statement(session, actor, request, to=to, subject=subject, body=body, now=utc_now())
 
 

@@ -20,7 +20,7 @@ from billing_core.payments import sending
 from billing_core.recipients import Recipients
 from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
-from pages.ui import context, formats, messages
+from pages.ui import context, formats, mail_words
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import print_hint, recipient_fields
 from pages.ui.reads import Reader
@@ -54,13 +54,14 @@ def dialog(invoice_id: int) -> None:
 def credit_note(note: CreditNoteRow) -> None:
     """With the business's own wording and its PDF."""
     st.markdown(
-        f"Credit note **{md(note.number)}** for {md(formats.money(note.total_minor, note.currency))} goes out with "
-        "its PDF, in the customer's language."
+        f"Credit note **{md(note.number)}** for {md(formats.money(note.total_minor, note.currency))}, with its PDF, in "
+        "the customer's language."
     )
+    mail_words.warn_of_none()
     prepared = Reader(signed_in())(documents.prepare_credit_note, note.id)
     to = recipient_fields.draw(prepared.recipients, "mail_credit_note", note.id)
     if st.button("Send", type="primary", icon=":material/send:", key="send_credit_note"):
-        with attempt(messages.mailed("The credit note", to.in_words())) as session:
+        with attempt(mail_words.put_in("The credit note", to.in_words())) as session:
             documents.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
 
 
@@ -78,9 +79,8 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
                 "intended.",
                 icon=":material/event_busy:",
             )
-    elif plan.sent_before:
-        sent = formats.instant(plan.sent_before, read.company.time_zone)
-        st.markdown(f"It was mailed before, on {md(sent)}. Sending it again changes nothing in the invoice.")
+    elif told := mail_words.of_before(plan.before, read.company.time_zone):
+        st.markdown(f"{told} Sending it again changes nothing in the invoice.")
     else:
         st.markdown("Sending it by mail changes nothing in the invoice.")
 
@@ -117,6 +117,7 @@ def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
 
 
 def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:
+    mail_words.warn_of_none()
     left, right = st.columns(2, gap="medium")
     with left:
         to = recipient_fields.draw(plan.recipients, "send", invoice.id)
@@ -131,7 +132,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
     label = "Send" if plan.is_draft else "Send again" if plan.sent_before else "Send by mail"
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
-        with attempt(messages.mailed("The invoice", to.in_words())) as session:
+        with attempt(mail_words.put_in("The invoice", to.in_words())) as session:
             if number.strip():
                 sending.give_number(session, actor, invoice.id, number, now=utc_now())
             mailing.send_invoice(

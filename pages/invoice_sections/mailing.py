@@ -12,9 +12,8 @@ from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
 from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.service import Planned
-from billing_core.settings import settings
 from pages.invoice_sections import recalling
-from pages.ui import context, formats, messages, tables
+from pages.ui import context, formats, mail_words, messages, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
@@ -102,11 +101,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
         )
     if not going:
         return
-    if settings().smtp_url is None:
-        st.info(
-            "No mail server is set up: the mails are kept in the outbox, where they can be read and downloaded.",
-            icon=":material/outbox:",
-        )
+    mail_words.warn_of_none()
     columns = [
         *who,
         tables.text("To", "to"),

@@ -9,8 +9,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.mailing import service
-from billing_core.settings import settings
-from pages.ui import context, formats, messages
+from pages.ui import context, formats, mail_words, messages
 from pages.ui.context import actor as signed_in
 
 _KEY = "mails_to_recall"
@@ -45,8 +44,7 @@ def _countdown() -> None:
     seconds = _seconds(leaving)
     if seconds <= 0:
         del st.session_state[_KEY]
-        left = "are being sent now" if settings().smtp_url else "stay in the outbox: no mail server is set up"
-        messages.say(f"The mails about {leaving.what} {left}.", icon=":material/send:")
+        messages.say(mail_words.many_put_in(leaving.what), icon=":material/send:")
         st.rerun()
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(
@@ -69,5 +67,5 @@ def _said(recalled: int, of: int) -> str:
     if recalled == of:
         taken = f"Recalled: no mail was sent ({formats.counted(of, 'mail')})."
     else:
-        taken = f"Recalled {formats.count(recalled)} of {formats.counted(of, 'mail')}; the others were already sent."
+        taken = f"Recalled {formats.count(recalled)} of {formats.counted(of, 'mail')}; the others have left already."
     return f"{taken} Invoices that were sent with them keep their numbers."

@@ -11,8 +11,8 @@ from billing_core.outbox import queries, receiving, service
 from billing_core.outbox.mail import Attachment
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
-from pages.outbox_sections.wording import STATES, history
-from pages.ui import context, formats, messages, opened
+from pages.outbox_sections.wording import history
+from pages.ui import context, formats, mail_words, messages, opened
 from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -22,12 +22,14 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
     message = _fresh(actor, message_id)
     with st.container(border=True):
         opened.heading(md(message.title), "message")
-        label, color = STATES[message.state]
+        label, color = mail_words.STATES[message.state]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=color)
             to = f"To {md(receiving.recipients_of(message).in_words())} · " if message.channel == MAIL else ""
             st.caption(f"{to}{md(history(message, zone))}", width="content")
-        if message.last_error:
+        if message.last_error and message.state is MessageState.RECALLED:
+            st.info(f"It was not sent: {md(formats.with_days(message.last_error))}", icon=":material/block:")
+        elif message.last_error:
             st.error(f"The last attempt failed: {md(formats.with_days(message.last_error))}", icon=":material/error:")
         if message.answers:
             have_it = ", ".join(one for one, answer in message.answers.items() if not answer)
@@ -70,7 +72,7 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
             "Release",
             icon=":material/send:",
             key="message_release",
-            help="It is sent as soon as something can deliver it",
+            help="It is sent now where there is a mail server, and otherwise kept again",
         ):
             with context.transaction() as session:
                 service.release(session, actor, [message.id], now=utc_now())

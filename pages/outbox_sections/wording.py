@@ -8,15 +8,7 @@ from billing_core.outbox import receiving
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
 from pages.ui import formats, tables
-from pages.ui.colors import Color
 
-STATES: dict[MessageState, tuple[str, Color]] = {
-    MessageState.WAITING: ("Waiting", "blue"),
-    MessageState.DELIVERED: ("Delivered", "green"),
-    MessageState.FAILED: ("Failed", "red"),
-    MessageState.RECALLED: ("Recalled", "gray"),
-    MessageState.HELD_BACK: ("Held back", "orange"),
-}
 TOPICS = {
     MailKind.INVOICE.value: "Invoice",
     MailKind.REMINDER_BEFORE.value: "Reminder before it is due",
@@ -68,7 +60,7 @@ def history(message: MessageRow | OutboxMessage, zone: str) -> str:
     attempts = f" after {formats.counted(message.attempts, 'attempt')}" if message.attempts else ""
     match message.state:
         case MessageState.DELIVERED:
-            return f"{queued}; delivered on {formats.instant(message.delivered_at, zone)}"
+            return f"{queued}; sent on {formats.instant(message.delivered_at, zone)}"
         case MessageState.WAITING:
             step = "next attempt" if attempts else "to be sent"
             return f"{queued}; {step} on {formats.instant(message.not_before, zone)}{attempts}"
@@ -77,4 +69,4 @@ def history(message: MessageRow | OutboxMessage, zone: str) -> str:
         case MessageState.RECALLED:
             return f"{queued}; recalled before it was sent"
         case _:
-            return f"{queued}; held back, because nothing was set up to deliver it"
+            return f"{queued}; kept, because nothing was set up to send it"

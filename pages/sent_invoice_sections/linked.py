@@ -12,7 +12,7 @@ from billing_core.payments.models import AllocationKind
 from billing_core.payments.queries import AllocationRow
 from pages.invoice_document_sections import billed_reports, sending
 from pages.payment_sections import reversal
-from pages.ui import formats, tables
+from pages.ui import formats, mail_words, tables
 from pages.ui.reads import Reader
 
 _MOST_MAILS = 20
@@ -135,7 +135,7 @@ def _mails(read: Reader, invoice: InvoiceView) -> None:
         rows,
         [
             tables.instant("Queued", "created_at", zone),
-            tables.words("State", "state"),
+            mail_words.column(),
             tables.text("To", "recipient"),
             tables.text("Subject", "title", width="medium"),
             tables.instant("Sent", "delivered_at", zone),

@@ -14,7 +14,7 @@ from billing_core.invoices.service import Details
 from billing_core.mailing import letters, mails, reminders
 from billing_core.recipients import in_a_list, split
 from pages.invoice_document_sections.changes import attempt
-from pages.ui import context, formats, messages
+from pages.ui import context, formats, mail_words, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import print_hint, reminder_hold, terms_reading
 from pages.ui.reads import Reader
@@ -118,7 +118,7 @@ def remind(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             icon=":material/block:",
         )
     else:
-        messages.say(messages.mailed("The reminder", mails.recipients_of_invoice(invoice).in_words()))
+        messages.say(mail_words.put_in("The reminder", mails.recipients_of_invoice(invoice).in_words()))
     st.rerun()
 
 

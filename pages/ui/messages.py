@@ -2,8 +2,6 @@
 
 import streamlit as st
 
-from billing_core.settings import settings
-
 _KEY = "messages_after_the_rerun"
 
 
@@ -16,10 +14,3 @@ def show() -> None:
     """Show what waits. The menu calls it, before the page."""
     for text, icon in st.session_state.pop(_KEY, []):
         st.toast(text, icon=icon)
-
-
-def mailed(document: str, to: str) -> str:
-    """What to say once the mail with the document is in the outbox: without a mail server it stays there."""
-    if settings().smtp_url is None:
-        return f"{document} for {to} stays in the outbox: no mail server is set up"
-    return f"{document} is on its way to {to}"

@@ -22,6 +22,9 @@ from tests.at_once import at_once
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
 from tests.outbox.post_office import MailServer, PostOffice
 
+# Each of these mails is delivered to one.
+pytestmark = pytest.mark.usefixtures("mail_server")
+
 
 @pytest.fixture
 def office() -> PostOffice:

@@ -162,6 +162,7 @@ def test_the_rehearsal_shows_what_the_run_then_sends(session, invoice):
     assert planned(session, DUE) == []
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_somebody_reminds_now_once_and_the_schedule_does_not_follow_at_its_heels(session, invoice):
     switched_on(session)
     now, today = NOW + timedelta(days=38), DUE + timedelta(days=8)

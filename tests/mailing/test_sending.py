@@ -40,6 +40,7 @@ def test_the_mail_says_what_early_payment_takes_off(session):
     assert f"Due date: April 1, 2026\n{offer}\n" in send(session, draft.id).content["text"]
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_one_click_too_many_sends_nothing_twice_and_later_it_can_be_sent_again(session):
     draft = a_draft(session, a_customer(session))
     first = send(session, draft.id)
@@ -131,6 +132,7 @@ def test_many_are_sent_at_once_and_what_cannot_go_is_left_out(session):
     assert session.get_one(Invoice, mute.id).state is InvoiceState.DRAFT
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_recalled_mails_do_not_leave_and_their_invoices_stay_sent(session):
     draft = a_draft(session, a_customer(session))
     sending = service.send_many(session, GRACE, [draft.id], now=NOW, today=TODAY)

@@ -22,6 +22,9 @@ DELIVERED, FAILED, HELD_BACK = MessageState.DELIVERED, MessageState.FAILED, Mess
 RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
 
 
+LEFT, AN_HOUR_ON = NOW + timedelta(minutes=2), NOW + timedelta(hours=1)
+
+
 def put(session, key, *, now=NOW, state=None, attempts=None, **facts) -> int:
     message_id = service.put(session, SYSTEM, a_message(key, **facts), now=now)
     changed = {"state": state, "attempts": attempts}
@@ -121,19 +124,23 @@ def test_whoever_is_bound_to_a_customer_sees_what_concerns_that_one(session):
 @pytest.mark.parametrize(
     ("states", "known"),
     [
-        ([(WAITING, 0)], Earlier(1, True, NOW)),
-        ([(HELD_BACK, 0)], Earlier(1, True, NOW)),
-        ([(WAITING, 1)], Earlier(1, False, NOW)),
-        ([(DELIVERED, 1)], Earlier(1, False, NOW)),
-        ([(FAILED, 0)], Earlier(1, False, NOW)),
+        ([(WAITING, 0)], Earlier(1, True, NOW, waiting_at=NOW)),
+        ([(HELD_BACK, 0)], Earlier(1, False, NOW, kept_at=NOW)),
+        ([(WAITING, 1)], Earlier(1, False, NOW, waiting_at=NOW)),
+        ([(DELIVERED, 1)], Earlier(1, False, NOW, sent_at=LEFT)),
+        ([(FAILED, 0)], Earlier(1, False, NOW, failed_at=NOW)),
         ([(RECALLED, 0)], Earlier(1, False, None)),
-        ([(DELIVERED, 1), (RECALLED, 0)], Earlier(2, False, NOW)),
-        ([(DELIVERED, 1), (WAITING, 0)], Earlier(2, True, NOW + timedelta(hours=1))),
+        ([(DELIVERED, 1), (RECALLED, 0)], Earlier(2, False, NOW, sent_at=LEFT)),
+        ([(DELIVERED, 1), (WAITING, 0)], Earlier(2, True, AN_HOUR_ON, sent_at=LEFT, waiting_at=AN_HOUR_ON)),
+        ([(FAILED, 8), (HELD_BACK, 0)], Earlier(2, False, AN_HOUR_ON, failed_at=NOW, kept_at=AN_HOUR_ON)),
     ],
 )
-def test_earlier_messages_are_counted_until_when_and_whether_one_has_still_to_leave(session, states, known):
+def test_what_became_of_earlier_messages_is_known_and_only_what_left_was_sent(session, states, known):
     for number, (state, attempts) in enumerate(states):
-        put(session, f"k{number}", now=NOW + timedelta(hours=number), state=state, attempts=attempts)
+        message_id = put(session, f"k{number}", now=NOW + timedelta(hours=number), state=state, attempts=attempts)
+        if state is DELIVERED:
+            session.get_one(OutboxMessage, message_id).delivered_at = LEFT
+    session.flush()
     assert queries.earlier(session, "invoice", [1], ["invoice"]) == {1: known}
 
 
@@ -145,7 +152,7 @@ def test_earlier_messages_are_those_of_the_kind_the_subject_and_the_topic(sessio
         put(session, f"k{number}", subject=("invoice", number))
     asked = [*range(1, 1002)]
     assert queries.earlier(session, "invoice", asked, ["invoice"]) == dict.fromkeys(
-        (1, 500, 501, 1001), Earlier(1, True, NOW)
+        (1, 500, 501, 1001), Earlier(1, True, NOW, waiting_at=NOW)
     )
     assert queries.earlier(session, "invoice", [1], ["invoice", "reminder"])[1].count == 2
     assert queries.earlier(session, "customer", [1, 2], ["invoice"]) == {}

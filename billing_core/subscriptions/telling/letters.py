@@ -73,6 +73,7 @@ def charge_failed(
         attachments=[["invoice_pdf", invoice.id]],
         name=f"mail:charge:{attempt.public_id}" + (f":{again}" if again else ""),
     )
+    outbox.replace_kept(session, actor, "invoice", [invoice.id], [MailKind.CHARGE_FAILED], now=now, key=message.key)
     outbox.put(session, actor, message, now=now, not_before=None if again is None else now + service.RECALLABLE)
     return True
 
@@ -150,6 +151,7 @@ def _put(
         attachments=[],
         name=f"mail:{name}",
     )
+    outbox.replace_kept(session, actor, "subscription", [subscription.id], [kind], now=now, key=message.key)
     outbox.put(session, actor, message, now=now, not_before=not_before)
     return True
 

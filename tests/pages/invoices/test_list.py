@@ -233,6 +233,7 @@ def test_more_than_can_be_looked_through_are_not_worked_on_at_once(page_as, comp
     assert box.help == "At most 4 can be handled at once: narrow the filters."
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, sessions):
     page = all_chosen(page_as)
     page.button(key="bulk_send").click().run()

@@ -104,6 +104,7 @@ def test_cards_from_sixty_days_before_their_last_day_on(sessions, gateway, acme,
         assert search.count(session, SYSTEM, on_tab) == len(rows if counts else [])
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_links_are_mailed_for_what_failed_once_a_time(sessions, gateway, acme):
     subscription_id = subscribed(sessions, gateway, acme)
     assert asking.mail_links(sessions, SYSTEM, gateway, subscription_id, now=at(2, 1)) == 0
@@ -215,6 +216,7 @@ def test_a_card_is_asked_for_in_the_customers_language(sessions, gateway, acme, 
     assert f"/card/{request.token}\n" in mail.content["text"]
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_a_card_is_asked_for_once_a_click_and_charged_once_it_is_given(sessions, gateway, acme):
     subscription_id = subscribed(sessions, gateway, acme)
     with sessions.begin() as session:

@@ -1,0 +1,76 @@
+"""What became of mails, in words, the same wherever they are mentioned: kept, waiting, sent, failed, recalled.
+
+Without a mail server a mail is kept: it can be read and downloaded, and nobody gets it.
+"""
+
+from typing import Final
+
+import streamlit as st
+
+from billing_core.outbox.models import MessageState
+from billing_core.outbox.queries import Earlier
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
+from billing_core.settings import settings
+from pages.ui import context, formats, tables
+from pages.ui.colors import Color
+from pages.ui.text import md
+
+_COLORS: Final[dict[MessageState, Color]] = {
+    MessageState.WAITING: "blue",
+    MessageState.DELIVERED: "green",
+    MessageState.FAILED: "red",
+    MessageState.RECALLED: "gray",
+    MessageState.HELD_BACK: "orange",
+}
+STATES: Final = {state: (state.word.capitalize(), color) for state, color in _COLORS.items()}
+
+
+def column() -> tables.Column:
+    """Of a table of mails."""
+    return tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values()))
+
+
+def put_in(document: str, to: str) -> str:
+    """What to say once the mail with the document is in the outbox."""
+    if not settings().sends_mails:
+        return f"{document} for {to} is kept in the outbox: no mail server is set up, so nobody gets it"
+    if _paused():
+        return f"{document} for {to} waits in the outbox: mails are paused"
+    return f"{document} is being sent to {to}"
+
+
+def many_put_in(what: str) -> str:
+    """The same of several mails about ``what``, such as ``3 invoices``."""
+    if not settings().sends_mails:
+        return f"The mails about {what} are kept in the outbox: no mail server is set up, so nobody gets them."
+    if _paused():
+        return f"The mails about {what} wait in the outbox: mails are paused."
+    return f"The mails about {what} are being sent now."
+
+
+def warn_of_none() -> None:
+    """Before mails are written that nobody will get. Nothing where there is a mail server."""
+    if not settings().sends_mails:
+        st.info(
+            "No mail server is set up: mails are kept in the outbox, where they can be read and downloaded, and nobody "
+            "gets them.",
+            icon=":material/outbox:",
+        )
+
+
+def of_before(earlier: Earlier, zone: str) -> str:
+    """What became of the mails about a document that there are already, as Markdown; empty where there is none."""
+    said = (
+        (earlier.sent_at, "It was mailed before, on {}."),
+        (earlier.failed_at, "The mail of {} failed, and nobody has got it."),
+        (earlier.kept_at, "The mail of {} is kept in the outbox, and nobody has got it. A new one takes its place."),
+        (earlier.waiting_at, "The mail of {} waits to be sent."),
+    )
+    told = sorted((at, words) for at, words in said if at is not None)
+    return " ".join(words.format(md(formats.instant(at, zone))) for at, words in told)
+
+
+def _paused() -> bool:
+    with context.reading() as session:
+        return Queue.MAILS in pausing.paused(session)
