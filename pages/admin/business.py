@@ -12,6 +12,7 @@ from pages.admin_sections import business_form, business_logo
 from pages.admin_sections.business_form import Drawn
 from pages.ui import context, messages, tables
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 actor = context.require(Permission.BUSINESS_WRITE)
 read = Reader(actor)
@@ -88,7 +89,7 @@ if st.session_state.pop("business_saved", False):
 if chosen is None:
     st.subheader("A new business", anchor=False)
 elif len(businesses) > 1:
-    st.subheader(chosen.name, anchor=False)
+    st.subheader(md(chosen.name), anchor=False)
 
 series = read.plain(numbering.series, business_id=chosen_id)
 fields, beside = st.columns([2, 1], gap="medium")

@@ -95,7 +95,6 @@ def _header(read: Reader, actor: Actor, customer: Customer) -> None:
         st.badge(customer.currency, icon=":material/payments:", color="blue")
         emails = in_a_list((customer.email, customer.further_emails))
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
-        # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
         st.markdown(md(" · ".join(part for part in (customer.ref, place, emails) if part)), width="content")
     merging.note(read, customer)
     standing.note(customer)

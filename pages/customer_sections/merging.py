@@ -66,7 +66,7 @@ def merge(customer_id: int) -> None:
         return
     st.caption("It cannot be undone.")
     if st.button("Merge for good", type="primary", icon=":material/merge:", key="do_merge"):
-        with attempt(f"Merged {md(customer.name)} into {md(rehearsed.into)}") as session:
+        with attempt(f"Merged {customer.name} into {rehearsed.into}") as session:
             merging.merge(session, actor, customer_id, into_id, now=utc_now())
 
 

@@ -110,7 +110,7 @@ def _attachments(read: Reader, message: OutboxMessage) -> None:
     with st.container(horizontal=True):
         for place, attachment in enumerate(read.plain(_made, message.id, references)):
             st.download_button(
-                f"{attachment.name} ({formats.count(-(-len(attachment.content) // 1000))} kB)",
+                f"{md(attachment.name)} ({formats.count(-(-len(attachment.content) // 1000))} kB)",
                 attachment.content,
                 file_name=attachment.name,
                 mime=attachment.media_type,

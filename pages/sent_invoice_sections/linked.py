@@ -14,6 +14,7 @@ from pages.invoice_document_sections import billed_reports, sending
 from pages.payment_sections import reversal
 from pages.ui import formats, mail_words, tables
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 _MOST_MAILS = 20
 
@@ -98,7 +99,7 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             key="mail_credit_note",
             icon=":material/mail:",
             type="tertiary",
-            format_func=lambda note: note.number,
+            format_func=lambda note: md(note.number),
         )
         if chosen is not None:
             sending.credit_note(chosen)

@@ -97,7 +97,7 @@ def attempt(done: str, *, then: Callable[[], None] = lambda: None) -> Iterator[S
 
 def refused(error: BillingError) -> None:
     """Say why something was not done, here and with the fields at fault; the script goes on."""
-    st.error(formats.with_days(str(error)), icon=":material/error:")
+    st.error(md(formats.with_days(str(error))), icon=":material/error:")
     for field, reason in error.fields.items():
         if reason not in str(error):
             st.caption(f"{md(formats.words(field))}: {md(formats.with_days(reason))}")

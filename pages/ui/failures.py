@@ -8,6 +8,7 @@ import structlog
 from billing_core import runtime
 from billing_core.database.files import opened_file
 from pages.ui import formats
+from pages.ui.text import md
 
 _log = structlog.get_logger()
 
@@ -15,7 +16,7 @@ _log = structlog.get_logger()
 def tell(error: Exception) -> bool:
     """Log a bug under a reference, and show the reference instead of the trace; or why nothing can be changed now."""
     if reason := opened_file.reason_of(error):
-        st.error(formats.with_days(reason), icon=":material/error:")
+        st.error(md(formats.with_days(reason)), icon=":material/error:")
         return True
     reference = secrets.token_hex(6)
     _log.error("a page failed", reference=reference, exc_info=error)
@@ -29,4 +30,4 @@ def tell(error: Exception) -> bool:
 def warn_of_lost_file() -> None:
     """On top of every page while the database's file is gone: what is shown is of before, nothing can be changed."""
     if reason := opened_file.problem(runtime.sessions().engine):
-        st.error(formats.with_days(reason), icon=":material/warning:")
+        st.error(md(formats.with_days(reason)), icon=":material/warning:")

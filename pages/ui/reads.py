@@ -17,6 +17,7 @@ from billing_core.errors import BillingError
 from billing_core.figures import Figure
 from billing_core.identity import Actor
 from pages.ui import formats
+from pages.ui.text import md
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,7 +81,7 @@ class Reader:
             # By name: for arguments by place Streamlit inspects the signature each time.
             answer: R = _kept(key=key, _query=query, _arguments=arguments, _named=named)
         except BillingError as error:
-            st.error(formats.with_days(str(error)), icon=":material/error:")
+            st.error(md(formats.with_days(str(error))), icon=":material/error:")
             st.stop()
         return answer
 

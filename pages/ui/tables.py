@@ -225,14 +225,20 @@ def _buttons_of(row: Any, columns: Sequence[Column], key: str) -> None:
     with st.container(horizontal=True):
         for column in columns:
             if shown := column.cell(row):
-                icon, _, text = str(shown).rpartition(": ")
+                icon, text = _icon_and_text(str(shown))
                 st.button(
                     md(f"{column.label} {text}" if icon or column.config.get("alignment") == "right" else text),
                     key=f"{key}_{column.label}_of_ticked",
-                    icon=f"{icon}:" if icon else None,
+                    icon=icon,
                     on_click=column.presses,
                     args=(row,),
                 )
+
+
+def _icon_and_text(shown: str) -> tuple[str | None, str]:
+    """Such as ``:material/open_in_new: Acme: Berlin``, whose name may hold whatever it likes."""
+    icon, found, text = shown.partition(": ")
+    return (f"{icon}:", text) if found and icon.startswith(":material/") else (None, shown)
 
 
 def _roomy(column: Column, texts: Iterable[object]) -> Column:

@@ -54,7 +54,7 @@ def draw(line: Line) -> None:
     shown = st.segmented_control("Show", choices, default=choices[0], required=True, key="billed_line_of")
     rows, columns = _parts(read, line, shown, days)
     if shown == _EVENTS and (why := read(exports.missing, line.customer_id, Period(line.first_day, line.last_day))):
-        st.info(formats.with_days(why), icon=":material/inventory_2:")
+        st.info(md(formats.with_days(why)), icon=":material/inventory_2:")
     tables.show(rows, columns, key=f"billed_line_{shown}", alt=f"{shown} of the line", height=_HEIGHT)
     if shown != _DAYS:
         st.caption(f"The first {_MOST}.")

@@ -60,7 +60,7 @@ def draw(customer_id: int, days: Period) -> None:
     asked = Period(first_day, days.end)
     of = (customer_id, asked, user.strip() or None)
     if why := read(exports.missing, customer_id, asked):
-        st.info(formats.with_days(why), icon=":material/inventory_2:")
+        st.info(md(formats.with_days(why)), icon=":material/inventory_2:")
     after: tuple[datetime, str] | None = reading_on.place(_KEY, of, None)
     rows = _page(read, *of, after)
     if not rows:

@@ -11,6 +11,7 @@ from pages.ui import formats, tables
 from pages.ui.figures import daily
 from pages.ui.figures.daily import Line
 from pages.ui.reads import Reader
+from pages.ui.text import md
 from pages.usage_sections import wording
 
 
@@ -53,7 +54,7 @@ def _chosen(found: list[Course]) -> Course:
     place = st.segmented_control(
         "Allowance",
         range(len(found)),
-        format_func=lambda place: _calls(found[place]),
+        format_func=lambda place: md(_calls(found[place])),
         default=0,
         required=True,
         key="usage_course_of",

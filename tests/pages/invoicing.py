@@ -10,6 +10,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.content.content import Content
 from billing_core.invoices.models import Invoice
 from pages.ui import formats
+from tests.pages.as_read import as_read
 
 
 def write(page: AppTest, *lines: dict[str, str], **state: Any) -> AppTest:
@@ -45,7 +46,7 @@ def shown(page: AppTest) -> str:
     """All that the page says, in one text."""
     kinds = (page.title, page.markdown, page.caption, page.error, page.warning, page.info, page.success, page.text)
     texts = [str(one.value) for kind in kinds for one in kind]
-    return " | ".join(texts).replace(formats.NO_BREAK_SPACE, " ").replace("\\", "")
+    return as_read(" | ".join(texts)).replace(formats.NO_BREAK_SPACE, " ")
 
 
 def cards(page: AppTest) -> dict[str, str]:

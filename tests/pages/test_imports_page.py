@@ -17,6 +17,7 @@ from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
 from tests.imports.files import row_count
+from tests.pages.as_read import as_read
 from tests.pages.roles import OTHER_ROLES
 from tests.reports.company import a_customer, an_order
 
@@ -175,7 +176,7 @@ def test_the_same_value_for_every_row(page_as, sessions):
 def test_what_is_no_csv_is_told_and_can_be_removed(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(page, workbook="PK\x03\x04 not text")
-    assert page.error[0].value.replace("\\", "").startswith("This is not a CSV file but an Excel workbook")
+    assert as_read(page.error[0].value).startswith("This is not a CSV file but an Excel workbook")
     (received,) = files(sessions)
     page.button(key=f"import_{received.token}_remove").click().run()
     assert files(sessions) == []
@@ -200,7 +201,7 @@ def test_work_that_nobody_does_says_so_and_can_be_called_off(page_as, sessions, 
     press(page, "import_check")
 
     def said(page) -> list[str]:
-        return [bar.proto.text.replace("\\", "") for bar in page.get("progress")]
+        return [as_read(bar.proto.text) for bar in page.get("progress")]
 
     assert said(page) == ["customers.csv: waiting for a process: at present none is running"]
     with sessions.begin() as session:

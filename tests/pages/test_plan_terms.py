@@ -13,6 +13,7 @@ from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import AddOn, Amounts, Phase, Terms
+from tests.pages.as_read import as_read
 from tests.pages.plans import faults
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW
@@ -53,7 +54,7 @@ def latest(sessions) -> tuple[int, Terms]:
 
 def facts(page) -> dict[str, str]:
     """The terms under their labels."""
-    plain = [one.value.replace("\\", "").replace(NBSP, " ") for one in page.main if one.type in ("caption", "markdown")]
+    plain = [as_read(one.value).replace(NBSP, " ") for one in page.main if one.type in ("caption", "markdown")]
     labels = ("Price", "Billed", "Seats", "Ends", "After a trial without a payment method")
     return {label: plain[plain.index(label) + 1] for label in labels}
 

@@ -10,6 +10,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.promotions import redeeming
 from billing_core.promotions.models import PromoCode, PromoDuration
+from tests.pages.as_read import as_read
 from tests.pages.pressing import press
 from tests.pages.roles import EVERY_ROLE
 from tests.promotions.codes import NOW, a_code, a_plan_id, customers, redeem
@@ -88,7 +89,7 @@ def test_a_code_tells_what_it_promises_and_who_has_redeemed_it(page_as, codes, s
 
     assert not page.exception
     assert page.title[0].value == "WELCOME"
-    told = [one.value.replace("\\", "") for one in page.main.markdown]
+    told = [as_read(one.value) for one in page.main.markdown]
     assert (
         "20\u00a0% off the price of any plan, in the first billing period with a price. Usage is never reduced." in told
     )

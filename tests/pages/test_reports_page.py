@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from billing_core.views.models import SavedView
 from pages.ui import formats
+from tests.pages.as_read import as_read
 from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import LATER, MARCH, an_order, billed
@@ -130,7 +131,7 @@ def test_a_kept_view_brings_its_filters_back(page_as, sessions):
     page.button(key="FormSubmitter:save_view_reports-Save view").click().run()
 
     assert not page.exception
-    assert page.toast[0].value.startswith("Saved."), "said after the rerun that follows, else nobody sees it"
+    assert as_read(page.toast[0].value).startswith("Saved."), "said after the rerun that follows, else nobody sees it"
     with sessions() as session:
         assert session.scalars(select(SavedView.query)).all() == ["reports_currency=EUR"]
 

@@ -12,6 +12,7 @@ from billing_core.metering import ingestion
 from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
 from billing_core.usage import billing
+from tests.pages.as_read import as_read
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer
@@ -57,7 +58,7 @@ def proposed(page):
 
 
 def total(page):
-    return page.markdown[-1].value.replace("\\", "").replace("\N{NO-BREAK SPACE}", " ")
+    return as_read(page.markdown[-1].value).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def drafted(sessions):

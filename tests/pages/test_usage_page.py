@@ -168,7 +168,7 @@ def test_an_organizations_page_tells_its_month_and_how_its_cost_comes_about(page
     page = press(page, "Open", row=0)
 
     assert not page.exception
-    assert page.title[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
+    assert page.title[0].value == r"Acme :color[\:]red\[\$5 \*Corp\*\]"
     assert values(page) == {
         "API calls": "13",
         "Cost": "1.50 USD",

@@ -13,6 +13,7 @@ import streamlit as st
 
 from billing_core.money import Money
 from pages.ui import formats
+from pages.ui.text import untagged
 
 _NO_TOOLBAR = {"displayModeBar": False}
 _BAR = 34
@@ -217,6 +218,4 @@ def _separators() -> str:
 
 
 def _plain(name: str, longest: int = 28) -> str:
-    """Plotly reads a few HTML tags in labels; a name must not bring any."""
-    short = name if len(name) <= longest else name[: longest - 1] + "…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return untagged(name if len(name) <= longest else name[: longest - 1] + "…")

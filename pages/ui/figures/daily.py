@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import formats
+from pages.ui.text import untagged
 
 _NO_TOOLBAR = {"displayModeBar": False}
 HEIGHT = 300
@@ -50,7 +51,7 @@ def _lines(
         {
             "type": "scatter",
             "mode": "lines+markers" if sum(point is not None for point in line.points) == 1 else "lines",
-            "name": line.name,
+            "name": untagged(line.name),
             "x": days,
             "y": line.points,
             "customdata": names,
@@ -60,7 +61,7 @@ def _lines(
                 "width": 2,
                 "shape": "hv" if line.steps else "linear",
             },
-            "hovertemplate": f"{line.name}, %{{customdata}}<br><b>%{{y:,.3~f}}</b><extra></extra>",
+            "hovertemplate": "%{fullData.name}, %{customdata}<br><b>%{y:,.3~f}</b><extra></extra>",
         }
         for line in drawn
     ]

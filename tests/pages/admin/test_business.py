@@ -9,6 +9,7 @@ from billing_core.businesses import logo, queries, service
 from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from tests.pages.as_read import as_read
 from tests.pages.invoicing import shown
 from tests.pages.roles import OTHER_ROLES
 
@@ -95,7 +96,7 @@ def test_what_documents_carry_is_saved_too(page_as, sessions):
 
 
 def captions(page):
-    return " ".join(one.value.replace("\\", "") for one in [*page.caption, *page.markdown])
+    return " ".join(as_read(one.value) for one in [*page.caption, *page.markdown])
 
 
 def test_the_next_number_and_the_due_date_follow_what_is_typed(page_as, sessions):

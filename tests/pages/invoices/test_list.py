@@ -18,6 +18,7 @@ from pages.ui import formats
 from pages.ui.inputs import bulk_selection
 from pages.ui.text import md
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.pages.as_read import as_read
 from tests.pages.roles import EVERY_ROLE
 
 NAME = "Acme :red[$5 *Corp*]"
@@ -261,7 +262,7 @@ def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, se
 
     page.button(key="recall_mails").click().run()
     assert not page.exception
-    assert page.toast[0].value.startswith("Recalled: no mail was sent (4 mails).")
+    assert as_read(page.toast[0].value).startswith("Recalled: no mail was sent (4 mails).")
     with sessions() as session:
         assert set(session.scalars(select(OutboxMessage.state))) == {MessageState.RECALLED}
     assert "recall_mails" not in {button.key for button in page.button}
@@ -306,7 +307,7 @@ def test_marking_paid_records_a_payment_of_what_is_due_on_each(page_as, company,
     confirm(page, "bulk_pay", "pay")
 
     assert not page.exception
-    assert page.toast[0].value == "2 invoices marked as paid."
+    assert as_read(page.toast[0].value) == "2 invoices marked as paid."
     with sessions() as session:
         assert session.get_one(Invoice, company["late"]).state is InvoiceState.PAID
         assert session.get_one(Invoice, company["open"]).state is InvoiceState.PAID
@@ -376,7 +377,7 @@ def test_cancelling_asks_why_and_says_what_becomes_of_each(page_as, company, ses
     confirm(page, "bulk_cancel", "cancel")
 
     assert not page.exception
-    assert page.toast[0].value == "3 invoices cancelled."
+    assert as_read(page.toast[0].value) == "3 invoices cancelled."
     with sessions() as session:
         states = dict(session.execute(select(Invoice.id, Invoice.state)).all())
     assert {name for name in ("late", "open", "paid", "draft") if states[company[name]] is InvoiceState.CANCELLED} == {

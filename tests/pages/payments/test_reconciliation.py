@@ -19,6 +19,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod, Refund
 from billing_core.payments.received import Received
 from tests.invoices.company import a_customer, an_invoice
+from tests.pages.as_read import as_read
 from tests.pages.invoicing import shown
 
 NOW = utc_now()
@@ -220,11 +221,11 @@ def test_the_invoice_says_that_money_for_it_waits_to_be_settled(page_as, session
     case_id, invoice, _ = case
     page = page_as("finance").visit("invoice_editor.py", invoice=str(invoice))
     said = "200.00 USD came where 238.00 USD was *due*"
-    assert said in [warning.value.replace("\\", "") for warning in page.warning]
+    assert said in [as_read(warning.value) for warning in page.warning]
     with sessions.begin() as session:
         cases.settle(session, SYSTEM, case_id, settlement="They pay the rest", now=NOW)
     page = page_as("finance").visit("invoice_editor.py", invoice=str(invoice))
-    assert said not in [warning.value.replace("\\", "") for warning in page.warning]
+    assert said not in [as_read(warning.value) for warning in page.warning]
 
 
 def test_a_note_settles_a_case_and_changes_no_amount(page_as, sessions, case):
