@@ -102,6 +102,7 @@ def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: Day) -> dict[
                 invoice.currency,
                 words,
                 today=day_of(today, invoice.business_id),
+                in_sentences=True,
             )
         ),
         "part_paid": 0 < due_minor < invoice.total_minor,

@@ -36,7 +36,7 @@ def test_sending_a_draft_opens_it_and_puts_one_mail_in(session):
 def test_the_mail_says_what_early_payment_takes_off(session):
     # By hand: 2 % of 238.00 is 4.76; ten days after 2 March is 12 March.
     draft = a_draft(session, a_customer(session), payment_terms="2/10 net 30")
-    offer = "If paid by Mar 12, 2026: $233.24 (2% discount, $4.76)"
+    offer = "If paid by March 12, 2026: $233.24 (2% discount, $4.76)"
     assert f"Due date: April 1, 2026\n{offer}\n" in send(session, draft.id).content["text"]
 
 

@@ -72,11 +72,16 @@ def best_on(owed: Owed, day: date) -> Offer | None:
     return min(holding, key=lambda one: one.to_pay_minor, default=None)
 
 
-def in_words(offered: Iterable[Offer], currency: str, words: Writing, *, today: date | None = None) -> list[str]:
-    """A line for each offer, for customers; ``today``: only those that still hold."""
+def in_words(
+    offered: Iterable[Offer], currency: str, words: Writing, *, today: date | None = None, in_sentences: bool = False
+) -> list[str]:
+    """A line for each offer, for customers. ``today``: only those that still hold; ``in_sentences``: with days as
+    letters write them.
+    """
+    day = words.long_day if in_sentences else words.day
     return [
         words.gettext("If paid by {day}: {amount} ({percent} discount, {discount})").format(
-            day=words.day(one.until),
+            day=day(one.until),
             amount=words.money(one.to_pay_minor, currency),
             percent=words.percent(one.percent),
             discount=words.money(one.discount_minor, currency),
