@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.reading_order import reading_order
 
 NAMED = 20
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,15 @@ def either_way(one: Select[*tuple[Any, ...]], other: Select[*tuple[Any, ...]]) -
     left, right = one.except_(other).subquery(), other.except_(one).subquery()
     rows = union_all(select(left), select(right)).subquery()
     return select(rows).distinct()
+
+
+def misplaced(
+    session: Session, name: InstrumentedAttribute[str], order: InstrumentedAttribute[str], words: str
+) -> tuple[str, ...]:
+    """The first names whose kept order is not where they stand among names, in words, as ``named`` has it."""
+    kept = session.execute(select(name, order).distinct().execution_options(yield_per=_AT_ONCE))
+    wrong = (words.format(text) for text, place in kept if place != reading_order(text))
+    return tuple(islice(wrong, NAMED))
 
 
 def _in_words(session: Session, statement: Select[*tuple[Any, ...]], words: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ ORDER = {
     "billing_core": [
         ["errors"],
         ["text", "email_addresses", "connections", "whole_files"],
-        ["money", "dates", "settings", "csv_text", "logs", "recipients"],
+        ["money", "dates", "settings", "csv_text", "logs", "recipients", "reading_order"],
         ["database", "languages", "proof"],
         ["pdf_layout", "payment_terms"],
         ["identity"],

@@ -41,7 +41,7 @@ def of_run(session: Session, actor: Actor, run_id: int) -> Unprintable:
     billed = select(Customer.id, Customer.business_id, *columns).where(Customer.id.in_(of_this_run))
     texts: dict[str, str] = {}
     ours = set()
-    for _, business_id, *facts in session.execute(billed.order_by(Customer.name, Customer.id)):
+    for _, business_id, *facts in session.execute(billed.order_by(Customer.name_order, Customer.id)):
         ours.add(business_id)
         texts |= {f"{facts[0]}, {field}": fact for field, fact in zip(_OF_CUSTOMER.values(), facts, strict=True)}
     for business in session.scalars(select(Business).where(Business.id.in_(ours)).order_by(Business.id)):

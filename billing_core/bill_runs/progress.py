@@ -213,7 +213,7 @@ def items(
         .outerjoin(Invoice, Invoice.id == func.coalesce(BillRunCustomer.invoice_id, UsagePeriod.invoice_id))
         .outerjoin(_LATE_INVOICE, _LATE_INVOICE.id == BillRunCustomer.late_invoice_id)
         .where(BillRunCustomer.run_id == run_id, visible_to(actor))
-        .order_by(Customer.name, Customer.id)
+        .order_by(Customer.name_order, Customer.id)
     )
     if outcome is not None:
         statement = statement.where(BillRunCustomer.outcome == outcome)
@@ -248,7 +248,7 @@ def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 5
         select(Customer.name)
         .join(BillRunCustomer, BillRunCustomer.customer_id == Customer.id)
         .where(BillRunCustomer.run_id == run_id, visible_to(actor), missing_rate, ~charged)
-        .order_by(Customer.name, Customer.id)
+        .order_by(Customer.name_order, Customer.id)
     )
     return list(session.scalars(statement.limit(limit)))
 

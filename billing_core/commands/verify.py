@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core import runtime
 from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
+from billing_core.customers import verification as customers
 from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import utc_now
 from billing_core.invoices.billed_orders import verification as billed_orders
@@ -46,6 +47,7 @@ def rooms(session: Session) -> list[Iterable[Check]]:
     """The proofs of each room, which are made as they are asked for."""
     today = businesses.today(session, now=utc_now())
     return [
+        customers.checks(session),
         reports.checks(session),
         metering.checks(session),
         usage.checks(session),

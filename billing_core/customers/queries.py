@@ -39,7 +39,7 @@ def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000)
     statement = select(Customer.id, Customer.name, Customer.currency).where(
         visible_to(actor), matching(text), Customer.merged_into_id.is_(None)
     )
-    rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
+    rows = session.execute(statement.order_by(Customer.name_order, Customer.id).limit(limit))
     return [(row.id, row.name, row.currency) for row in rows]
 
 

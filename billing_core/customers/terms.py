@@ -41,6 +41,6 @@ def not_understood(session: Session, actor: Actor, *, limit: int) -> list[NotUnd
         theirs = select(Customer.id, Customer.name, Customer.payment_terms).where(
             Customer.payment_terms.in_(odd[:_MOST_ODD]), visible_to(actor)
         )
-        rows = session.execute(theirs.order_by(Customer.name, Customer.id).limit(limit))
+        rows = session.execute(theirs.order_by(Customer.name_order, Customer.id).limit(limit))
         found += [NotUnderstood(id_, name, text, False) for id_, name, text in rows]
     return found[:limit]

@@ -1,9 +1,9 @@
-"""Column types: exact decimals as scaled integers, instants as UTC."""
+"""Column types: exact decimals as scaled integers, instants as UTC, the order of names."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 from billing_core.dates import in_utc
@@ -15,6 +15,7 @@ from billing_core.money import (
     USAGE_PRICE_PLACES,
     scaled,
 )
+from billing_core.reading_order import LONGEST_ORDER
 
 # SQLite only gives a rowid alias (and so a cheap key) to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -46,6 +47,9 @@ LineQuantity = Scaled(LINE_QUANTITY_PLACES)
 UnitPrice = Scaled(PRICE_PLACES)
 UsagePrice = Scaled(USAGE_PRICE_PLACES)
 Percent = Scaled(PERCENT_PLACES)
+
+# What ``reading_order`` makes of a name, which SQLite compares like this without being told.
+ReadingOrder = String(LONGEST_ORDER).with_variant(String(LONGEST_ORDER, collation="C"), "postgresql")
 
 
 def stored_on_sqlite(instant: datetime) -> str:

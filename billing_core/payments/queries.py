@@ -160,7 +160,7 @@ COLUMNS: tuple[Any, ...] = (
 ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "received_on": Payment.received_on,
     "amount": Payment.amount_minor,
-    "customer": Customer.name,
+    "customer": Customer.name_order,
     "created_at": Payment.created_at,
 }
 

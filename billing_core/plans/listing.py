@@ -127,7 +127,7 @@ def subscribers(
     session: Session, actor: Actor, code: str, *, day: date, text: str = "", limit: int = 50, offset: int = 0
 ) -> list[SubscriberRow]:
     """The customers on the plan that match the text, by name."""
-    statement = _subscribers(actor, code, day, text).order_by(Customer.name, Customer.id)
+    statement = _subscribers(actor, code, day, text).order_by(Customer.name_order, Customer.id)
     return [SubscriberRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 

@@ -108,12 +108,12 @@ def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*t
     summed = select(owed.c.customer_id, owed.c.currency, *sums).group_by(owed.c.currency, owed.c.customer_id).subquery()
     amounts = [summed.c[bucket.key] for bucket in BUCKETS]
     overdue = sum(amounts[2:], start=amounts[1])
-    orderings = {"name": Customer.name, "total": amounts[0] + overdue, "overdue": overdue}
+    orderings = {"name": Customer.name_order, "total": amounts[0] + overdue, "overdue": overdue}
     first = ordered(order_by, chosen(orderings, order_by))
     return (
         select(summed.c.customer_id, Customer.name, summed.c.currency, summed.c.invoices, *amounts)
         .join(Customer, Customer.id == summed.c.customer_id)
-        .order_by(*first, Customer.name, summed.c.customer_id, summed.c.currency)
+        .order_by(*first, Customer.name_order, summed.c.customer_id, summed.c.currency)
     )
 
 

@@ -144,6 +144,7 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
     }
     sortable = {
         **columns,
+        "customer_name": Customer.name_order,
         "average_amount": (2 * billed.c.total_minor + billed.c.report_count) // (2 * billed.c.report_count),
     }
     statement: Select[*tuple[Any, ...]] = (

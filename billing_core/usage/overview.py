@@ -322,7 +322,7 @@ def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]
     if overview.plan:
         statement = statement.where(equals(tier, overview.plan))
     keys: dict[str, SQLColumnExpression[Any]] = {
-        "name": Customer.name,
+        "name": Customer.name_order,
         "ref": Customer.ref,
         "plan": tier,
         "calls": calls_in(period),

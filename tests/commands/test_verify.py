@@ -175,6 +175,10 @@ STRANGE = "postings to invoice id {}, which is not this customer's or currency's
 TWICE = [(order, one) for order in ("A-1", "A-2") for one in ("Handling", "Picking")]
 # The damages by the name of the check: a statement, and what the check then names.
 DAMAGES = {
+    "Customers stand in lists where their names do": [
+        ("UPDATE customers SET name_order = 'z' WHERE ref = 'POOR'", "the customer Poor"),
+        ("UPDATE customers SET name = 'Rich' WHERE ref = 'POOR'", "the customer Rich"),
+    ],
     "Each report's total is the sum of its orders, of its charges and of its services": [
         ("UPDATE billing_reports SET total_minor = total_minor + 1 WHERE id = 1", "report 1"),
         ("UPDATE billing_reports SET order_count = 2 WHERE id = 1", "report 1"),

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, func, inspect, select, text, update
+from sqlalchemy import CheckConstraint, Connection, func, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from billing_core import schema
@@ -38,6 +38,7 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import received
 from billing_core.payments.models import Allocation, PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.reading_order import reading_order
 from billing_core.receivables import verification as receivables
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
@@ -64,6 +65,18 @@ def test_check_constraints_are_the_declared_ones(sessions):
         written |= {str(item["name"]) for item in inspector.get_check_constraints(name)}
     assert "ck_rates_unit_price_not_negative" in declared
     assert declared <= written
+
+
+def _add_customers(connection: Connection, addresses: dict[str, str]) -> None:
+    """As a former version had them, with their names as refs."""
+    connection.execute(
+        text(
+            "INSERT INTO customers (public_id, uuid, business_id, ref, name, email, phone, address, city, "
+            "state, postal_code, country, currency, tax_id, created_at, version) VALUES (:name, :name, 1, :name, "
+            ":name, :email, '', '', '', '', '', '', 'USD', '', '2026-01-01 00:00:00', 1)"
+        ),
+        [{"name": name, "email": email} for name, email in addresses.items()],
+    )
 
 
 def test_a_second_migration_changes_nothing(sessions):
@@ -507,21 +520,26 @@ def test_meters_of_a_former_version_have_had_the_buckets_that_are_not_retired(em
 def test_customers_of_a_former_version_are_found_by_their_addresses(empty_database):
     with for_changes(empty_database.engine).begin() as connection:
         command.upgrade(migrate.configuration(connection), "0065")
-        for ref, email in (("A", "AP@Straße.example"), ("B", ""), ("C", "ap@xn--strae-oqa.example")):
-            connection.execute(
-                text(
-                    "INSERT INTO customers (public_id, uuid, business_id, ref, name, email, phone, address, city, "
-                    "state, postal_code, country, currency, tax_id, created_at, version) VALUES (:ref, :ref, 1, :ref, "
-                    "'Acme', :email, '', '', '', '', '', '', 'USD', '', '2026-01-01 00:00:00', 1)"
-                ),
-                {"ref": ref, "email": email},
-            )
+        _add_customers(connection, {"A": "AP@Straße.example", "B": "", "C": "ap@xn--strae-oqa.example"})
 
     migrate.upgrade(empty_database.engine)
 
     with empty_database() as session:
         keys = session.scalars(select(Customer.email_key).order_by(Customer.ref)).all()
     assert keys == ["ap@straße.example", "", "ap@straße.example"]
+
+
+def test_customers_of_a_former_version_are_listed_by_their_names(empty_database):
+    names = ["Ärzte AG", "Azur", "Store 9", "Store 10", "Müller & Söhne GmbH", "北京 7", "Йод", "\U0001f600"]
+    with for_changes(empty_database.engine).begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0065")
+        _add_customers(connection, dict.fromkeys(names, ""))
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        kept = dict(session.execute(select(Customer.name, Customer.name_order)).all())
+    assert kept == {name: reading_order(name) for name in names}
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
@@ -224,6 +225,17 @@ def test_programs_find_a_customer_by_the_address_that_a_file_gave_it(take_in, se
     with sessions() as session:
         found = session.execute(select(Customer.ref, Customer.email_key).order_by(Customer.ref)).all()
     assert [tuple(one) for one in found] == [("ACME", "kontakt@straße.example"), ("NONE", "")]
+
+
+def test_customers_of_a_file_are_listed_by_their_names(take_in, sessions):
+    take_in("customers", "customer_ref,name\nA,Zebra\nB,Öl 10\nC,Öl 9\n")
+    with sessions() as session:
+        assert [name for _, name, _ in customers.names(session, SYSTEM)] == ["Öl 9", "Öl 10", "Zebra"]
+    outcome = take_in("customers", "customer_ref,name\nA,Ähre\nB,Öl 10\n")
+
+    assert [(change.column, change.new) for change in outcome.changes] == [("name", "Ähre")]
+    with sessions() as session:
+        assert [name for _, name, _ in customers.names(session, SYSTEM)] == ["Ähre", "Öl 9", "Öl 10"]
 
 
 def test_customers_have_further_receivers_and_copies(two_customers, take_in, sessions):

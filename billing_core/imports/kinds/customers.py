@@ -14,6 +14,7 @@ from billing_core.imports.kind import Definition, Derived, Field, Staged, text_u
 from billing_core.languages.available import SOURCE_LANGUAGE, english_name, languages, own_name, regions
 from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
+from billing_core.reading_order import reading_order
 from billing_core.recipients import LISTS, MOST
 from billing_core.reports.models import BillingReport
 
@@ -59,6 +60,7 @@ def _resolve(staged: Staged) -> Select[Any]:
         rows.c.line,
         rows.c.customer_ref.label("ref"),
         *staged.columns(*_PLAIN),
+        rows.c.name_order,
         *([rows.c.email_key] if "email" in staged.given else []),
         currency.label("currency"),
         language.label("language"),
@@ -133,8 +135,9 @@ DEFINITION = Definition(
     derived=(
         Derived("public_id", None, new_public_id),
         Derived("uuid", None, new_uuid),
+        Derived("name_order", "name", reading_order),
         Derived("email_key", "email", email_key),
     ),
-    unshown=frozenset({"email_key"}),
+    unshown=frozenset({"name_order", "email_key"}),
     insert_only=frozenset({"public_id", "uuid", "business_id", "created_at"}),
 )

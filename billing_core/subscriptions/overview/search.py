@@ -99,7 +99,7 @@ class Worth(NamedTuple):
 
 ORDERINGS: Final[Mapping[str, tuple[Any, ...]]] = {
     "created_at": (Subscription.id,),
-    "customer_name": (Customer.name, Subscription.id),
+    "customer_name": (Customer.name_order, Subscription.id),
     "next_at": (Subscription.next_at, Subscription.id),
 }
 

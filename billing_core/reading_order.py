@@ -1,0 +1,72 @@
+"""The order in which a reader expects names: ``Äpfel`` beside ``Apfel``, ``Łódź`` beside ``Lodz``, ``Store 9`` before
+``Store 10``, and every script's letters in their own order.
+
+By the Unicode Collation Algorithm with its default table: letters count first, then accents, then case; blanks and
+marks stand before figures, figures before letters. A run of figures is the number that it writes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from typing import Any, Final
+
+LONGEST_ORDER: Final = 250
+# The library's own: of the letters, as it weighs them. What follows has letters; below are blanks, marks and signs.
+_ZERO: Final = 0x1CA3
+_USUAL_ACCENT, _USUAL_CASE = 0x20, 0x02
+_END_OF_LEVEL: Final = "\x01"
+_NUMBER: Final = re.compile(r"(\d+)")
+
+
+@lru_cache(8_192)
+def reading_order(name: str) -> str:
+    """A text that stands among others of its kind, compared by code points, where a reader expects the name.
+
+    It is kept in the database. Its letters, accents and cases follow each other; what is usual at the end of accents
+    and cases is left out.
+    """
+    letters, accents, cases = [], [], []
+    for piece in _NUMBER.split(unicodedata.normalize("NFD", name)):
+        if piece.isdecimal():
+            letters.append(_number(piece))
+            continue
+        for letter, accent, case in _weights(piece):
+            letters.append(_letter(letter) if letter else "")
+            accents.append(accent)
+            cases.append(case)
+    levels = ("".join(letters), _beyond(accents, _USUAL_ACCENT), _beyond(cases, _USUAL_CASE))
+    return _END_OF_LEVEL.join(levels).rstrip(_END_OF_LEVEL)[:LONGEST_ORDER]
+
+
+def _weights(piece: str) -> Iterator[tuple[int, int, int]]:
+    yield from (tuple(element[:3]) for element in _collator().collation_elements(piece))
+
+
+@cache
+def _collator() -> Any:
+    """Loaded when it is first needed, which takes a tenth of a second. The table is named, so that no other version of
+    Python or of the library changes the order of what is kept.
+    """
+    from pyuca.collator import Collator_10_0_0
+
+    return Collator_10_0_0()
+
+
+def _letter(weight: int) -> str:
+    """Letters as few bytes, as most texts have most of them; the rarer marks and signs, which come before, as more."""
+    if weight < _ZERO:
+        return chr(2 + (weight >> 8)) + chr(0x20 + (weight & 0xFF))
+    code = weight - _ZERO + ord("0")
+    # Where halves of characters are, which no text may have.
+    return chr(code if code < 0xD800 else code + 0x800)
+
+
+def _number(digits: str) -> str:
+    """Where figures stand, first how many there are: a longer number is a larger one."""
+    written = str(int(digits))
+    return "0" + chr(ord("0") + len(written)) + written
+
+
+def _beyond(weights: Iterable[int], usual: int) -> str:
+    return "".join(chr(0x20 + weight) for weight in weights if weight).rstrip(chr(0x20 + usual))
