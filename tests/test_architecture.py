@@ -123,7 +123,7 @@ ORDER = {
             "rate_limiter",
             "streaming",
         ],
-        ["doors"],
+        ["doors", "requests"],
         ["throttle"],
         ["forms", "headers", "metrics", "webhooks", "downloads"],
         ["failures", "accounts"],

@@ -15,6 +15,7 @@ from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, utc_now
 from billing_core.email_addresses import is_email_address
+from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import lifecycle
 from billing_core.invoices.documents import document
@@ -67,8 +68,13 @@ def sender_of(configured: Settings) -> str:
 
 
 def eml(session: Session, actor: Actor, message_id: int, configured: Settings) -> tuple[str, bytes]:
-    """A message as a file (name, content) for mail programs, with its attachments, whether it was sent or not."""
+    """A mail as a file (name, content) for mail programs, with its attachments, whether it was sent or not.
+
+    NotFound for a message to another system, such as a webhook: it is no mail.
+    """
     message = queries.one(session, actor, message_id)
+    if message.channel != MAIL:
+        raise NotFound(f"There is no mail {message_id}")
     mail = composed(session, message, sender=sender_of(configured), address=configured.address)
     return f"{_UNSAFE_IN_NAMES.sub('-', message.title).strip('-')[:80] or 'mail'}.eml", as_bytes(mail)
 

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
@@ -31,6 +32,7 @@ from billing_core.web.downloads import (
 )
 from billing_core.web.headers import SafeAnswers
 from billing_core.web.public import card, invoice, pay
+from billing_core.web.requests.methods import with_head
 
 ROUTERS = (
     page_addresses.router,
@@ -58,16 +60,17 @@ ROUTERS = (
 
 @cache
 def own_app() -> FastAPI:
+    addresses = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     app = FastAPI(
+        routes=list(map(with_head, addresses)),
         title="Billing",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         form_limits={"max_fields": 50, "max_files": 1, "max_part_size": A_FORM},
     )
+    app.state.addresses = addresses
     failures.install(app)
-    for router in ROUTERS:
-        app.include_router(router)
     app.mount("/auth/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 

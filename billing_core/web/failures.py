@@ -11,6 +11,8 @@ from starlette.types import Scope
 from billing_core import errors
 from billing_core.database.files import opened_file
 from billing_core.web import forms
+from billing_core.web.requests.methods import methods_at
+from billing_core.web.requests.mistakes import name_of, reason_of
 
 STATUS = {
     errors.NotFound: 404,
@@ -46,12 +48,16 @@ def _expected(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this kind alone
-    return _answer(request, error.status_code, _MESSAGES.get(error.status_code, str(error.detail)))
+    answer = _answer(request, error.status_code, _MESSAGES.get(error.status_code, str(error.detail)))
+    answer.headers.update(error.headers or {})
+    if error.status_code == 405 and (taken := methods_at(request.app.state.addresses, request.url.path)):
+        answer.headers["Allow"] = ", ".join(taken)
+    return answer
 
 
 def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this kind alone
-    fields = {str(problem["loc"][-1]): str(problem["msg"]) for problem in error.errors()}
+    fields = {name_of(mistake): reason_of(mistake) for mistake in error.errors()}
     message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
     return _answer(request, 400, f"The request cannot be read: {message}", fields=fields)
 

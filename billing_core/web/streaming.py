@@ -35,7 +35,12 @@ class _FromSession(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._resources:
-            await super().__call__(scope, receive, send)
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                # Nothing of the rest is made: nobody reads it.
+                await send({"type": "http.response.body"})
+            else:
+                await super().__call__(scope, receive, send)
 
 
 def streamed(read: Callable[[Session], Download], *, inline: bool = False, status: int = 200) -> StreamingResponse:

@@ -26,6 +26,7 @@ from billing_core.web.api.reports import routes as reports_routes
 from billing_core.web.api.routing import RoutesTogether
 from billing_core.web.api.usage import alerts, prepaid_credit
 from billing_core.web.api.usage import routes as usage_routes
+from billing_core.web.requests.methods import with_head
 
 # In the order of the published description.
 ROUTERS = (
@@ -58,7 +59,7 @@ def api_app() -> FastAPI:
     addresses = [[route for route in router.routes if isinstance(route, APIRoute)] for router in ROUTERS]
     # Not included one by one: every request would go through each router's own bookkeeping, twice.
     app = FastAPI(
-        routes=[RoutesTogether(of_router) for of_router in addresses],
+        routes=[RoutesTogether(list(map(with_head, of_router))) for of_router in addresses],
         title="Billing",
         version="2.0.0",
         docs_url=None,

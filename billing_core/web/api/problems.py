@@ -1,7 +1,7 @@
 """Errors of the APIs: which failure is which problem, in the body that its API documents."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -17,8 +17,9 @@ from billing_core.web.api import problem_bodies
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.problem_bodies import Problem, Refusal
-from billing_core.web.api.routing import methods_at
 from billing_core.web.failures import logged, reason_busy, route_of, status_of
+from billing_core.web.requests.methods import methods_at
+from billing_core.web.requests.mistakes import name_of, reason_of
 
 # Where the text of a 500 names the reference under which the log knows it.
 REFERENCE = "{reference}"
@@ -116,7 +117,7 @@ def _http(request: Request, error: Exception) -> ExactJSON:
     message = _MESSAGES.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(methods_at(request))
+        headers["Allow"] = ", ".join(methods_at(request.app.state.addresses, request.url.path))
     return answer(request.scope, Problem(error.status_code, message, headers=headers))
 
 
@@ -125,51 +126,10 @@ def _malformed(request: Request, error: Exception) -> ExactJSON:
     mistakes = error.errors()
     if any(mistake["loc"][0] == "path" for mistake in mistakes):
         return answer(request.scope, of_status(404))
-    fields = {_name(mistake["loc"]): _reason(mistake) for mistake in mistakes}
+    fields = {name_of(mistake): reason_of(mistake) for mistake in mistakes}
     message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
     missing = any(mistake["type"] == "missing" for mistake in mistakes)
     return answer(request.scope, Problem(400, message, fields, missing))
-
-
-def _name(place: tuple[int | str, ...]) -> str:
-    """``("body", "line_items", 0, "quantity")`` -> ``line_items.0.quantity``."""
-    return ".".join(str(part) for part in place[1:]) or "body"
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """In the product's words: the library's messages name its own classes and its steps of validation."""
-    facts = error.get("ctx", {})
-    match error["type"]:
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            return "is not known"
-        case "value_error":
-            return str(facts["error"])
-        case "model_type" | "model_attributes_type":
-            # The body stays bytes where its content type is not JSON.
-            undeclared = isinstance(error.get("input"), bytes)
-            return "must be sent with Content-Type: application/json" if undeclared else "must be a JSON object"
-        case "list_type":
-            return "must be a list"
-        case "string_type":
-            return "must be a text"
-        case "enum" | "literal_error":
-            return f"must be {facts['expected']}"
-        case "too_short":
-            return f"needs at least {facts['min_length']}"
-        case "too_long":
-            return f"may have at most {facts['max_length']}"
-        case "string_too_long":
-            return f"may have at most {facts['max_length']} characters"
-        case "string_too_short":
-            return f"needs at least {facts['min_length']} characters"
-        case "greater_than_equal":
-            return f"must be at least {facts['ge']}"
-        case "less_than_equal":
-            return f"must be at most {facts['le']}"
-        case _:
-            return str(error["msg"])
 
 
 def _out_of_range(request: Request, _error: Exception) -> ExactJSON:

@@ -5,22 +5,18 @@ from posixpath import commonpath
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.dependencies.models import Dependant
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from billing_core.text import control_character
 from billing_core.web.api.exact_json import ExactJSON, ExactRequest
+from billing_core.web.requests.parameters import StrictRoute
 
 
-class ExactRoute(APIRoute):
-    """Refuses parameters that the route does not know, characters that no column could store, and bodies that are
-    compressed: their size is bounded before they are read.
-    """
+class ExactRoute(StrictRoute):
+    """Refuses bodies that are compressed, too: their size is bounded before they are read."""
 
     def __init__(self, path: str, *arguments: Any, **named: Any) -> None:
         super().__init__(path, *arguments, **named)
@@ -34,32 +30,12 @@ class ExactRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = _query_parameters(self.dependant)
 
         async def exactly(asked: Request) -> Response:
             request = ExactRequest(asked.scope, asked.receive)
-            if any(control_character(str(value)) for value in request.path_params.values()):
-                raise HTTPException(404)
             if (encoding := request.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
                 reason = f"The body has Content-Encoding: {encoding[:40]}. Send it as it is, without a Content-Encoding"
                 raise HTTPException(415, reason, {"Accept-Encoding": "identity"})
-            refused = [
-                {"type": "extra_forbidden", "loc": ("query", name), "msg": "is not known"}
-                for name in request.query_params
-                if name not in known
-            ]
-            refused += [
-                {"type": "characters", "loc": ("query", name), "msg": "has a character in it that is not allowed"}
-                for name, value in request.query_params.multi_items()
-                if control_character(name) or control_character(value)
-            ]
-            refused += [
-                {"type": "repeated", "loc": ("query", name), "msg": "is given more than once"}
-                for name in request.query_params
-                if len(request.query_params.getlist(name)) > 1
-            ]
-            if refused:
-                raise RequestValidationError(refused)
             return await handle(request)
 
         return exactly
@@ -99,15 +75,3 @@ def router(*, tags: list[str], prefix: str = "") -> APIRouter:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-
-
-def methods_at(request: Request) -> list[str]:
-    """All methods that the address accepts. The framework names only those of its first matching route."""
-    addresses: Sequence[APIRoute] = request.app.state.addresses
-    here = next((route.path for route in addresses if route.path_regex.match(request.url.path)), "")
-    return sorted({method for route in addresses if route.path == here for method in route.methods or ()})
-
-
-def _query_parameters(dependant: Dependant) -> frozenset[str]:
-    own = {field.alias for field in dependant.query_params}
-    return frozenset(own.union(*(_query_parameters(inner) for inner in dependant.dependencies)))

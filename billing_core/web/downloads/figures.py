@@ -1,10 +1,8 @@
 """The rows behind any figure as a file, streamed under the permissions of the signed-in session."""
 
 from dataclasses import replace
-from datetime import date
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -16,23 +14,25 @@ from billing_core.figures import Scope
 from billing_core.reports.exports import lists
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id
+from billing_core.web.requests.parameters import StrictRoute
+from billing_core.web.requests.values import AnyDay, Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 @router.get("/figures/{key}.csv")
 def rows_of_figure(
     key: str,
     actor: CurrentActor,
-    start_date: date | None = None,
-    end_date: date | None = None,
-    currency: Text | None = None,
+    start_date: AnyDay | None = None,
+    end_date: AnyDay | None = None,
+    currency: Currency | None = None,
     customer_id: Id | None = None,
-    known_at: AwareDatetime | None = None,
-    as_at: date | None = None,
-    today: date | None = None,
+    known_at: Instant | None = None,
+    as_at: Day | None = None,
+    today: Day | None = None,
     excel: ForExcel = False,
 ) -> StreamingResponse:
     """The rows whose sum a figure is, within the limits that its panel shows."""

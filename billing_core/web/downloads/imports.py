@@ -6,9 +6,10 @@ from starlette.responses import StreamingResponse
 from billing_core.imports import inbox
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
+from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads/imports")
+router = APIRouter(prefix="/downloads/imports", route_class=StrictRoute)
 
 
 @router.get("/{token}/rejected.csv")

@@ -14,10 +14,11 @@ from billing_core.payments import exporting as payments
 from billing_core.settings import settings
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads import parameters
-from billing_core.web.downloads.parameters import CreditNotes, ForExcel, Invoices, Payments, split_name
+from billing_core.web.downloads.parameters import CreditNotes, ForExcel, Invoices, ListedPayments, Payments, split_name
+from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 @router.get("/invoices/{name}")
@@ -99,7 +100,7 @@ def allocations_as_workbook(actor: CurrentActor, filters: Payments) -> Streaming
 
 
 @router.get("/payments.csv")
-def list_of_payments(actor: CurrentActor, filters: Payments, excel: ForExcel = False) -> StreamingResponse:
+def list_of_payments(actor: CurrentActor, filters: ListedPayments, excel: ForExcel = False) -> StreamingResponse:
     """The list of payments with the page's filters."""
     return streamed(lambda session: payments.as_csv(session, actor, filters, for_excel=excel))
 

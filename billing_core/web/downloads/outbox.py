@@ -7,9 +7,10 @@ from billing_core.mailing import dispatch
 from billing_core.settings import settings
 from billing_core.web.access import CurrentActor, Reading
 from billing_core.web.downloads.parameters import split_name
+from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import disposition
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 @router.get("/outbox/{name}")

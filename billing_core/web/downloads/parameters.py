@@ -4,40 +4,39 @@ A list's filters have the names that the pages' links give them.
 """
 
 import re
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid, NotFound
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.money import LARGEST_MINOR
+from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
+from billing_core.web.requests.values import Currency, Day, DayOrInstant, Whole
 
 # Marks a CSV as UTF-8 the way Excel expects.
 ForExcel = Annotated[bool, Query(alias="excel")]
 # The largest integer of the database: PostgreSQL refuses to compare with more.
-Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
-# A day that has neighbours.
-Day = Annotated[date, Field(ge=EARLIEST_DAY, le=LATEST_DAY)]
+Id = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[Decimal, Field(ge=0, le=LARGEST_MINOR)]
-Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(max_length=200)]
 
 
 class _Reports(BaseModel):
     customer_id: Id | None = None
-    start_date: date | None = None
-    end_date: date | None = None
-    created_after: date | AwareDatetime | None = None
-    created_before: date | AwareDatetime | None = None
-    currency: Text = ""
+    start_date: Day | None = None
+    end_date: Day | None = None
+    created_after: DayOrInstant | None = None
+    created_before: DayOrInstant | None = None
+    currency: Currency = ""
     created_by: Text = ""
     text: Text = ""
     current_only: bool = True
@@ -48,7 +47,7 @@ class _Customers(BaseModel):
     customer_id: Id | None = None
     text: Text = ""
     country: Text = ""
-    currency: Text = ""
+    currency: Currency = ""
     with_reports: bool = False
     active: bool | None = None
     order_by: Text = "customer_name"
@@ -59,11 +58,11 @@ class _Invoices(BaseModel):
     status: tuple[InvoiceStatus, ...] = ()
     customer_id: Id | None = None
     business_id: Id | None = None
-    issued_from: date | None = None
-    issued_to: date | None = None
-    due_from: date | None = None
-    due_to: date | None = None
-    currency: Text = ""
+    issued_from: Day | None = None
+    issued_to: Day | None = None
+    due_from: Day | None = None
+    due_to: Day | None = None
+    currency: Currency = ""
     smallest: Amount | None = None
     largest: Amount | None = None
     text: Text = ""
@@ -73,21 +72,24 @@ class _Invoices(BaseModel):
 class _CreditNotes(BaseModel):
     customer_id: Id | None = None
     business_id: Id | None = None
-    issued_from: date | None = None
-    issued_to: date | None = None
-    currency: Text = ""
+    issued_from: Day | None = None
+    issued_to: Day | None = None
+    currency: Currency = ""
     text: Text = ""
 
 
 class _Payments(BaseModel):
     customer_id: Id | None = None
     business_id: Id | None = None
-    received_from: date | None = None
-    received_to: date | None = None
-    currency: Text = ""
-    method: Text = ""
+    received_from: Day | None = None
+    received_to: Day | None = None
+    currency: Currency = ""
+    method: PaymentMethod | None = None
     text: Text = ""
     undone: bool | None = None
+
+
+class _ListedPayments(_Payments):
     order_by: Text = "-received_on"
 
 
@@ -108,7 +110,11 @@ def _credit_notes(query: Annotated[_CreditNotes, Query()]) -> CreditNoteFilter:
 
 
 def _payments(query: Annotated[_Payments, Query()]) -> PaymentFilter:
-    return PaymentFilter(**dict(query))
+    return PaymentFilter(**dict(query) | {"method": query.method or ""})
+
+
+def _listed_payments(query: Annotated[_ListedPayments, Query()]) -> PaymentFilter:
+    return replace(_payments(query), order_by=query.order_by)
 
 
 Reports = Annotated[ReportFilter, Depends(_reports)]
@@ -116,6 +122,7 @@ Customers = Annotated[SummaryFilter, Depends(_customers)]
 Invoices = Annotated[InvoiceFilter, Depends(_invoices)]
 CreditNotes = Annotated[CreditNoteFilter, Depends(_credit_notes)]
 Payments = Annotated[PaymentFilter, Depends(_payments)]
+ListedPayments = Annotated[PaymentFilter, Depends(_listed_payments)]
 
 
 def ids(text: str, noun: str) -> list[int]:

@@ -14,9 +14,10 @@ from billing_core.reports.exports import lists
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.parameters import ForExcel, Text
+from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 class _PromoCodes(BaseModel):

@@ -2,11 +2,8 @@
 
 import re
 from dataclasses import replace
-from datetime import date
-from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -14,26 +11,27 @@ from billing_core.businesses import queries as businesses
 from billing_core.dates import Period, utc_now
 from billing_core.errors import NotFound
 from billing_core.figures import Scope
-from billing_core.money import currency_code
 from billing_core.receivables import exporting
 from billing_core.receivables.statement import StatementRequest
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.requests.parameters import StrictRoute
+from billing_core.web.requests.values import Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 @router.get("/statements/{name}")
 def statement(
     name: str,
     actor: CurrentActor,
-    start_date: date,
-    end_date: date,
-    currency: Annotated[str, Query(max_length=3, pattern="^[A-Za-z]{3}$")],
+    start_date: Day,
+    end_date: Day,
+    currency: Currency,
     business_id: Id | None = None,
-    known_at: AwareDatetime | None = None,
+    known_at: Instant | None = None,
     excel: ForExcel = False,
     inline: bool = False,
 ) -> StreamingResponse:
@@ -42,7 +40,7 @@ def statement(
     if parts is None:
         raise NotFound("There is no such statement")
     period = Period(start_date, end_date)
-    statement_of = StatementRequest(int(parts[1]), currency_code(currency), period, business_id, known_at)
+    statement_of = StatementRequest(int(parts[1]), currency, period, business_id, known_at)
     if parts[2] == "pdf":
         return streamed(lambda session: exporting.statement_as_pdf(session, actor, statement_of), inline=inline)
     return streamed(lambda session: exporting.statement_as_csv(session, actor, statement_of, for_excel=excel))
@@ -51,9 +49,9 @@ def statement(
 @router.get("/ageing.csv")
 def aged(
     actor: CurrentActor,
-    as_at: date | None = None,
-    known_at: AwareDatetime | None = None,
-    currency: Text | None = None,
+    as_at: Day | None = None,
+    known_at: Instant | None = None,
+    currency: Currency | None = None,
     customer_id: Id | None = None,
     order_by: Text = "-overdue",
     excel: ForExcel = False,

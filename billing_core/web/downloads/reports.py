@@ -10,9 +10,10 @@ from billing_core.reports.exports.formats import Variant
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads import parameters
 from billing_core.web.downloads.parameters import Customers, ForExcel, Reports, split_name
+from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 @router.get("/reports/{name}")

@@ -1,6 +1,5 @@
 """Lists of subscriptions as files, also of those that would be moved, under the permissions of the session."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -12,10 +11,12 @@ from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.overview import exports
 from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import Day, ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.requests.parameters import StrictRoute
+from billing_core.web.requests.values import Day
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 class _Subscriptions(BaseModel):
@@ -24,7 +25,7 @@ class _Subscriptions(BaseModel):
     plan: Text = ""
     text: Text = ""
     order_by: Text = "-created_at"
-    today: date | None = None
+    today: Day | None = None
 
 
 def _filter(query: Annotated[_Subscriptions, Query()]) -> SubscriptionFilter:

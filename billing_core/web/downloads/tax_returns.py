@@ -3,22 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
 from billing_core.dates import Period, utc_now
 from billing_core.figures import Scope
 from billing_core.tax_returns import exporting
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import Day, ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id
+from billing_core.web.requests.parameters import StrictRoute
+from billing_core.web.requests.values import Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
-def _asked(
-    start_date: Day, end_date: Day, currency: Text | None = None, known_at: AwareDatetime | None = None
-) -> Scope:
+def _asked(start_date: Day, end_date: Day, currency: Currency | None = None, known_at: Instant | None = None) -> Scope:
     return Scope(Period(start_date, end_date), currency, known_at=known_at)
 
 

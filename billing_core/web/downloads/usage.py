@@ -1,6 +1,5 @@
 """What organizations used, as a file, streamed under the permissions of the signed-in session."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -15,15 +14,17 @@ from billing_core.usage.exports import events
 from billing_core.usage.exports.organizations import organizations
 from billing_core.usage.overview import Allowance, OverviewFilter
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import Day, ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.requests.parameters import StrictRoute
+from billing_core.web.requests.values import Day
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads")
+router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 
 
 class _Usage(BaseModel):
     # Any of its days.
-    month: date
+    month: Day
     text: Text = ""
     plan: Text = ""
     customer_id: Id | None = None

@@ -43,7 +43,7 @@ REFUSED = [
     ('{"amount": ' + "9" * 101 + "}", "more than 100 digits"),
     ('{"amount": "1"}', "amount: must be a number"),
     ('{"amount": true}', "amount: must be a number"),
-    ('{"amount": null}', "amount: must be a number"),
+    ('{"amount": null}', "amount: must not be null"),
     ('{"amount": [1]}', "amount: must be a number"),
     ('{"amount": 1, "count": 1.5}', "count: must be a whole number"),
     ('{"amount": 1, "amount": 2}', "names a field twice"),

@@ -144,10 +144,10 @@ def test_an_address_that_the_dashboards_server_would_refuse_is_not_found(client,
 
 def test_a_method_that_an_address_does_not_take_is_told_those_that_it_does(client):
     for path, allowed in (
-        ("/api/invoices", "GET, POST"),
-        ("/api/invoices/inv_1", "DELETE, GET, PATCH"),
+        ("/api/invoices", "GET, HEAD, POST"),
+        ("/api/invoices/inv_1", "DELETE, GET, HEAD, PATCH"),
         ("/api/v2/reports/generate/", "POST"),
-        ("/api/v2/reports/1/", "GET"),
+        ("/api/v2/reports/1/", "GET, HEAD"),
     ):
         assert client.put(path).headers["allow"] == allowed
 
