@@ -95,6 +95,12 @@ def status(invoice: Facts, today: Day) -> InvoiceStatus:
             return InvoiceStatus.VIEWED if invoice.viewed_at else InvoiceStatus.SENT
 
 
+_STATUSES: Final = {
+    OPEN: {InvoiceStatus.SENT, InvoiceStatus.VIEWED, InvoiceStatus.OVERDUE},
+    PAID: {InvoiceStatus.PAID, InvoiceStatus.REFUNDED},
+}
+
+
 def status_sql(today: Day) -> ColumnElement[str]:
     """The same in SQL; a test holds the two together."""
     return case(*((condition, status.value) for status, condition in _conditions(today).items()))
@@ -103,7 +109,10 @@ def status_sql(today: Day) -> ColumnElement[str]:
 def has_status(statuses: Collection[InvoiceStatus], today: Day) -> ColumnElement[bool]:
     """In SQL, as conditions on the columns themselves, so that their indexes serve: is its status one of these?"""
     conditions = _conditions(today)
-    return or_(*(conditions[one] for one in InvoiceStatus if one in statuses))
+    # All that are open are found by their state, without a look at their days.
+    whole = [state for state, its_own in _STATUSES.items() if its_own <= set(statuses)]
+    rest = set(statuses).difference(*(_STATUSES[state] for state in whole))
+    return or_(*(Invoice.state == state for state in whole), *(conditions[one] for one in InvoiceStatus if one in rest))
 
 
 def _conditions(today: Day) -> dict[InvoiceStatus, ColumnElement[bool]]:
