@@ -150,6 +150,21 @@ def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Seq
     return by_subject
 
 
+def newest_states(
+    session: Session, actor: Actor, kind: str, subject_ids: Sequence[int], topics: Sequence[str]
+) -> dict[int, MessageState]:
+    """What became of the newest message about each of these subjects, on these topics; recalled ones are none."""
+    actor.require(Permission.OUTBOX_READ)
+    of_them = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_([str(one) for one in subject_ids]))
+    newest = (
+        select(func.max(OutboxMessage.id))
+        .where(*of_them, OutboxMessage.topic.in_(topics), ~_RECALLED, _visible_to(actor))
+        .group_by(OutboxMessage.subject_id)
+    )
+    rows = session.execute(select(OutboxMessage.subject_id, OutboxMessage.state).where(OutboxMessage.id.in_(newest)))
+    return {int(subject_id): state for subject_id, state in rows}
+
+
 def with_kept(known: Mapping[int, Earlier]) -> list[int]:
     """Of which of them a message is kept."""
     return [subject_id for subject_id, earlier in known.items() if earlier.kept_at is not None]

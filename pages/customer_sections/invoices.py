@@ -8,7 +8,7 @@ from billing_core.invoices import credit_notes, queries
 from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import TABS
-from pages.ui import formats, opened, tables
+from pages.ui import formats, mail_words, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -47,9 +47,10 @@ def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
         )
         return
     skipped = tables.pager(total, key=_PAGE_KEY, noun="invoice", of=customer.id)
+    rows = read(queries.page, invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
-        read(queries.page, invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped),
-        columns(today, with_customer=False),
+        rows,
+        columns(today, with_customer=False, mails=mail_words.of_invoices(read.actor, [row.id for row in rows])),
         key=f"customer_invoices_{tab}_{skipped}",
         alt="Invoices of this customer",
         opens=open_invoice,

@@ -35,7 +35,9 @@ def dialog(invoice_id: int) -> None:
     actor = signed_in()
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
-    (plan,) = read(mailing.rehearse, [invoice_id], today=read.day_of(invoice.business_id))
+    # Not from memory: mails are delivered without anybody's doing.
+    with context.reading() as session:
+        (plan,) = mailing.rehearse(session, actor, [invoice_id], today=read.day_of(invoice.business_id))
     _explain(invoice, plan, read)
     _warn_of_missed(invoice)
     print_hint.warn(legibility.of_invoice(read.plain(document.of_invoice, invoice_id)))

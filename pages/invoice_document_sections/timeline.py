@@ -1,21 +1,26 @@
 """Everything that happened to an invoice, in sentences, the newest first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import streamlit as st
 
+from billing_core.identity import Permission
 from billing_core.invoices import queries
 from billing_core.invoices.models import EventKind
 from billing_core.invoices.rows import EventRow, InvoiceView
-from pages.ui import formats
+from billing_core.outbox import queries as outbox
+from billing_core.outbox.queries import MessageFilter, MessageRow
+from pages.outbox_sections.wording import unsent
+from pages.ui import context, formats, mail_words
 from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 MOST_SHOWN = 200
+_MOST_UNSENT = 20
 # What is told of who gets a mail without anybody's knowing; who missed it may be one of them.
 _BLIND = frozenset({"bcc", "missed", "bcc_emails"})
 _ICONS = {
@@ -50,14 +55,25 @@ def draw(read: Reader, invoice: InvoiceView) -> None:
     # Who belongs to the customer does not read of blind copies.
     hidden = frozenset() if read.actor.customer_id is None else _BLIND
     events = [_without(hidden, event) for event in read.plain(queries.events, invoice.id, limit=MOST_SHOWN)]
+    told = [(one.at, _ICONS.get(one.kind, "circle"), sentence(one, invoice.currency), one.actor_name) for one in events]
+    told += [(one.created_at, "mark_email_unread", unsent(one), one.created_by) for one in _unsent(read, invoice)]
     zone = read.company.time_zone
     with st.container(border=True, gap="xsmall"):
-        for event in events:
-            when = formats.instant(event.at, zone)
-            icon = f":material/{_ICONS.get(event.kind, 'circle')}:"
-            st.markdown(f"{icon} {md(sentence(event, invoice.currency))} :gray[· {md(when)} · {md(event.actor_name)}]")
+        # Stable: events of the same instant stay in their order.
+        for at, icon, words, who in sorted(told, key=lambda one: one[0], reverse=True):
+            when = formats.instant(at, zone)
+            st.markdown(f":material/{icon}: {md(words)} :gray[· {md(when)} · {md(who)}]")
     if len(events) == MOST_SHOWN:
         st.caption(f"The newest {MOST_SHOWN} are shown; the audit log has them all.")
+
+
+def _unsent(read: Reader, invoice: InvoiceView) -> Sequence[MessageRow]:
+    """Mails about it that have not left: the timeline itself tells of those that have."""
+    if not read.actor.may(Permission.OUTBOX_READ):
+        return ()
+    about_it = MessageFilter(subject=("invoice", invoice.id), state=mail_words.UNSENT)
+    with context.reading() as session:
+        return outbox.page(session, read.actor, about_it, limit=_MOST_UNSENT)
 
 
 def _without(hidden: frozenset[str], event: EventRow) -> EventRow:

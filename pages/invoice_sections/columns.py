@@ -1,12 +1,16 @@
 """How a table shows invoices: the same on their own page and on a customer's."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from billing_core.dates import Day
 from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceRow
-from pages.ui import formats, opened, tables
+from billing_core.outbox.models import MessageState
+from pages.ui import formats, mail_words, opened, tables
 from pages.ui.colors import Color
 
 STATUS_COLORS: dict[InvoiceStatus, Color] = {
@@ -19,16 +23,19 @@ STATUS_COLORS: dict[InvoiceStatus, Color] = {
     InvoiceStatus.CANCELLED: "gray",
 }
 
-# Beside the published status, which does not know it.
+# Beside the published status, which does not know it, and nothing of mails either.
 _WRITTEN_OFF = "Written off"
 
 
-def columns(today: Day, *, with_customer: bool = True) -> list[tables.Column]:
+def columns(
+    today: Day, *, with_customer: bool = True, mails: Mapping[int, MessageState] = MappingProxyType({})
+) -> list[tables.Column]:
+    """``mails``: what became of the newest mail with each invoice."""
     customer = [tables.text("Customer", "customer_name", order="customer_name", width=150)] if with_customer else []
     return [
         replace(tables.computed("Number", number), order="number"),
         *customer,
-        status_badge(today),
+        status_badge(today, mails),
         # In a narrow window the amounts come before what can be scrolled to.
         tables.money("Total", "total_minor", order="total_amount"),
         tables.money("Amount due", "due_minor", order="amount_due", help="What is still to be paid"),
@@ -39,13 +46,15 @@ def columns(today: Day, *, with_customer: bool = True) -> list[tables.Column]:
     ]
 
 
-def status_badge(today: Day) -> tables.Column:
+def status_badge(today: Day, mails: Mapping[int, MessageState]) -> tables.Column:
     names = {formats.words(status): color for status, color in STATUS_COLORS.items()}
 
     def status(row: InvoiceRow) -> list[str]:
-        return [formats.words(row.status(today)), *([_WRITTEN_OFF] if row.written_off_minor else [])]
+        mail = mail_words.of_invoice(mails.get(row.id)) if row.state is InvoiceState.OPEN else None
+        written_off = [_WRITTEN_OFF] if row.written_off_minor else []
+        return [formats.words(row.status(today)), *written_off, *([mail[0]] if mail else [])]
 
-    return tables.badges("Status", status, {**names, _WRITTEN_OFF: "orange"})
+    return tables.badges("Status", status, {**names, _WRITTEN_OFF: "orange", **mail_words.BESIDE_STATUS})
 
 
 def number(row: InvoiceRow) -> str:

@@ -12,7 +12,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections import bulk, filtering
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import PAGE_KEY, SORT_KEY, Shown
-from pages.ui import export_menu, formats, tables
+from pages.ui import export_menu, formats, mail_words, tables
 from pages.ui.export_menu import Export
 from pages.ui.reads import Reader
 
@@ -30,7 +30,7 @@ def draw(read: Reader, actor: Actor) -> None:
     bar = st.container()
     chosen = tables.show(
         rows,
-        table,
+        columns(today, mails=mail_words.of_invoices(actor, [row.id for row in rows])),
         # Of these rows alone: ticks must not move to others when the filters or the page change.
         key=f"invoices_{crc32(repr([row.id for row in rows]).encode())}",
         alt="Invoices",

@@ -54,6 +54,18 @@ def delivery_columns(zone: str) -> list[tables.Column]:
     ]
 
 
+def unsent(row: MessageRow) -> str:
+    """Of a mail that has not left, or not to all: to whom, and what became of it."""
+    mail = f"Mail ({topic(row.topic).lower()}) to {receiving.recipients_of(row).in_words()}"
+    problem = f": {formats.with_days(row.last_error)}" if row.last_error else ""
+    match row.state:
+        case MessageState.HELD_BACK:
+            return f"{mail} kept in the outbox: nobody has got it"
+        case MessageState.FAILED:
+            return f"{mail} failed{problem}"
+    return f"{mail} waits to be sent{problem}"
+
+
 def history(message: MessageRow | OutboxMessage, zone: str) -> str:
     """Who queued it and when, and what became of it."""
     queued = f"{topic(message.topic)}, queued by {message.created_by} on {formats.instant(message.created_at, zone)}"

@@ -12,7 +12,7 @@ from billing_core.payments.models import AllocationKind
 from billing_core.payments.queries import AllocationRow
 from pages.invoice_document_sections import billed_reports, sending
 from pages.payment_sections import reversal
-from pages.ui import formats, mail_words, tables
+from pages.ui import context, formats, mail_words, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -127,7 +127,10 @@ def _refunds(read: Reader, invoice: InvoiceView) -> None:
 
 
 def _mails(read: Reader, invoice: InvoiceView) -> None:
-    rows = read(outbox.page, MessageFilter(subject=("invoice", invoice.id)), limit=_MOST_MAILS)
+    # Not from memory: mails are delivered without anybody's doing.
+    with context.reading() as session:
+        about_it = MessageFilter(subject=("invoice", invoice.id))
+        rows = outbox.page(session, read.actor, about_it, limit=_MOST_MAILS)
     if not rows:
         return
     st.subheader("Mails", anchor=False)

@@ -27,7 +27,7 @@ from pages.sent_invoice_sections import (
     maintenance,
     paying_online,
 )
-from pages.ui import formats, tables
+from pages.ui import formats, mail_words, tables
 from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -70,6 +70,9 @@ def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         st.badge(formats.words(status.value), color=STATUS_COLORS[status])
         if invoice.written_off_minor:
             st.badge("Written off", color="orange")
+        if mail := mail_words.of_invoice(mail_words.of_invoices(actor, [invoice.id]).get(invoice.id)):
+            label, color = mail
+            st.badge(label, color=color)
         st.page_link(
             "customers.py", label=md(invoice.customer_name), query_params={"customer": str(invoice.customer_id)}
         )
@@ -121,7 +124,7 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
         if invoice.written_off_minor:
             menu["Undo the write-off"] = partial(corrections.undo_write_off, one)
     if actor.may(Permission.INVOICE_SEND) and (is_open or is_paid):
-        buttons["Send again"] = (":material/send:", partial(sending.dialog, one))
+        buttons["Send by e-mail"] = (":material/send:", partial(sending.dialog, one))
     if actor.may(Permission.LINK_WRITE) and is_open and invoice.due_minor and not invoice.payment_url:
         buttons["Payment link"] = (":material/add_link:", partial(creating.dialog, one))
     if actor.may(Permission.INVOICE_SEND) and invoice.number and state is not InvoiceState.CANCELLED:

@@ -3,10 +3,14 @@
 Without a mail server a mail is kept: it can be read and downloaded, and nobody gets it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
+from billing_core.identity import Actor, Permission
+from billing_core.mailing.models import MailKind
+from billing_core.outbox import queries
 from billing_core.outbox.models import MessageState
 from billing_core.outbox.queries import Earlier
 from billing_core.processes import pausing
@@ -23,12 +27,35 @@ _COLORS: Final[dict[MessageState, Color]] = {
     MessageState.RECALLED: "gray",
     MessageState.HELD_BACK: "orange",
 }
+UNSENT: Final = (MessageState.HELD_BACK, MessageState.WAITING, MessageState.FAILED)
 STATES: Final = {state: (state.word.capitalize(), color) for state, color in _COLORS.items()}
 
 
 def column() -> tables.Column:
     """Of a table of mails."""
     return tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values()))
+
+
+def of_invoices(actor: Actor, invoice_ids: Sequence[int]) -> dict[int, MessageState]:
+    """What became of the newest mail with each of these invoices; empty for whoever may not see mails."""
+    if not actor.may(Permission.OUTBOX_READ):
+        return {}
+    # Not from memory: mails are delivered without anybody's doing.
+    with context.reading() as session:
+        return queries.newest_states(session, actor, "invoice", invoice_ids, [MailKind.INVOICE])
+
+
+def of_invoice(state: MessageState | None) -> tuple[str, Color] | None:
+    """The badge beside an invoice's status, such as ``Mail kept``; None where that says enough: there is no mail, or it
+    was sent.
+    """
+    if state in (None, MessageState.DELIVERED, MessageState.RECALLED):
+        return None
+    return f"Mail {state.word}", _COLORS[state]
+
+
+# All that ``of_invoice`` may answer.
+BESIDE_STATUS: Final = dict(filter(None, map(of_invoice, MessageState)))
 
 
 def put_in(document: str, to: str) -> str:

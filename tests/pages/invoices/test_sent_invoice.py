@@ -421,7 +421,7 @@ def test_whom_a_mail_missed_is_said_before_everybody_gets_another(page_as, sessi
         )
         mail.state, mail.answers, mail.attempts = "failed", {"ap@acme.example": "", "ben@acme.example": "550 no"}, 1
     page = opened(page_as, invoice)
-    page.button(key="do_Send again").click().run()
+    page.button(key="do_Send by e-mail").click().run()
     assert "A mail about it reached others, but not ben@acme.example." in shown(page)
 
 
