@@ -9,7 +9,7 @@ from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
 from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as of_online_payments
-from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outbox.figures import FAILED_MAILS, KEPT_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
 from billing_core.people.figures import REFUSED_GUESSES
 from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
@@ -33,6 +33,7 @@ FIGURES: Final = {
         *of_subscriptions.FIGURES,
         *of_subscribers.FIGURES,
         FAILED_MAILS,
+        KEPT_MAILS,
         FAILED_WEBHOOKS,
         FAILED_IN_RUNS,
         PAUSED_RUNS,

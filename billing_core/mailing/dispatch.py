@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ from billing_core.receivables.statement import StatementRequest
 from billing_core.recipients import in_a_list
 from billing_core.settings import Settings
 
+# From then on a reminder counts too few days. The tries of one mail take less.
+STALE: Final = timedelta(days=1)
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
@@ -114,12 +116,17 @@ def delivered(session: Session, message: Claimed, now: datetime, reached: Sequen
 
 
 def _refuse_outdated(session: Session, message: Claimed) -> None:
-    """After the mail was added, the invoice may have been paid or held: then no reminder is sent."""
+    """After the mail was added, the invoice may have been paid or held: then no reminder is sent. Nor is one that says
+    what is no longer so, such as one that was kept.
+    """
     if message.subject_kind != "invoice":
         return
-    facts = (Invoice.state, Invoice.business_id, unneeded.covered_by_credit(), Invoice.held_until, Customer.held_until)
-    about = select(*facts).join(Customer, Customer.id == Invoice.customer_id)
-    state, business_id, covered, *held_until = session.execute(about.where(Invoice.id == int(message.subject_id))).one()
+    facts = (Invoice.state, Invoice.business_id, Invoice.due_minor, unneeded.covered_by_credit())
+    about = select(*facts, Invoice.held_until, Customer.held_until)
+    about = about.join(Customer, Customer.id == Invoice.customer_id)
+    state, business_id, due_minor, covered, *held_until = session.execute(
+        about.where(Invoice.id == int(message.subject_id))
+    ).one()
     if message.topic in REMINDERS and state is not InvoiceState.OPEN:
         raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
     today = businesses.day_at(session, business_id, now=utc_now())
@@ -127,6 +134,10 @@ def _refuse_outdated(session: Session, message: Claimed) -> None:
         raise Unwanted("The invoice or its customer is held in the meantime")
     if message.topic in REMINDERS and covered:
         raise Unwanted("The customer’s credit covers the invoice in the meantime")
+    if message.topic in REMINDERS and message.content.get("due_minor", due_minor) != due_minor:
+        raise Unwanted("Another amount is due in the meantime: a new reminder says how much")
+    if message.topic in REMINDERS and utc_now() - message.created_at > STALE:
+        raise Unwanted("It is more than a day old, and counts the days until then: a new reminder says how many")
     if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:
         raise Unwanted("The invoice is cancelled in the meantime")
 

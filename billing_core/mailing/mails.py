@@ -1,6 +1,7 @@
 """A letter as a message of the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from billing_core.customers.models import Customer
@@ -39,9 +40,12 @@ def mail(
     sender: Issuer,
     attachments: Sequence[Sequence[Any]],
     name: str,
+    facts: Mapping[str, Any] = MappingProxyType({}),
 ) -> Message:
-    """A letter as a message of the outbox; ``name`` is its key, unique for ever. Without a mail server it is kept from
-    the start: whoever is told so relies on it, so that one that is set up a minute later must not send it.
+    """A letter as a message of the outbox; ``name`` is its key, unique for ever; ``facts`` are stored with it.
+
+    Without a mail server it is kept from the start: whoever is told so relies on it, so that one that is set up a
+    minute later must not send it.
     """
     return Message(
         channel=MAIL,
@@ -59,6 +63,7 @@ def mail(
             "sender_name": sender.name,
             "reply_to": sender.email,
             "attachments": [list(reference) for reference in attachments],
+            **facts,
         },
         kept=not settings().sends_mails,
     )

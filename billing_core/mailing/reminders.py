@@ -128,6 +128,7 @@ def _messages(
             attachments=[["invoice_pdf", plan.invoice_id]],
             # Without the kind: a step is one mail, on whatever day it is sent.
             name=f"reminder:{invoices[plan.invoice_id].public_id}:{numbers[plan.invoice_id]}",
+            facts={"due_minor": plan.amount_due.minor},
         )
         for plan in plans
     ]

@@ -1,4 +1,4 @@
-"""The figure of what could not be delivered."""
+"""The figures of what could not be delivered."""
 
 from typing import Any, Final
 
@@ -6,13 +6,20 @@ from sqlalchemy import Select
 
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.identity import Permission
-from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
+from billing_core.outbox.models import RECALLABLE, WEBHOOK, MessageState, OutboxMessage
 
 
 def _failed(scope: Scope) -> Select[*tuple[Any, ...]]:
     named = OutboxMessage.title + ", " + OutboxMessage.recipient
     rows = one_each(OutboxMessage.id, named, day_of(OutboxMessage.created_at))
     rows = rows.where(OutboxMessage.state == MessageState.FAILED, OutboxMessage.channel != WEBHOOK)
+    return bound(rows, scope, OutboxMessage.customer_id)
+
+
+def _kept(scope: Scope) -> Select[*tuple[Any, ...]]:
+    named = OutboxMessage.title + ", " + OutboxMessage.recipient
+    rows = one_each(OutboxMessage.id, named, day_of(OutboxMessage.created_at))
+    rows = rows.where(OutboxMessage.state == MessageState.HELD_BACK, OutboxMessage.channel == RECALLABLE)
     return bound(rows, scope, OutboxMessage.customer_id)
 
 
@@ -23,4 +30,13 @@ FAILED_MAILS: Final = Figure(
     formula="number of messages",
     permission=Permission.OUTBOX_READ,
     rows=_failed,
+)
+
+KEPT_MAILS: Final = Figure(
+    key="kept_mails",
+    title="Mails that are kept",
+    definition="Mails that nobody has got, since there was no mail server; they leave only when somebody sends them.",
+    formula="number of mails",
+    permission=Permission.OUTBOX_READ,
+    rows=_kept,
 )

@@ -59,8 +59,8 @@ elif held_back:
             f"Send {formats.count(min(held_back, MOST_AT_ONCE))}",
             icon=":material/send:",
             key="release_all",
-            help="They leave now. Check first that each is still wanted. Reminders of what is paid, or says something "
-            "else by now, stay here.",
+            help="They leave now. Check first that each is still wanted. Reminders of what is paid, and those of "
+            "more than a day ago, stay here: remind anew from *Invoices*.",
         ):
             with context.transaction() as session:
                 waiting = queries.page(

@@ -31,7 +31,7 @@ _KEPT = {
     RunGoal.REHEARSAL: "Nothing was made: what was computed so far can be looked at.",
     RunGoal.REPORTS: "The reports made so far stay.",
     RunGoal.DRAFTS: "What was made so far stays.",
-    RunGoal.SENT: "What was made and sent so far stays; mails in the outbox leave all the same.",
+    RunGoal.SENT: "What was made and sent so far stays; mails that wait in the outbox leave all the same.",
 }
 
 Step = Callable[[Actor, Progress], None]

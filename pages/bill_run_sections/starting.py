@@ -18,6 +18,7 @@ from billing_core.invoices.from_reports import Grouping
 from billing_core.jobs import bill_run
 from billing_core.processes import pausing
 from billing_core.processes.models import Queue
+from billing_core.settings import settings
 from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
 from pages.ui import collection_mode, context, formats, mail_words
@@ -219,11 +220,12 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
         collection_mode.mark()
     reach = _reached(read, chosen)
     customers = formats.counted(reach.customers, "customer")
+    leaves = "leaves" if settings().sends_mails else "is kept"
     with_link = " and a payment link" if how.with_links else ""
     st.markdown(
         f"**{customers}** {'is' if reach.customers == 1 else 'are'} billed for "
         f"**{md(formats.period(chosen.period))}**. Whoever has something to pay and was not invoiced for it gets an "
-        f"invoice: **a mail with its PDF{with_link} leaves for each**, one after the other, from the moment you "
+        f"invoice: **a mail with its PDF{with_link} {leaves} for each**, one after the other, from the moment you "
         "confirm. Drafts that exist already stay drafts: send them from *Invoices*."
     )
     st.warning(

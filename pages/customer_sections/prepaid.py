@@ -11,7 +11,7 @@ from billing_core.payments.prepaid.models import MovementKind, Origin
 from billing_core.payments.prepaid.queries import GrantRow
 from billing_core.payments.prepaid.top_ups import Wanted
 from billing_core.usage import activity
-from pages.ui import formats, opened, tables
+from pages.ui import formats, mail_words, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.inputs.amount_field import amount_field
@@ -60,7 +60,7 @@ def _topped_up(read: Reader, customer: Customer) -> None:
     wanted = read(top_ups.of_customer, customer.id)
     if wanted is not None:
         below, up_to = (formats.money(minor, customer.currency) for minor in (wanted.below_minor, wanted.up_to_minor))
-        how = "an invoice is mailed" if wanted.sends else "a draft is made"
+        how = "an invoice is sent" if wanted.sends else "a draft is made"
         st.caption(f"Once less than {below} is left, {how} that fills it up to {up_to}.")
     if refusal := read(top_ups.refusal_of, customer.id):
         st.warning(
@@ -206,6 +206,8 @@ def _top_up(customer_id: int) -> None:
         width=220,
     )
     sends = st.checkbox("Mail the invoice; otherwise it stays a draft", value=shown.sends, key="top_up_sends")
+    if sends:
+        mail_words.warn_of_none()
     with st.container(horizontal=True):
         saved = st.button("Save", type="primary", icon=":material/autorenew:", key="top_up_done")
         ended = known is not None and st.button("No longer", icon=":material/block:", key="top_up_end")

@@ -12,6 +12,7 @@ from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
 from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.service import Planned
+from billing_core.settings import settings
 from pages.invoice_sections import recalling
 from pages.ui import context, formats, mail_words, messages, tables
 from pages.ui.context import actor as signed_in
@@ -83,8 +84,8 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
     going = [plan for plan in plans if not plan.reason]
     left_out = [plan for plan in plans if plan.reason]
     st.markdown(
-        f"**{formats.count(len(going))} of {formats.counted(len(plans), 'mail')}** would go out. "
-        "Nothing has been sent yet."
+        f"**{formats.count(len(going))} of {formats.counted(len(plans), 'mail')}** would "
+        f"{'go out' if settings().sends_mails else 'be kept'}. Nothing has been sent yet."
     )
     who = [
         tables.computed("Invoice", lambda plan: plan.number or f"Draft {plan.invoice_id}"),
@@ -96,7 +97,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
             left_out,
             [*who, tables.computed("Why", lambda plan: formats.sentence(plan.reason), width="large")],
             key="rehearsal_left_out",
-            alt="Invoices about which no mail goes out, and why",
+            alt="Invoices about which there is no mail, and why",
             height=_height(len(left_out)),
         )
     if not going:
@@ -117,7 +118,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
         going,
         columns,
         key="rehearsal_going",
-        alt="The mails that would go out",
+        alt="The mails that there would be",
         opens=_read_letter,
         height=_height(len(going)),
     )

@@ -12,7 +12,6 @@ from billing_core.identity import Actor, Permission
 from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as online
 from billing_core.orders.figures import DRAFT_ORDERS
-from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
 from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.rating.models import QuestionKind
@@ -21,7 +20,7 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from billing_core.subscriptions.overview import attention as subscribers
-from pages.overview_sections import at_the_doors, failed_charges, odd_terms
+from pages.overview_sections import at_the_doors, failed_charges, odd_terms, unsent_mails
 from pages.overview_sections.matter import Matter
 from pages.ui import formats
 from pages.ui.figures.cards import Known
@@ -175,18 +174,7 @@ def _about_money(actor: Actor, today: Day) -> list[Matter]:
             ":material/battery_alert:",
         ),
     ]
-    if actor.may(Permission.OUTBOX_READ):
-        failed = Matter(
-            FAILED_MAILS,
-            now,
-            lambda count: f"{formats.counted(count, 'message')} not delivered",
-            "admin/outbox.py",
-            None,
-            "Open the outbox",
-            Permission.OUTBOX_READ,
-            ":material/mark_email_unread:",
-        )
-        listed.append(failed)
+    listed += unsent_mails.matters(actor, now)
     if actor.may(Permission.WEBHOOK_ENDPOINT_WRITE):
         untold = Matter(
             FAILED_WEBHOOKS,

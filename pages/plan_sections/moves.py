@@ -6,6 +6,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
+from billing_core.outbox.models import MessageState
 from billing_core.plans.listing import VersionRow
 from billing_core.subscriptions.changes import changing
 from billing_core.subscriptions.models import ChangeState, MoveMail
@@ -92,7 +93,7 @@ def _subscriptions(read: Reader, rows: list[MoveRow], *, may_write: bool) -> Non
         tables.money("After", "after_minor"),
         tables.currency_of(),
         tables.count("Version before", "version"),
-        tables.computed("Mail", lambda one: _MAILS[one.mail]),
+        tables.computed("Mail", _mail),
     ]
     if may_write:
         columns.insert(2, tables.button("Withdraw", _one_withdrawable, opens=_ask_one, width=100))
@@ -105,6 +106,14 @@ def _subscriptions(read: Reader, rows: list[MoveRow], *, may_write: bool) -> Non
     asked: MovedRow | None = st.session_state.pop(_ONE, None)
     if asked is not None:
         _withdraw_one(asked)
+
+
+def _mail(row: MovedRow) -> str:
+    """What became of it: whose mail has not left was not told."""
+    told = row.mail in (MoveMail.TOLD, MoveMail.RECALLED)
+    if told and row.message is not None and row.message is not MessageState.DELIVERED:
+        return f"Mail {row.message.word}"
+    return _MAILS[row.mail]
 
 
 def _name(row: MoveRow) -> str:

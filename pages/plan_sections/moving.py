@@ -13,7 +13,7 @@ from billing_core.subscriptions.moving import rehearsing, service
 from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.moving.candidates import LeftOut
 from billing_core.subscriptions.moving.rehearsing import Difference, Rehearsal, Row
-from pages.ui import downloads, formats, tables
+from pages.ui import downloads, formats, mail_words, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
@@ -190,9 +190,10 @@ def _confirm(found: Rehearsal, notice_days: int) -> None:
         before, after = (formats.money(minor, one.currency) for minor in (one.before_minor, one.after_minor))
         together = f"for a period of {formats.counted(one.moved, 'subscription')}, before tax and discounts"
         st.markdown(f"{md(before)} → **{md(after)}** {together}")
-    st.caption(
-        "Their customers are told by mail in a few minutes." if asked.tells else "Nobody is told: tell them yourself."
-    )
+    if asked.tells:
+        mail_words.warn_of_none()
+    told = asked.tells and settings().sends_mails
+    st.caption("Their customers are told by mail in a few minutes." if told else "Nobody is told: tell them yourself.")
     if st.button("Move them", type="primary", icon=":material/move_up:", key="do_move"):
         with attempt("The move is scheduled: it can be withdrawn until it has begun") as session:
             service.move(session, actor, asked, found.token, today=read.today, notice_days=notice_days, now=utc_now())

@@ -13,14 +13,15 @@ from billing_core.invoices.models import Invoice
 from billing_core.mailing import reminder_planning, reminder_schedules, schedule
 from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.reminder_schedules import Schedule
-from pages.ui import context, formats, messages, tables
+from billing_core.settings import settings
+from pages.ui import context, formats, mail_words, messages, tables
 from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 # A rehearsal shows the longest due first; whoever wants them all sends them.
 MOST_REHEARSED = 200
-_OUTCOMES = {"Goes out": "blue", "Held": "orange"}
+_OUTCOMES = {"Goes out": "blue", "Kept": "gray", "Held": "orange"}
 _OFFERED = [*range(schedule.EARLIEST, schedule.LATEST + 1)]
 
 
@@ -53,7 +54,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
                     now=utc_now(),
                     today=read.day_of(business_id),
                 )
-            messages.say("Reminders are on." if edited.reminds else "Saved. No reminders are sent.")
+            messages.say(_now_on() if edited.reminds else "Saved. No reminders are sent.")
             st.rerun()
         if changed:
             st.caption("Not saved yet: it has no effect.", width="content")
@@ -96,6 +97,12 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
         return edited, True
 
 
+def _now_on() -> str:
+    if settings().sends_mails:
+        return "Reminders are on."
+    return "Reminders are on, and kept in the outbox: no mail server is set up, so nobody gets them."
+
+
 def step_words(step: int) -> str:
     if step == 0:
         return "On the due date"
@@ -123,15 +130,19 @@ def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None
     if not plans:
         st.caption("No reminder would go out on this day.")
         return
+    mail_words.warn_of_none()
+    outcome = "Goes out" if settings().sends_mails else "Kept"
     held = sum(bool(plan.reason) for plan in plans)
-    going = f"{formats.counted(len(plans) - held, 'reminder')} would go out"
+    going = (
+        f"{formats.counted(len(plans) - held, 'reminder')} would {'go out' if settings().sends_mails else 'be kept'}"
+    )
     going += f", {formats.count(held)} would not: the table says why." if held else "."
     more = f" The first {MOST_REHEARSED} are shown." if len(plans) == MOST_REHEARSED else ""
     st.caption(f"{going}{more} Click one to read its mail.")
     tables.show(
         plans,
         [
-            tables.badge("Outcome", lambda plan: "Held" if plan.reason else "Goes out", _OUTCOMES),
+            tables.badge("Outcome", lambda plan: "Held" if plan.reason else outcome, _OUTCOMES),
             tables.text("Invoice", "number"),
             tables.text("Customer", "customer_name"),
             tables.text("To", "to"),

@@ -79,4 +79,4 @@ def following(row: Collected, zone: str) -> str:
         return f"{failed}: the card is refused for good, given up on {formats.instant(row.gives_up_at, zone)}"
     if row.collect_at is not None:
         return f"{failed + ', next' if failed else 'Next charge'} on {formats.instant(row.collect_at, zone)}"
-    return f"{failed}, none follows" if failed else "Mailed with a link"
+    return f"{failed}, none follows" if failed else "Paid by a link"

@@ -118,7 +118,9 @@ def remind(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             icon=":material/block:",
         )
     else:
-        messages.say(mail_words.put_in("The reminder", mails.recipients_of_invoice(invoice).in_words()))
+        messages.say(
+            mail_words.put_in("The reminder", mails.recipients_of_invoice(invoice).in_words(), recallable=True)
+        )
     st.rerun()
 
 

@@ -13,7 +13,7 @@ from billing_core.subscriptions.models import SubscriptionState
 from billing_core.subscriptions.overview.history import Shown
 from billing_core.subscriptions.upkeep import asking
 from pages.subscription_sections import wording
-from pages.ui import collection_mode, context, formats, messages
+from pages.ui import collection_mode, context, formats, mail_words, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -48,17 +48,19 @@ def mail_link(subscription_id: int) -> None:
         context.refused(error)
         return
     outbox_delivery.nudge()
+    what = f"The mail about {formats.counted(sent, 'invoice')} with the ways to pay"
     messages.say(
-        f"{formats.counted(sent, 'invoice')} mailed with the ways to pay"
+        mail_words.put_in(what, "the customer", recallable=True)
         if sent
-        else "Nothing was mailed: there is no address, or a mail about it waits already"
+        else "No mail was written: there is no address, or one about it waits already"
     )
     st.rerun()
 
 
 def mail_card_address(subscription_id: int) -> None:
     """Mail the address where the customer enters a card."""
-    with context.attempt("The customer is mailed an address where a card can be entered") as session:
+    done = mail_words.put_in("The address where a card can be entered", "the customer", recallable=True)
+    with context.attempt(done) as session:
         asking.ask_for_card(session, signed_in(), subscription_id, now=utc_now())
 
 
@@ -69,6 +71,7 @@ def dialog(shown: Shown) -> None:
         f"good for {requests.VALID_FOR.days} days. The card is charged from then on, and at once for what an earlier "
         "one did not pay."
     )
+    mail_words.warn_of_none()
     if st.button("Mail it", type="primary", icon=":material/forward_to_inbox:", key="do_ask_for_card"):
         mail_card_address(shown.row.id)
 

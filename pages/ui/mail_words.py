@@ -58,12 +58,14 @@ def of_invoice(state: MessageState | None) -> tuple[str, Color] | None:
 BESIDE_STATUS: Final = dict(filter(None, map(of_invoice, MessageState)))
 
 
-def put_in(document: str, to: str) -> str:
-    """What to say once the mail with the document is in the outbox."""
+def put_in(document: str, to: str, *, recallable: bool = False) -> str:
+    """What to say once the mail with the document is in the outbox. ``recallable``: for a minute."""
     if not settings().sends_mails:
         return f"{document} for {to} is kept in the outbox: no mail server is set up, so nobody gets it"
     if _paused():
         return f"{document} for {to} waits in the outbox: mails are paused"
+    if recallable:
+        return f"{document} leaves for {to} in a minute: until then it can be recalled in the outbox"
     return f"{document} is being sent to {to}"
 
 

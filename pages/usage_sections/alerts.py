@@ -10,7 +10,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.metering.alerts import AlertMeasure
 from billing_core.usage import alerts
 from billing_core.usage.alerts import GREATEST, MOST_RECIPIENTS, AlertRow, Threshold, Told
-from pages.ui import formats, tables
+from pages.ui import formats, mail_words, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.inputs.amount_field import amount_field
@@ -181,5 +181,6 @@ def _recipients(told: Told, *, key: str) -> Told:
         height=90,
     )
     to_customer = st.checkbox("Mail the organization too", told.to_customer, key=f"alert_to_customer_{key}")
+    mail_words.warn_of_none()
     addresses = (text or "").replace(",", "\n").replace(";", "\n").split()
     return replace(told, recipients=tuple(addresses), to_customer=to_customer)

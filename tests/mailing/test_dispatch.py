@@ -75,8 +75,8 @@ def test_an_invoice_that_was_cancelled_before_its_mail_left_is_not_sent(sessions
 def test_a_reminder_that_has_left_is_in_the_timeline(sessions, office):
     with sessions.begin() as session:
         invoice = an_invoice(session, a_customer(session))
-        reminders.remind_now(session, GRACE, [invoice.id], now=NOW, today=TODAY)
-    assert deliver(sessions, office).delivered == 1
+        reminders.remind_now(session, GRACE, [invoice.id], now=utc_now(), today=TODAY)
+    assert deliver(sessions, office, at=utc_now() + timedelta(minutes=2)).delivered == 1
     with sessions() as session:
         last = service.queries.events(session, invoice.id)[0]
     assert (last.kind.value, last.data["topic"]) == ("reminded", MailKind.REMINDER_BEFORE.value)

@@ -2,13 +2,18 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from billing_core.dates import utc_now
-from billing_core.mailing import reminders, service
+from billing_core.mailing import dispatch, reminders, service
 from billing_core.outbox import delivery
 from billing_core.outbox import service as outbox
+from billing_core.outbox.delivery import Claimed
 from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
 
 KEPT, RECALLED, WAITING = MessageState.HELD_BACK, MessageState.RECALLED, MessageState.WAITING
@@ -63,3 +68,36 @@ def test_a_kept_reminder_has_reminded_nobody(session):
     assert plan.reason == ""
     reminders.remind_now(session, GRACE, [invoice.id], now=LATER, today=TODAY)
     assert states(session) == [RECALLED, KEPT]
+
+
+@pytest.mark.parametrize(
+    ("age", "paid_minor", "why"),
+    [
+        (timedelta(hours=23), 0, ""),
+        (timedelta(hours=25), 0, "It is more than a day old"),
+        (timedelta(0), 100_00, "Another amount is due in the meantime"),
+    ],
+)
+def test_a_reminder_that_was_kept_leaves_only_while_it_is_so(sessions, age, paid_minor, why):
+    """238.00 are due; the reminder asks for them and counts the days."""
+    left: list[str] = []
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        then = utc_now() - age
+        (message_id,) = reminders.remind_now(session, GRACE, [invoice.id], now=then, today=TODAY).message_ids
+    with sessions.begin() as session:
+        if paid_minor:
+            some = Received("USD", paid_minor, PaymentMethod.BANK_TRANSFER, TODAY)
+            received.record_for(session, GRACE, invoice.id, received=some, today=TODAY, now=NOW)
+        outbox.release(session, GRACE, [message_id], now=utc_now())
+
+    def send(message: Claimed) -> None:
+        with sessions() as session:
+            dispatch._refuse_outdated(session, message)
+        left.append(message.recipient)
+
+    delivery.deliver_due(sessions, {"mail": send})
+    with sessions() as session:
+        message = session.get_one(OutboxMessage, message_id)
+    assert left == ([] if why else ["ap@acme.example"])
+    assert (message.state is RECALLED, message.last_error[: len(why)]) == (bool(why), why)

@@ -10,7 +10,7 @@ from billing_core.errors import NotFound
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.outbox import queries, service
-from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outbox.figures import FAILED_MAILS, KEPT_MAILS
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import Earlier, MessageFilter
 from tests.invoices.company import a_customer
@@ -157,6 +157,31 @@ def test_earlier_messages_are_those_of_the_kind_the_subject_and_the_topic(sessio
     assert queries.earlier(session, "invoice", [1], ["invoice", "reminder"])[1].count == 2
     assert queries.earlier(session, "customer", [1, 2], ["invoice"]) == {}
     assert queries.earlier(session, "invoice", [], ["invoice"]) == {}
+
+
+def test_the_figure_counts_the_mails_that_are_kept(session):
+    acme = a_customer(session)
+    put(session, "a", customer_id=acme, state=HELD_BACK)
+    put(session, "b", state=HELD_BACK)
+    put(session, "c", customer_id=acme, channel="gateway", state=HELD_BACK)
+    for number, state in enumerate((WAITING, DELIVERED, FAILED, RECALLED)):
+        put(session, f"k{number}", customer_id=acme, state=state)
+    assert figures.count(session, READER, KEPT_MAILS, Scope()) == 2
+    (row,) = figures.page(session, READER, KEPT_MAILS, Scope(customer_id=acme))
+    assert (row.label, row.date) == ("Subject a, ap@acme.example", NOW.date())
+
+
+def test_the_newest_message_about_each_says_what_became_of_it(session):
+    acme = a_customer(session)
+    put(session, "a", customer_id=acme, state=DELIVERED)
+    put(session, "b", customer_id=acme, state=HELD_BACK)
+    put(session, "c", customer_id=acme, state=RECALLED)
+    put(session, "d", customer_id=acme, topic="reminder_late", state=FAILED)
+    put(session, "e", subject=("invoice", 2), state=FAILED)
+    put(session, "f", subject=("invoice", 3), state=RECALLED)
+    asked = ("invoice", [1, 2, 3, 4], ["invoice"])
+    assert queries.newest_states(session, READER, *asked) == {1: HELD_BACK, 2: FAILED}
+    assert queries.newest_states(session, bound_to(acme), *asked) == {1: HELD_BACK}
 
 
 def test_the_figure_counts_the_mails_that_were_given_up(session):

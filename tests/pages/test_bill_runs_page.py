@@ -174,7 +174,7 @@ def test_a_tax_rate_that_is_none_starts_nothing(page_as, company):
     assert "run_start" not in keys(page)
 
 
-def test_sending_asks_first_and_says_that_mails_leave(page_as, sessions, company, begun):
+def test_sending_asks_first_and_says_that_mails_are_kept_without_a_mail_server(page_as, sessions, company, begun):
     with sessions.begin() as session:
         session.get_one(Customer, company.acme).email = "ap@acme.example"
     page = generating(page_as("admin"), "sent")
@@ -184,7 +184,7 @@ def test_sending_asks_first_and_says_that_mails_leave(page_as, sessions, company
     assert begun == [], "only asked so far"
     words = said(page)
     assert "**2 customers** are billed for **March 2026**" in words
-    assert "a mail with its PDF and a payment link leaves for each" in words
+    assert "a mail with its PDF and a payment link is kept for each" in words
     assert "That cannot be undone" in words
     assert "1 customer of them has no e-mail address" in words
     assert "No mail server is set up" in words

@@ -8,18 +8,21 @@ from datetime import date, timedelta
 
 import pytest
 import streamlit as st
+from pydantic import SecretStr
 
 from billing_core import figures
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
-from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outbox.figures import FAILED_MAILS, KEPT_MAILS
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.receivables import attention, series
+from billing_core.settings import settings
+from pages.overview_sections import unsent_mails
 from pages.ui import formats
 from tests.invoices.company import LATER, NOW, TODAY, a_customer, a_draft, an_invoice
 from tests.online_payments.linked import linked, paying, tell
@@ -129,6 +132,14 @@ def test_what_is_not_late_not_old_and_not_failed_needs_no_hand(sessions, acme):
         assert figures.count(session, SYSTEM, attention.OLD_DRAFTS, replace(before, today=date(2026, 3, 9))) == 1
         assert figures.count(session, SYSTEM, attention.UNSPENT_CREDIT, Scope(currency="EUR")) == 0
         assert figures.count(session, SYSTEM, FAILED_MAILS, Scope()) == 0
+
+
+@pytest.mark.parametrize("server", [None, "smtp://mail.example"])
+def test_kept_mails_need_a_hand_once_there_is_a_mail_server(monkeypatch, server):
+    """Before, every page says that they are kept."""
+    monkeypatch.setattr(settings(), "smtp_url", server and SecretStr(server))
+    listed = [matter.shown for matter in unsent_mails.matters(SYSTEM, Scope())]
+    assert listed == ([FAILED_MAILS, KEPT_MAILS] if server else [FAILED_MAILS])
 
 
 def test_the_rows_of_failed_mails_name_their_day(sessions):

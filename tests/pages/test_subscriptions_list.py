@@ -133,9 +133,15 @@ def past_due(sessions, data_dir) -> int:
             "Next attempt",
             "02/15/2026, 12:00\N{NARROW NO-BREAK SPACE}PM",
             "charge_failed",
-            "1 invoice mailed",
+            "The mail about 1 invoice with the ways to pay",
         ),
-        ("card_expires", "Card's last day", date(2026, 2, 28), "card_request", "The customer is mailed an address"),
+        (
+            "card_expires",
+            "Card's last day",
+            date(2026, 2, 28),
+            "card_request",
+            "The address where a card can be entered",
+        ),
     ],
 )
 def test_a_click_in_the_list_mails_the_customer(page_as, sessions, past_due, tab, column, told, topic, said):
@@ -152,6 +158,7 @@ def test_a_click_in_the_list_mails_the_customer(page_as, sessions, past_due, tab
     assert "Mail" not in page_as("manager").visit("subscriptions.py", subscriptions_tab=tab).dataframe[0].value.columns
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_a_card_that_has_expired_is_asked_for_from_the_subscription(page_as, sessions, past_due):
     page = page_as("admin").visit("subscriptions.py", subscription=str(past_due))
     assert "expired on 02/28/2026" in page.warning[1].value

@@ -3,13 +3,15 @@
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, String, case, cast, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals
 from billing_core.identity import Actor, Permission
+from billing_core.mailing.models import MailKind
+from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.models import (
@@ -39,7 +41,9 @@ class MoveRow(NamedTuple):
 
 
 class MovedRow(NamedTuple):
-    """One subscription of a move, with what a period costs before and after, in minor units, as it was rehearsed."""
+    """One subscription of a move, with what a period costs before and after, in minor units, as it was rehearsed.
+    ``message``: what became of the mail that ``mail`` tells of.
+    """
 
     move_id: int
     change_id: int
@@ -53,6 +57,7 @@ class MovedRow(NamedTuple):
     after_minor: int
     state: ChangeState
     mail: MoveMail
+    message: MessageState | None
 
 
 def moves(session: Session, actor: Actor, plan_code: str, *, limit: int) -> list[MoveRow]:
@@ -69,7 +74,7 @@ def page(session: Session, actor: Actor, move_id: int, *, limit: int, offset: in
             *(MovedSubscription.move_id, SubscriptionChange.id, Subscription.id, Subscription.public_id),
             *(Customer.name, left.number, Subscription.currency, Subscription.anchor_day, Subscription.anchor_number),
             *(MovedSubscription.period_number, MovedSubscription.before_minor, MovedSubscription.after_minor),
-            *(SubscriptionChange.state, MovedSubscription.mail, target.interval, target.interval_count),
+            *(SubscriptionChange.state, MovedSubscription.mail, _message(), target.interval, target.interval_count),
         )
         .join(Subscription, Subscription.id == MovedSubscription.subscription_id)
         .join(
@@ -87,10 +92,18 @@ def page(session: Session, actor: Actor, move_id: int, *, limit: int, offset: in
     return [_row(row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
+def _message() -> ScalarSelect[MessageState]:
+    """What became of the newest mail about it."""
+    recalled = MovedSubscription.mail == MoveMail.RECALLED
+    kind = case((recalled, MailKind.PLAN_MOVE_WITHDRAWN.value), else_=MailKind.PLAN_MOVE.value)
+    key = literal("mail:") + kind + ":" + cast(MovedSubscription.move_id, String) + ":" + Subscription.public_id
+    return select(OutboxMessage.state).where(OutboxMessage.key == key).scalar_subquery()
+
+
 def _row(row: Any) -> MovedRow:
-    *named, anchor_day, anchor_number, number, before, after, state, mail, interval, count = row
+    *named, anchor_day, anchor_number, number, before, after, state, mail, message, interval, count = row
     begins_on = Cycle.of_days(anchor_day, interval, count).day(number - anchor_number)
-    return MovedRow._make([*named, begins_on, before, after, state, mail])
+    return MovedRow._make([*named, begins_on, before, after, state, mail, message])
 
 
 def _moves(actor: Actor) -> Select[*tuple[Any, ...]]:

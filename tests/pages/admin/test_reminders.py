@@ -45,6 +45,7 @@ def schedule_of(sessions, business):
         return reminder_schedules.of_business(session, SYSTEM, business)
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_the_next_run_is_rehearsed_while_reminders_are_off(page_as, sessions, business, late):
     page = page_as("admin").visit("admin/reminders.py")
     assert not page.exception

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from billing_core.database import Base
 from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
-from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outbox.figures import FAILED_MAILS, KEPT_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
 from billing_core.people.figures import REFUSED_GUESSES
 from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
@@ -85,6 +85,7 @@ REFUSED_FIGURES = tuple(
         FAILED_EVENTS,
         FAILED_IMPORTS,
         FAILED_MAILS,
+        KEPT_MAILS,
         FAILED_SCHEDULES,
         FAILED_WEBHOOKS,
         LOST_PROCESSES,
