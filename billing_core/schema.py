@@ -2,6 +2,7 @@
 
 from billing_core.audit import models as audit
 from billing_core.bill_runs import models as bill_runs
+from billing_core.bounces import models as bounces
 from billing_core.businesses import models as businesses
 from billing_core.customers import models as customers
 from billing_core.database import Base
@@ -37,6 +38,7 @@ __all__ = [
     "audit",
     "bill_runs",
     "billed_orders",
+    "bounces",
     "businesses",
     "customers",
     "idempotent",

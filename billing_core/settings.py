@@ -82,6 +82,16 @@ class Settings(BaseSettings):
         "unset: mails are kept, and nobody gets them",
     )
     mail_from: str = Field("", description="The address that mails come from; unset: the user of the mail server")
+    bounce_address: str = Field(
+        "",
+        description="The address to which mail servers return our mails (the envelope's sender); unset: the address "
+        "that mails come from",
+    )
+    bounce_secret: SecretStr | None = Field(
+        None,
+        description="Returned mails may be handed over at /webhooks/bounces with this secret, of at least 32 "
+        "characters, as bearer; unset: they may not",
+    )
     trusted_origins: str = Field(
         "",
         description="Other sites whose pages may use the APIs with a signed-in browser, such as "
@@ -170,7 +180,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must name a folder, and {given} is a file")
         return given
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "bounce_secret")
     @classmethod
     def _cannot_be_guessed(cls, given: SecretStr | None) -> SecretStr | None:
         if given is not None and len(given.get_secret_value()) < _SHORTEST_SECRET:
@@ -192,7 +202,7 @@ class Settings(BaseSettings):
             raise ValueError("is not an account of Stripe: those start with acct_")
         return given
 
-    @field_validator("mail_from")
+    @field_validator("mail_from", "bounce_address")
     @classmethod
     def _is_an_email_address(cls, given: str) -> str:
         if given and (fault := address_fault(given)):

@@ -39,6 +39,8 @@ WRONG = {
     ],
     "redis_url": [f"http://:{HIDDEN}@host"],
     "smtp_url": [f"http://me:{HIDDEN}@host", f"smtp://me:{HIDDEN}@host:port", "smtp://host?starttls=yes"],
+    "bounce_address": ["nobody", "bounces@b_c.example"],
+    "bounce_secret": ["x" * 31],
     "mail_from": ["nobody", "nobody@example", "a@b@c.example"],
     "trusted_origins": ["*", "https://a.example, null"],
     "trusted_proxies": ["*", "proxy.example", "10.0.0.1/8", "0.0.0.0/0", "127.0.0.1, ::/0"],

@@ -79,6 +79,8 @@ class EventKind(enum.StrEnum):
     LINK_ENDED = "link_ended"
     DISPUTED = "disputed"
     DISPUTE_CLOSED = "dispute_closed"
+    BOUNCED = "bounced"
+    DELAYED = "delayed"
 
 
 def _invoice_public_id() -> str:

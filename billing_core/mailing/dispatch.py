@@ -52,7 +52,7 @@ def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
             _refuse_outdated(session, message)
             mail = composed(session, message, sender=sender, address=configured.address)
         going = receiving.left(message)
-        answers = smtp.send(to, mail, recipients=going, sender=sender)
+        answers = smtp.send(to, mail, recipients=going, sender=configured.bounce_address or sender)
         if answers:
             said = {one: answers[one].text if one in answers else "" for one in going}
             raise InPart(said, final=all(answer.final for answer in answers.values()))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, true, update
+from sqlalchemy import ColumnElement, case, or_, select, true, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -41,6 +41,8 @@ LEASE: Final = timedelta(minutes=15)
 # Seconds between the tries to record a delivery while the database is busy or down: all within the claim.
 MARK_AGAIN: Final = (1, 5, 15, 60, 120)
 WAITING, FAILED = MessageState.WAITING, MessageState.FAILED
+# A mail may have come back before this is known, or from those who got it at an earlier try.
+_LEFT = case((OutboxMessage.bounced_at.is_not(None), MessageState.BOUNCED), else_=MessageState.DELIVERED)
 _CHANCE = random.SystemRandom()
 
 
@@ -220,7 +222,7 @@ def _deliver(
             _mark(sessions, message, state=WAITING, last_error=reason, not_before=not_before)
     else:
         outcome.delivered += 1
-        facts = {"state": MessageState.DELIVERED, "last_error": "", "answers": None}
+        facts = {"state": _LEFT, "last_error": "", "answers": None}
         _mark_delivered(sessions, message, delivered, now_of(), pause, facts, receiving.left(message))
 
 

@@ -45,7 +45,7 @@ def compose(
     if content.get("reply_to"):
         mail["Reply-To"] = _address(content["reply_to"], content.get("sender_name", ""))
     mail["Date"] = written_at
-    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{on_the_wire(sender).rpartition('@')[2]}>"
+    mail["Message-ID"] = f"<{mail_id(key)}@{on_the_wire(sender).rpartition('@')[2]}>"
     # Suppresses out-of-office replies.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content["text"])
@@ -58,6 +58,11 @@ def compose(
     if content.get("language"):
         mail["Content-Language"] = content["language"]
     return mail
+
+
+def mail_id(key: str) -> str:
+    """What stands before the @ of its Message-ID."""
+    return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
 def as_bytes(mail: EmailMessage) -> bytes:

@@ -19,7 +19,7 @@ WEBHOOK: Final = "webhook"
 
 class MessageState(enum.StrEnum):
     """WAITING: also between two tries. HELD_BACK: nothing was set up that could deliver it; a person releases it.
-    FAILED: given up, for a person.
+    FAILED: given up, for a person. BOUNCED: the mail server had taken it, and it came back from a receiver at least.
     """
 
     WAITING = "waiting"
@@ -27,6 +27,7 @@ class MessageState(enum.StrEnum):
     FAILED = "failed"
     RECALLED = "recalled"
     HELD_BACK = "held_back"
+    BOUNCED = "bounced"
 
     @property
     def word(self) -> str:
@@ -40,10 +41,12 @@ _WORDS: Final = {
     MessageState.FAILED: "failed",
     MessageState.RECALLED: "recalled",
     MessageState.HELD_BACK: "kept",
+    MessageState.BOUNCED: "bounced",
 }
 
 _LEFT = text("delivered_at IS NOT NULL")
 _CLAIMED = text("claimed_until IS NOT NULL")
+_MAIL = text("mail_id IS NOT NULL")
 
 
 class OutboxMessage(Base):
@@ -51,8 +54,9 @@ class OutboxMessage(Base):
     ``content`` is what the adapter of its ``channel`` needs. Of a mail to several, ``recipient`` is the first of
     ``receivers`` (to, CC and BCC, a list each; NULL: it is the only one), and ``answers`` what was said of each once
     some have it and others not: an empty text, it has it. ``not_before`` is the instant of the next try; until the
-    first one it can be recalled. ``claimed_until``: the process ``claimed_by``
-    is delivering it.
+    first one it can be recalled. ``claimed_until``: the process ``claimed_by`` is delivering it. ``mail_id`` is what
+    stands before the @ of a mail's Message-ID, by which mail servers name what they could not deliver; ``bounced_at``:
+    when the first of them told so, after it had been taken.
     """
 
     __tablename__ = "outbox_messages"
@@ -62,6 +66,7 @@ class OutboxMessage(Base):
         Index("ix_outbox_messages_claimed_by", "claimed_by", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
         Index("ix_outbox_messages_subject", "subject_kind", "subject_id"),
         Index("ix_outbox_messages_created_at", "created_at", "id"),
+        Index("ix_outbox_messages_mail_id", "mail_id", sqlite_where=_MAIL, postgresql_where=_MAIL),
         Index("ix_outbox_messages_delivered_at", "delivered_at", "channel", sqlite_where=_LEFT, postgresql_where=_LEFT),
     )
 
@@ -87,6 +92,8 @@ class OutboxMessage(Base):
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))
     delivered_at: Mapped[datetime | None]
+    mail_id: Mapped[str | None] = mapped_column(String(40))
+    bounced_at: Mapped[datetime | None]
 
     @property
     def recallable(self) -> bool:

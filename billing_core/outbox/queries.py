@@ -46,13 +46,15 @@ class MessageRow:
     created_at: datetime
     created_by: str
     delivered_at: datetime | None
+    bounced_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """``waiting``: one of them leaves by itself, and nobody has tried to send it yet. ``last_at``: when the last
     unrecalled one was added. ``sent_at``: when the last one left that anybody has. Of those that nobody has,
-    ``waiting_at``, ``failed_at`` and ``kept_at`` say when the last one was added that waits, failed or is kept.
+    ``waiting_at``, ``failed_at`` and ``kept_at`` say when the last one was added that waits, failed or is kept;
+    ``bounced_at`` when the last one left that came back from somebody, which counts as none that anybody has.
     """
 
     count: int = 0
@@ -62,6 +64,7 @@ class Earlier:
     waiting_at: datetime | None = None
     failed_at: datetime | None = None
     kept_at: datetime | None = None
+    bounced_at: datetime | None = None
 
 
 COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
@@ -86,10 +89,11 @@ _EARLIER = (
         func.count(),
         func.count(case((_UNTRIED, 1))),
         _last(OutboxMessage.created_at, ~_RECALLED),
-        func.max(OutboxMessage.delivered_at),
+        _last(OutboxMessage.delivered_at, OutboxMessage.state != MessageState.BOUNCED),
         _last(OutboxMessage.created_at, _nobody_has(MessageState.WAITING)),
         _last(OutboxMessage.created_at, _nobody_has(MessageState.FAILED)),
         _last(OutboxMessage.created_at, _nobody_has(MessageState.HELD_BACK)),
+        _last(OutboxMessage.delivered_at, OutboxMessage.state == MessageState.BOUNCED),
     )
     .where(
         OutboxMessage.subject_kind == bindparam("kind"),

@@ -14,6 +14,7 @@ from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.outbox import receiving
+from billing_core.outbox.mail import mail_id
 from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
 from billing_core.recipients import Recipients
 
@@ -182,4 +183,5 @@ def _row(actor: Actor, message: Message, now: datetime, not_before: datetime) ->
         "created_by_id": actor.user_id,
         "created_by": actor.name,
         "last_error": "",
+        "mail_id": mail_id(message.key) if message.channel == RECALLABLE else None,
     }

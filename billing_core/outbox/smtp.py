@@ -31,7 +31,8 @@ class Answer:
 def send(to: MailServer, mail: EmailMessage, *, recipients: Sequence[str], sender: str) -> dict[str, Answer]:
     """Returns once the mail is accepted for all, or for some: then with what was said of each of the others.
 
-    Where it is accepted for nobody: Refused if it never will be, UpstreamFailed if a retry may succeed.
+    Where it is accepted for nobody: Refused if it never will be, UpstreamFailed if a retry may succeed. ``sender`` is
+    to whom mail servers return it.
     """
     with _explained(to, sender):
         connection = _connect(to)
@@ -59,8 +60,15 @@ def _hand_over(
         answers |= {wire: Answer(_beyond_ascii(wire, to), final=True) for wire in wires if not wire.isascii()}
     if going := [wire for wire in wires if wire not in answers]:
         options = [] if "".join((*going, *beyond_ascii(mail))).isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
+        told = []
+        if connection.has_extn("dsn"):
+            # RFC 3461: to be told of what does not arrive and of what is late, by the name that the mail has with us.
+            options += ["RET=HDRS", f"ENVID={mail['Message-ID'].strip('<>').partition('@')[0]}"]
+            told = ["NOTIFY=FAILURE,DELAY"]
         try:
-            refused = connection.sendmail(on_the_wire(sender), going, as_bytes(mail), mail_options=options)
+            refused = connection.sendmail(
+                on_the_wire(sender), going, as_bytes(mail), mail_options=options, rcpt_options=told
+            )
         except smtplib.SMTPRecipientsRefused as nobody:
             # A server that ends the conversation at one of them has not been asked about those after it.
             refused = dict.fromkeys(going, list(nobody.recipients.values())[-1]) | nobody.recipients

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web import failures, health, metrics, page_addresses, webhooks
+from billing_core.web import bounces, failures, health, metrics, page_addresses, webhooks
 from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.authentication import SignedInOnly
@@ -55,6 +55,7 @@ ROUTERS = (
     pay.router,
     card.router,
     webhooks.router,
+    bounces.router,
 )
 
 

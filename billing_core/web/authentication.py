@@ -21,9 +21,9 @@ from billing_core.web.doors.body_limits import UPLOADS
 from billing_core.web.origin import from_our_pages
 
 # Open without a session, besides signing in: the health check, and invoices, payments and cards by their links. Events
-# carry a signature, which proves more than a session would.
-SIGNED = "/webhooks/stripe"
-PUBLIC = ("/healthz", "/readyz", SIGNED)
+# carry a signature and returned mails a secret, which prove more than a session would.
+SIGNED = ("/webhooks/stripe", "/webhooks/bounces")
+PUBLIC = ("/healthz", "/readyz", *SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/", "/card/")
 METRICS = "/metrics"
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -54,7 +54,7 @@ class SignedInOnly:
             app = guarded() if any(part in scope["path"] for part in _REFUSED_BY_STREAMLIT) else self.app
             return await app(scope, receive, send)
         headers = Headers(scope=scope)
-        if scope["method"] not in _READS and scope["path"] != SIGNED and not from_our_pages(headers):
+        if scope["method"] not in _READS and scope["path"] not in SIGNED and not from_our_pages(headers):
             refusal: Response = PlainTextResponse("This came from another site's page.", 403)
             return await refusal(scope, receive, send)
         if _is_public(scope["path"]):

@@ -22,7 +22,7 @@ from pages.ui.text import md
 MOST_SHOWN = 200
 _MOST_UNSENT = 20
 # What is told of who gets a mail without anybody's knowing; who missed it may be one of them.
-_BLIND = frozenset({"bcc", "missed", "bcc_emails"})
+_BLIND = frozenset({"bcc", "bcc_reason", "missed", "bcc_emails"})
 _ICONS = {
     EventKind.CREATED: "note_add",
     EventKind.EDITED: "edit",
@@ -47,6 +47,8 @@ _ICONS = {
     EventKind.LINK_ENDED: "link_off",
     EventKind.DISPUTED: "gavel",
     EventKind.DISPUTE_CLOSED: "gavel",
+    EventKind.BOUNCED: "unsubscribe",
+    EventKind.DELAYED: "schedule_send",
 }
 
 
@@ -151,7 +153,21 @@ def sentence(event: EventRow, currency: str) -> str:
             return f"The customer's bank asks for {amount} back{because}"
         case EventKind.DISPUTE_CLOSED:
             return f"The dispute over {amount} is closed: {data.get('state') or 'no result given'}"
+        case EventKind.BOUNCED:
+            return f"The mail to {_one_receiver(data)} came back{_in_their_words(data)}"
+        case EventKind.DELAYED:
+            return f"The mail to {_one_receiver(data)} is late, and still being tried{_in_their_words(data)}"
     return formats.words(event.kind.value)
+
+
+def _one_receiver(data: Mapping[str, Any]) -> str:
+    """Of a blind copy nobody of the customer reads."""
+    return str(data.get("to") or data.get("bcc") or "somebody")
+
+
+def _in_their_words(data: Mapping[str, Any]) -> str:
+    reason = data.get("reason") or data.get("bcc_reason")
+    return f": “{reason}”" if reason else ""
 
 
 def _receivers(data: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from billing_core.bounces import queries as bounces
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.mailing import dispatch
@@ -11,6 +12,7 @@ from billing_core.outbox import queries, receiving, service
 from billing_core.outbox.mail import Attachment
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
+from pages.outbox_sections import returned
 from pages.outbox_sections.wording import history
 from pages.ui import context, formats, mail_words, messages, opened
 from pages.ui.mail_frame import mail_frame
@@ -34,6 +36,9 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
         if message.answers:
             have_it = ", ".join(one for one, answer in message.answers.items() if not answer)
             st.info(f"{md(have_it)} got it. Another try is for the others.", icon=":material/mark_email_read:")
+        if message.channel == MAIL:
+            with context.reading() as session:
+                returned.draw(bounces.of_message(session, actor, message.id), zone)
         _actions(actor, message)
         if message.channel == MAIL:
             _mail(message)

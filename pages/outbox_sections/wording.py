@@ -76,6 +76,9 @@ def history(message: MessageRow | OutboxMessage, zone: str) -> str:
         case MessageState.WAITING:
             step = "next attempt" if attempts else "to be sent"
             return f"{queued}; {step} on {formats.instant(message.not_before, zone)}{attempts}"
+        case MessageState.BOUNCED:
+            sent, back = (formats.instant(at, zone) for at in (message.delivered_at, message.bounced_at))
+            return f"{queued}; sent on {sent}; came back on {back}"
         case MessageState.FAILED:
             return f"{queued}; failed{attempts}"
         case MessageState.RECALLED:

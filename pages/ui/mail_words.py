@@ -1,4 +1,4 @@
-"""What became of mails, in words, the same wherever they are mentioned: kept, waiting, sent, failed, recalled.
+"""What became of mails, in words, the same wherever they are mentioned: kept, waiting, sent, bounced, failed, recalled.
 
 Without a mail server a mail is kept: it can be read and downloaded, and nobody gets it.
 """
@@ -26,6 +26,7 @@ _COLORS: Final[dict[MessageState, Color]] = {
     MessageState.FAILED: "red",
     MessageState.RECALLED: "gray",
     MessageState.HELD_BACK: "orange",
+    MessageState.BOUNCED: "red",
 }
 UNSENT: Final = (MessageState.HELD_BACK, MessageState.WAITING, MessageState.FAILED)
 STATES: Final = {state: (state.word.capitalize(), color) for state, color in _COLORS.items()}
@@ -92,6 +93,7 @@ def of_before(earlier: Earlier, zone: str) -> str:
     """What became of the mails about a document that there are already, as Markdown; empty where there is none."""
     said = (
         (earlier.sent_at, "It was mailed before, on {}."),
+        (earlier.bounced_at, "The mail of {} came back: the outbox says from whom, and why."),
         (earlier.failed_at, "The mail of {} failed, and nobody has got it."),
         (earlier.kept_at, "The mail of {} is kept in the outbox, and nobody has got it. A new one takes its place."),
         (earlier.waiting_at, "The mail of {} waits to be sent."),

@@ -156,3 +156,13 @@ def test_a_name_beyond_ascii_fails_with_words_where_the_server_cannot_carry_it(s
     assert (
         "does not take the letters beyond ASCII in jörg@acme.example: it does not offer SMTPUTF8" in message.last_error
     )
+
+
+def test_mails_return_to_the_address_of_the_setting(sessions, office):
+    with sessions.begin() as session:
+        service.send_invoice(session, GRACE, a_draft(session, a_customer(session)).id, now=NOW, today=TODAY)
+    with MailServer(office) as url:
+        known = Settings(smtp_url=url, mail_from="billing@ours.example", bounce_address="bounces@ours.example")
+        delivery.deliver_due(sessions, dispatch.adapters(sessions, known), now_of=lambda: LATER)
+    assert office.sent_by == ["bounces@ours.example"]
+    assert office.mails[0]["From"].addresses[0].addr_spec == "billing@ours.example"

@@ -21,6 +21,7 @@ class PostOffice:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.taken_for: list[str] = []
+        self.sent_by: list[str] = []
         self.contents: list[bytes] = []
         self.refused: dict[str, str] = {}
         self.farewell = "221 Bye"
@@ -35,6 +36,7 @@ class PostOffice:
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         with self._arrived:
             self.taken_for += envelope.rcpt_tos
+            self.sent_by.append(envelope.mail_from)
             self.contents.append(bytes(envelope.content))
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
             self._arrived.notify_all()

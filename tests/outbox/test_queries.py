@@ -18,6 +18,7 @@ from tests.outbox.post_office import a_message
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 READER = actor_with(Role.FINANCE, user_id=None, name="Rita Reader")
+BOUNCED = MessageState.BOUNCED
 DELIVERED, FAILED, HELD_BACK = MessageState.DELIVERED, MessageState.FAILED, MessageState.HELD_BACK
 RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
 
@@ -128,6 +129,8 @@ def test_whoever_is_bound_to_a_customer_sees_what_concerns_that_one(session):
         ([(HELD_BACK, 0)], Earlier(1, False, NOW, kept_at=NOW)),
         ([(WAITING, 1)], Earlier(1, False, NOW, waiting_at=NOW)),
         ([(DELIVERED, 1)], Earlier(1, False, NOW, sent_at=LEFT)),
+        ([(BOUNCED, 1)], Earlier(1, False, NOW, bounced_at=LEFT)),
+        ([(DELIVERED, 1), (BOUNCED, 1)], Earlier(2, False, AN_HOUR_ON, sent_at=LEFT, bounced_at=LEFT)),
         ([(FAILED, 0)], Earlier(1, False, NOW, failed_at=NOW)),
         ([(RECALLED, 0)], Earlier(1, False, None)),
         ([(DELIVERED, 1), (RECALLED, 0)], Earlier(2, False, NOW, sent_at=LEFT)),
@@ -138,7 +141,7 @@ def test_whoever_is_bound_to_a_customer_sees_what_concerns_that_one(session):
 def test_what_became_of_earlier_messages_is_known_and_only_what_left_was_sent(session, states, known):
     for number, (state, attempts) in enumerate(states):
         message_id = put(session, f"k{number}", now=NOW + timedelta(hours=number), state=state, attempts=attempts)
-        if state is DELIVERED:
+        if state in (DELIVERED, BOUNCED):
             session.get_one(OutboxMessage, message_id).delivered_at = LEFT
     session.flush()
     assert queries.earlier(session, "invoice", [1], ["invoice"]) == {1: known}

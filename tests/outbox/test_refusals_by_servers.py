@@ -9,7 +9,7 @@ from billing_core.connections import mail_server
 from billing_core.errors import UpstreamFailed
 from billing_core.outbox import smtp
 from billing_core.outbox.delivery import Refused
-from billing_core.outbox.mail import compose
+from billing_core.outbox.mail import compose, mail_id
 from tests.outbox.test_mail import NOW
 
 PLACE = "mail.example:25"
@@ -36,8 +36,8 @@ class Server:
     def has_extn(self, name):
         return name in self.extensions
 
-    def sendmail(self, from_addr, to_addrs, _mail, *, mail_options):
-        self.done.append((from_addr, *to_addrs, *mail_options))
+    def sendmail(self, from_addr, to_addrs, _mail, *, mail_options, rcpt_options):
+        self.done.append((from_addr, *mail_options, *to_addrs, *rcpt_options))
         if self.failure:
             raise self.failure
         return {}
@@ -65,6 +65,13 @@ def test_the_dialogue_in_its_order(server):
         (US, THEM),
         *("quit", "close"),
     ]
+
+
+def test_a_server_that_can_is_asked_to_tell_what_does_not_arrive_by_the_name_that_the_mail_has_here(server):
+    talked = server(extensions=("starttls", "auth", "dsn"))
+    send()
+    named = f"ENVID={mail_id('k')}"
+    assert (US, "RET=HDRS", named, THEM, "NOTIFY=FAILURE,DELAY") in talked.done
 
 
 def test_a_server_that_takes_no_password_is_told_of(server):

@@ -24,7 +24,13 @@ AN_UPLOAD: Final = (500 + 1) * 1024 * _KIB
 # A message of a browser to the dashboard: what its fields hold.
 A_WEBSOCKET_MESSAGE: Final = 25_000_000
 UPLOADS: Final = "/_stcore/upload_file/"
-_EXACTLY: Final = {"/api/v1/usage/events": A_BATCH_OF_USAGE, "/webhooks/stripe": inbox.LARGEST_BYTES}
+# With the mail that it returns, and our PDF in that.
+A_RETURNED_MAIL: Final = 10 * 1024 * _KIB
+_EXACTLY: Final = {
+    "/api/v1/usage/events": A_BATCH_OF_USAGE,
+    "/webhooks/stripe": inbox.LARGEST_BYTES,
+    "/webhooks/bounces": A_RETURNED_MAIL,
+}
 
 HEADERS_BYTES: Final = 32 * _KIB
 # A body has so long to come, and as long as it takes at the slowest speed: an upload over a bad line comes through.

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
 
+from billing_core.bounces import recording, reports
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY
@@ -14,8 +15,10 @@ from billing_core.outbox import queries, service
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
 from billing_core.settings import settings
+from tests.bounces.returned import returned
 from tests.invoices.company import a_customer, an_invoice
 from tests.pages.as_read import as_read
+from tests.pages.invoicing import shown
 
 
 @pytest.fixture
@@ -117,3 +120,16 @@ def test_who_is_bound_to_a_customer_does_not_see_it(page_as, sessions):
         customer = a_customer(session)
     page = page_as("finance", customer_id=customer).visit("admin/outbox.py")
     assert "Your role does not allow" in page.error[0].value
+
+
+def test_a_mail_that_came_back_says_from_whom_and_why(page_as, sessions, mail):
+    become(sessions, mail, MessageState.DELIVERED, attempts=1, delivered_at=utc_now())
+    with sessions.begin() as session:
+        report = reports.read(returned(key="m:1", code="550 *no* <b>"))
+        recording.record(session, SYSTEM, report, now=utc_now())
+    page = page_as("finance").visit("admin/outbox.py", message=str(mail))
+    assert not page.exception
+    assert "Bounced" in shown(page)
+    assert "It came back from ap@acme.example on" in as_read(page.error[0].value)
+    assert "“550 *no* <b> 5.1.1 <ap@acme.example>: Recipient address rejected" in as_read(page.error[0].value)
+    assert list(page.dataframe[0].value["State"]) == [["Bounced"]]

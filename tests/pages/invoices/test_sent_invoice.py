@@ -443,6 +443,23 @@ def test_who_got_a_mail_is_told_and_people_of_the_customer_do_not_read_of_blind_
     assert "bcc" not in theirs.lower()
 
 
+def test_what_came_back_is_told_and_nobody_of_the_customer_reads_of_whom_we_copied_blindly(
+    page_as, sessions, acme, invoice
+):
+    with sessions.begin() as session:
+        reason = {"to": "ap@acme.example", "reason": "550 no <b>*mailbox*</b>"}
+        blind = {"bcc": "books@ours.example", "bcc_reason": "550 <books@ours.example> is full"}
+        lifecycle.note(session, SYSTEM, invoice, EventKind.BOUNCED, reason, now=NOW)
+        lifecycle.note(session, SYSTEM, invoice, EventKind.DELAYED, blind, now=NOW)
+    ours = shown(opened(page_as, invoice))
+    assert "The mail to ap@acme.example came back: “550 no <b>*mailbox*</b>”" in ours
+    assert "The mail to books@ours.example is late, and still being tried" in ours
+    theirs = shown(page_as("finance", customer_id=acme).visit("invoice_editor.py", invoice=str(invoice)))
+    assert "The mail to ap@acme.example came back" in theirs
+    assert "The mail to somebody is late" in theirs
+    assert "ours.example" not in theirs
+
+
 @pytest.mark.usefixtures("mail_server")
 def test_one_click_reminds_of_one_invoice_and_a_second_one_says_why_not(page_as, sessions, invoice):
     page = choose(opened(page_as, invoice), "Remind now")

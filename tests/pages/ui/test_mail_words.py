@@ -25,6 +25,7 @@ def test_every_state_has_a_word_of_its_own():
         MessageState.DELIVERED: "sent",
         MessageState.FAILED: "failed",
         MessageState.RECALLED: "recalled",
+        MessageState.BOUNCED: "bounced",
     }
 
 

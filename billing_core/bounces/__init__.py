@@ -1,0 +1,1 @@
+"""Mails that came back: what mail servers tell of them, and whose addresses do not work."""

@@ -1,0 +1,79 @@
+"""Reads of mails that came back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy.orm import Session
+
+from billing_core.bounces import addresses
+from billing_core.bounces.models import Bounce
+from billing_core.customers.models import Customer
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice
+from billing_core.outbox.models import OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class BounceRow:
+    """One receiver whom a mail did not reach; the fields as in ``Bounce``."""
+
+    id: int
+    message_id: int
+    address: str
+    address_key: str
+    final: bool
+    status: str
+    reason: str
+    told_at: datetime
+    dismissed_at: datetime | None
+    dismissed_by: str
+
+
+_COLUMNS: Final = tuple(getattr(Bounce, field.name) for field in fields(BounceRow))
+_MOST: Final = 100
+
+
+def of_message(session: Session, actor: Actor, message_id: int) -> list[BounceRow]:
+    """Whom this mail did not reach, in the order in which that was told."""
+    actor.require(Permission.OUTBOX_READ)
+    return _rows(session, actor, Bounce.message_id == message_id)
+
+
+def of_customer(session: Session, actor: Actor, customer_id: int) -> list[BounceRow]:
+    """What needs attention of this customer's, the newest of each address."""
+    actor.require(Permission.OUTBOX_READ)
+    return _newest(_rows(session, actor, OutboxMessage.customer_id == customer_id, addresses.needs_attention()))
+
+
+def of_addresses(session: Session, actor: Actor, named: Collection[str]) -> list[BounceRow]:
+    """The newest of each of these addresses that nobody has dismissed, before something else is sent there."""
+    actor.require(Permission.OUTBOX_READ)
+    keys = {addresses.key_of(address) for address in named}
+    found: list[BounceRow] = []
+    for batch in _batches(sorted(keys)):
+        found += _rows(session, actor, Bounce.address_key.in_(batch), addresses.UNDISMISSED, limit=None)
+    return _newest(found)
+
+
+def joined(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Bounces with their mails, and the customer and the invoice of each, if any."""
+    statement = statement.select_from(Bounce).join(OutboxMessage, OutboxMessage.id == Bounce.message_id)
+    statement = statement.outerjoin(Customer, Customer.id == OutboxMessage.customer_id)
+    return statement.outerjoin(Invoice, Invoice.id == Bounce.invoice_id)
+
+
+def _rows(session: Session, actor: Actor, *which: ColumnElement[bool], limit: int | None = _MOST) -> list[BounceRow]:
+    visible = true() if actor.customer_id is None else OutboxMessage.customer_id == actor.customer_id
+    statement = joined(select(*_COLUMNS)).where(visible, *which).order_by(Bounce.told_at, Bounce.id).limit(limit)
+    return [BounceRow(*row) for row in session.execute(statement)]
+
+
+def _newest(rows: list[BounceRow]) -> list[BounceRow]:
+    return list({row.address_key: row for row in rows}.values())
+
+
+def _batches(keys: list[str], size: int = 500) -> list[list[str]]:
+    return [keys[start : start + size] for start in range(0, len(keys), size)]

@@ -1,0 +1,26 @@
+"""An invoice that was mailed, as far as the mail server knows."""
+
+from sqlalchemy.orm import Session
+
+from billing_core.invoices.models import Invoice
+from billing_core.mailing import service as mailing
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.recipients import Recipients
+from tests.invoices.company import GRACE, NOW, TODAY, a_customer, an_invoice
+
+
+def a_mailed_invoice(
+    session: Session, *, to: Recipients | None = None, **customer: str
+) -> tuple[Invoice, OutboxMessage]:
+    """To ap@acme.example unless told otherwise."""
+    invoice = an_invoice(session, a_customer(session, **customer))
+    message_id = mailing.send_invoice(session, GRACE, invoice.id, now=NOW, today=TODAY, to=to)
+    return invoice, taken(session, message_id)
+
+
+def taken(session: Session, message_id: int) -> OutboxMessage:
+    """The mail server has taken it, for everybody."""
+    message = session.get_one(OutboxMessage, message_id)
+    message.state, message.attempts, message.delivered_at = MessageState.DELIVERED, 1, NOW
+    session.flush()
+    return message
