@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.websockets import WebSocketDisconnect
@@ -18,6 +19,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
+from billing_core.settings import settings
 from billing_core.web import app
 from billing_core.web.access import APIS
 from billing_core.web.api.app import api_app
@@ -81,7 +83,9 @@ def every_route():
             yield method, route.path.replace("{", "").replace("}", "").replace(":path", "")
 
 
-def test_every_route_refuses_a_body_without_an_end(whole, sessions):
+def test_every_route_refuses_a_body_without_an_end(whole, sessions, monkeypatch):
+    # With it there is its address too.
+    monkeypatch.setattr(settings(), "bounce_secret", SecretStr("of the mail server's alone, and nobody else's"))
     with sessions.begin() as session:
         key = keys.make(session, SYSTEM, name="a", role=Role.ADMIN, mode=KeyMode.LIVE, now=utc_now()).secret_key
     asked = {(method, path) for method, path in every_route() if method not in READS}
@@ -104,7 +108,7 @@ def test_every_route_refuses_a_body_without_an_end(whole, sessions):
         return [one async for one in all_of_them()]
 
     for method, path, with_key, (status, headers, _, taken) in asyncio.run(collected()):
-        api, opened = path.startswith(APIS), path.startswith(("/auth/", "/pay/", "/card/", "/webhooks/"))
+        api, opened = path.startswith(APIS), path.startswith(("/auth/", "/pay/", "/card/", "/webhooks/stripe"))
         reads = opened or (api and with_key) or path == "/api/v1/auth/token"
         assert status == (413 if reads else 401), (method, path, status)
         assert taken <= (body_limits.largest(path) + PART if reads else 0), (method, path)
@@ -115,6 +119,7 @@ def test_a_route_that_nothing_is_said_about_takes_what_a_form_takes():
     assert body_limits.largest("/tomorrow/new") == 64 * 1024
     assert body_limits.largest("/api/v9/new") == 1024 * 1024
     assert body_limits.largest("/webhooks/stripe") == 1_000_000
+    assert body_limits.largest("/webhooks/bounces") == 10 * 1024 * 1024
 
 
 def test_the_uploader_offers_what_is_taken():
