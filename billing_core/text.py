@@ -9,6 +9,10 @@ LONGEST_REASON = 500
 # No database column may hold NUL, and half a surrogate pair is not a character; the others do not belong in a text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
+# What begins a direction of writing within a text, and what ends it.
+_END, _END_OF_ISOLATE = "\u202c", "\u2069"
+_DIRECTIONS = dict.fromkeys("\u202a\u202b\u202d\u202e", _END) | dict.fromkeys("\u2066\u2067\u2068", _END_OF_ISOLATE)
+
 
 def control_character(text: str) -> str | None:
     """The first character that no text may contain, written as ``U+0000``; None where there is none."""
@@ -21,6 +25,22 @@ def control_character(text: str) -> str | None:
 def is_torn(text: str) -> bool:
     """Whether half a surrogate pair is in it, which no encoding can write."""
     return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def closed(text: str) -> str:
+    """The text, and at its end what ends the directions that it leaves open: else it would turn around what follows."""
+    if text.isascii():
+        return text
+    open_ends: list[str] = []
+    for character in text:
+        if end := _DIRECTIONS.get(character):
+            open_ends.append(end)
+        elif character == _END_OF_ISOLATE and character in open_ends:
+            while open_ends.pop() != character:
+                pass
+        elif open_ends[-1:] == [character]:
+            open_ends.pop()
+    return text + "".join(reversed(open_ends))
 
 
 def needed(text: str, field: str, longest: int) -> str:

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from billing_core.errors import Invalid
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind
-from billing_core.text import control_character
+from billing_core.text import closed, control_character
 
 LONGEST: Final = {"subject": 300, "body": 20_000}
 REMINDERS: Final = (MailKind.REMINDER_BEFORE, MailKind.REMINDER_DUE, MailKind.REMINDER_LATE)
@@ -112,7 +112,11 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
     MailKind.PLAN_MOVE_WITHDRAWN: _OF_MOVES,
 }
 _ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+    undefined=StrictUndefined,
+    autoescape=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: closed(value) if isinstance(value, str) else value,
 )
 _ALLOWED: Final = (
     nodes.Template,

@@ -14,9 +14,11 @@ from starlette.templating import Jinja2Templates
 
 from billing_core.errors import Forbidden
 from billing_core.settings import settings
+from billing_core.text import closed
 from billing_core.web import cookies
 
 _TEMPLATES = Jinja2Templates(Path(__file__).parent / "templates")
+_TEMPLATES.env.finalize = lambda value: closed(value) if isinstance(value, str) else value
 
 
 def page(request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:

@@ -19,7 +19,8 @@ def on_report(read: Reader, actor: Actor, report: Report) -> None:
     for one in invoices:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             version = "" if one.billed_version == report.version else f", as version {one.billed_version}"
-            st.badge(f"Invoiced on {md(name(one))}{version}", icon=":material/request_quote:", color="green")
+            # Not st.badge, which puts backslashes before the brackets of its text.
+            st.markdown(f":green-badge[:material/request_quote: Invoiced on {md(name(one))}{version}]", width="content")
             key = f"open_invoice_{one.invoice_id}"
             if st.button("Open the invoice", key=key, type="tertiary", icon=":material/open_in_new:"):
                 opened.go_to_invoice(one.invoice_id)

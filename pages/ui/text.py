@@ -2,6 +2,8 @@
 
 import re
 
+from billing_core.text import closed
+
 # What CommonMark, its tables and Streamlit's own directives (:red[…], :material/…:, $math$) give a meaning to.
 _SPECIAL = re.compile(
     r"""
@@ -18,7 +20,7 @@ _BLANKS = re.compile(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 def md(text: object) -> str:
     """The text as it is, on one line: nothing in it formats, links, draws or computes, and it is copied as it was."""
-    return _SPECIAL.sub(_inert, _BLANKS.sub(" ", str(text)))
+    return _SPECIAL.sub(_inert, closed(_BLANKS.sub(" ", str(text))))
 
 
 def untagged(text: str) -> str:

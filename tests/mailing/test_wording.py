@@ -107,3 +107,13 @@ def test_mails_lead_to_where_the_invoice_can_be_paid_while_it_can(session, langu
             assert letter.html.count(f'{pay}" style') == (1 if url else 0)
             assert "\n\n\n" not in letter.text
             assert "stripe" not in letter.text
+
+
+def test_a_name_turns_around_nothing_of_a_mail_but_itself():
+    written = letters.letter(
+        Wording("{{ customer_name }} owes 5.00", "{{ customer_name }} owes 5.00"),
+        {"customer_name": "Acme \u202e"},
+        "en",
+    )
+    assert (written.subject, written.text) == ("Acme \u202e\u202c owes 5.00", "Acme \u202e\u202c owes 5.00\n")
+    assert "Acme \u202e\u202c owes 5.00" in written.html

@@ -63,6 +63,10 @@ def test_a_text_has_one_line_and_no_indentation_of_which_markdown_would_make_cod
     assert md("1\N{NO-BREAK SPACE}450") == "1\N{NO-BREAK SPACE}450"
 
 
+def test_a_text_does_not_turn_around_what_follows_it():
+    assert md("Acme \u202e") + " 5" == "Acme \u202e\u202c 5"
+
+
 def test_a_name_on_a_chart_brings_no_tag():
     assert untagged('<b>A & B</b> <a href="x">') == '&lt;b&gt;A &amp; B&lt;/b&gt; &lt;a href="x"&gt;'
 

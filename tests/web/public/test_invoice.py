@@ -239,3 +239,9 @@ def test_the_logo_comes_with_the_link(sent, visitor, sessions):
     assert f'src="/i/{sent[1]}/logo"' in visitor.get(f"/i/{sent[1]}", headers=CHROME).text
     answer = visitor.get(f"/i/{sent[1]}/logo", headers=CHROME)
     assert (answer.headers["content-type"], answer.content) == ("image/png", PNG)
+
+
+def test_a_name_turns_around_nothing_of_the_page_but_itself(sessions, customer, visitor):
+    with sessions.begin() as session:
+        token = an_invoice(session, customer, customer_name="Acme \u202e").token
+    assert "Acme \u202e\u202c</strong>" in visitor.get(f"/i/{token}", headers=CHROME).text
