@@ -75,6 +75,7 @@ from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
+from tests.pages.walk import hostile
 
 KINDS_OF_RUNS = 5
 
@@ -173,6 +174,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _card_on_file(session, now)
         _deactivated(session, now)
         _merged(session, now)
+        hostile.write(session)
 
 
 def _free() -> Select[int]:

@@ -204,6 +204,8 @@ class Walk:
         for shown in (*window.page.error, *window.page.warning):
             if _LEAKS.search(shown.value):
                 self.faults.setdefault(f"said: {shown.value}", where)
+        for text in window.texts_with_a_meaning():
+            self.faults.setdefault(f"as if it were ours: {text}", where)
 
 
 def _line(offer: Offer) -> tuple[str, int]:

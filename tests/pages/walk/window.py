@@ -29,6 +29,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import ElementTree, parse_tree_from_messages
 
 from tests.pages.conftest import Visitor
+from tests.pages.walk import hostile
 
 PAGES = Path(__file__).parents[3] / "pages"
 _BELOW_PAGES = f"{PAGES}{os.sep}"
@@ -177,6 +178,10 @@ class Window:
     def clocks(self) -> set[str]:
         """The fragments that run again by themselves."""
         return {message.auto_rerun.fragment_id for message in self._messages if message.HasField("auto_rerun")}
+
+    def texts_with_a_meaning(self) -> Iterator[str]:
+        """What others wrote, where Streamlit reads it as if we had."""
+        return hostile.meant(self._messages)
 
     @contextmanager
     def _hearing(self, fragment: str = "") -> Iterator[None]:
