@@ -270,6 +270,8 @@ class InvoiceLineItem(Base):
     __table_args__ = (
         Index("ix_invoice_line_items_invoice_id", "invoice_id", "position"),
         _only("ix_invoice_line_items_usage_line_id", "usage_line_id", where="usage_line_id IS NOT NULL"),
+        # Searches for a service's code.
+        _only("ix_invoice_line_items_service_id", "service_id", "invoice_id", where="service_id IS NOT NULL"),
         CheckConstraint("quantity <> 0", name="quantity"),
         CheckConstraint("unit_price >= 0 OR quantity > 0", name="unit_price"),
         CheckConstraint("tax_rate >= 0 AND tax_rate <= 1000000", name="tax_rate"),

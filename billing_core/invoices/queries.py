@@ -28,8 +28,9 @@ from billing_core.money import LARGEST_MINOR, currencies, decimal_places
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
     """Empty fields do not limit; days are included. ``smallest`` and ``largest`` bound the total in major units.
-    ``text`` occurs in the number, the customer's name or e-mail address, or the reference, or is the total or what is
-    due. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
+    ``text`` occurs in the number, the customer's name or e-mail address, the reference, or a line's text or the code of
+    its service, or is the total or what is due. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for
+    descending.
     """
 
     status: tuple[InvoiceStatus, ...] = ()

@@ -86,7 +86,7 @@ def _of(tab: str, totals: list[StatusTotal]) -> list[StatusTotal]:
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> InvoiceFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = filters.search(
-            "Search", key="invoices_text", page_key=PAGE_KEY, placeholder="Number, customer, reference, amount"
+            "Search", key="invoices_text", page_key=PAGE_KEY, placeholder="Number, customer, reference, line, amount"
         )
         customer = customer_names.filter_by(read, key="invoices_customer", page_key=PAGE_KEY)
         currency = filters.choice(

@@ -1,13 +1,16 @@
 """Invoices are found by what they say now, however it was written, and among however many."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries, service
 from billing_core.invoices.content import searching
-from billing_core.invoices.models import Invoice
+from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.rating.models import CostType, Service
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 
 FOUND = "Searches find each invoice by what it says"
@@ -33,6 +36,30 @@ def test_what_is_changed_is_found_by_its_new_text_alone(session):
     assert (found(session, "po-4711"), found(session, "oeuvre")) == ([], [invoice.id])
 
 
+def test_what_its_lines_say_finds_an_invoice_at_once_and_what_they_said_no_longer(session):
+    acme = a_customer(session)
+    lines = [a_line("Kühlware, SKU AB-4711/x"), a_line("Größe XL"), a_line("Größe XL")]
+    draft, other = a_draft(session, acme, *lines), a_draft(session, acme, a_line("Große xl"))
+    assert found(session, "ab-4711") == found(session, "KUHLWARE, sku") == [draft.id]
+    assert found(session, "GRÖSSE XL") == found(session, "xl") == found(session, "X") == [draft.id, other.id]
+    change = replace(queries.content(session, draft), lines=(a_line("Größe XL"), a_line("AB-4712")))
+    service.edit(session, SYSTEM, draft.id, change, drawn_from=draft.version, now=NOW)
+    assert (found(session, "ab-4711"), found(session, "ab-4712")) == ([], [draft.id])
+    assert found(session, "gro") == [draft.id, other.id]
+    session.execute(update(InvoiceLineItem).where(InvoiceLineItem.invoice_id == other.id).values(description="Kleiner"))
+    assert (found(session, "große"), found(session, "kleiner")) == ([draft.id], [other.id])
+    assert searching.check(session).wrong == ()
+
+
+def test_the_code_of_a_lines_service_finds_an_invoice(session):
+    session.add(Service(id=7, code="PICK-Ä7", name="Picking", cost_type=CostType.PER_ORDER))
+    session.flush()
+    acme = a_customer(session)
+    with_it = [a_draft(session, acme, a_line("Work", service_id=7), a_line("More", service_id=7)).id for _ in range(2)]
+    a_draft(session, acme, a_line("Work"))
+    assert found(session, "pick-a7") == found(session, "K-Ä7") == with_it
+
+
 def test_what_statements_write_and_delete_is_followed(session):
     draft = a_draft(session, a_customer(session))
     columns = [one for one in Invoice.__table__.columns if one.computed is None and one.name != "id"]
@@ -54,7 +81,7 @@ def test_however_many_match_they_are_the_same(session, monkeypatch, few):
     acme = a_customer(session)
     names = ("Müller Nord", "MULLER Süd", "Möller", "müller \\ 100% _x", "A")
     ids = [
-        an_invoice(session, acme, a_line("A", "1", str(7 + at), "0"), customer_name=name).id
+        an_invoice(session, acme, a_line(f"Räder {'x' * at}.", "1", str(7 + at), "0"), customer_name=name).id
         for at, name in enumerate(names)
     ]
     expected = {
@@ -72,6 +99,10 @@ def test_however_many_match_they_are_the_same(session, monkeypatch, few):
         "00": [0, 1, 2, 3, 4],
         "\ud800": [],
         "muller\udfff": [],
+        "rader": [0, 1, 2, 3, 4],
+        "Räder xx": [2, 3, 4],
+        "x.": [1, 2, 3, 4],
+        "RÄDER XXX.": [3],
     }
     for sought, places in expected.items():
         assert found(session, sought) == [ids[place] for place in places], sought
@@ -99,18 +130,24 @@ def test_the_proof_names_what_is_not_found_by_what_it_says(session):
             "INSERT INTO invoice_words (rowid, words) VALUES (99, 'x')",
             "texts are kept of invoice id 99, which is not there",
         ),
+        ("DELETE FROM invoice_words_lines", f"line 1 of invoice id {invoice.id} is not found by its text"),
+        ("DELETE FROM invoice_words_texts", f"line 1 of invoice id {invoice.id} is not found by its text"),
+        ("INSERT INTO invoice_words_lines VALUES (1, 99)", "a text is kept of line id 99, which does not say it"),
     ):
         undo = session.begin_nested()
         session.execute(text(damage))
-        assert searching.check(session).wrong == (wrong,)
+        assert wrong in searching.check(session).wrong
         undo.rollback()
 
 
 def test_postgresql_looks_them_up_in_its_index(session):
     if session.get_bind().dialect.name == "sqlite":
         pytest.skip("SQLite has a table for it")
-    session.execute(text("SET LOCAL enable_seqscan = off"))
-    statement = select(Invoice.id).where(searching.found(session, "muller", few=0))
-    compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
-    plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {compiled}").scalars())
-    assert "ix_invoices_words" in plan
+    for other_way in ("seqscan", "indexscan", "indexonlyscan"):
+        session.execute(text(f"SET LOCAL enable_{other_way} = off"))
+    for statement, index in zip(
+        searching._by_text_on_postgresql("muller"), ("ix_invoices_words", "ix_invoices_words_of_lines"), strict=True
+    ):
+        compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {compiled}").scalars())
+        assert f"on {index} " in plan

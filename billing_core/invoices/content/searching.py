@@ -1,21 +1,37 @@
 """Finding invoices by a text, however many there are.
 
-On SQLite the folded texts of every invoice stand in ``invoice_words``, which finds them by any three letters and which
-triggers keep; on PostgreSQL an index on the same expression does (``pg_trgm``). Both were made by a migration. What is
-on more invoices than are looked up at once is soon found by reading them in the order of the list.
+On SQLite the folded texts of every invoice stand in ``invoice_words``, and those of lines, each once, in
+``invoice_words_of_lines``; both find them by any three letters, and triggers keep them. On PostgreSQL indexes on the
+same expressions do (``pg_trgm``). All were made by migrations. What is on more invoices than are looked up at once is
+soon found by reading them in the order of the list.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, String, column, func, literal_column, or_, select, table, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    TableClause,
+    column,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.database.amounts import has_amount
 from billing_core.database.folding import fold, folded
 from billing_core.database.functions import among, mentions, together
-from billing_core.invoices.models import LISTED, Invoice, InvoiceState
+from billing_core.invoices.models import LISTED, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.proof import Check
+from billing_core.rating.models import Service
 from billing_core.text import is_torn
 
 SEARCHED: Final = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
@@ -27,31 +43,64 @@ COUNTED: Final = 50_000
 _END: Final = 6
 
 _WORDS: Final = table("invoice_words", column("rowid"), column("words", String))
+_WORDS_OF_LINES: Final = table("invoice_words_of_lines", column("rowid"), column("words", String))
+_TEXTS: Final = table("invoice_words_texts", column("id"), column("words", String))
+_LINES: Final = table("invoice_words_lines", column("text_id"), column("line_id"))
 
 
 def found(session: Session, sought: str, *, few: int) -> ColumnElement[bool]:
-    """In SQL: the text is in the number, the customer's name or e-mail address, or the reference, or it is the total or
-    what is due. ``few``: up to how many are looked up by their ids.
+    """In SQL: the text is in the number, the customer's name or e-mail address, or the reference, or in the text or the
+    service's code of a line, or it is the total or what is due. ``few``: up to how many are looked up by their ids.
     """
-    if session.get_bind().dialect.name == "sqlite" and not is_torn(sought):
-        ids = _some(session, sought, few + 1)
-        if len(ids) <= few:
-            return among(Invoice.id, ids)
-    return mentions(sought, *SEARCHED) | _total(sought) | _due(sought)
+    ids = _some(session, sought, few + 1)
+    if len(ids) <= few:
+        return among(Invoice.id, ids)
+    of_line = mentions(sought, InvoiceLineItem.description) | InvoiceLineItem.service_id.in_(_services(sought))
+    on_line = exists().where(InvoiceLineItem.invoice_id == Invoice.id, of_line)
+    return mentions(sought, *SEARCHED) | _total(sought) | _due(sought) | on_line
 
 
 def _some(session: Session, sought: str, limit: int) -> list[int]:
-    """The ids of those that SQLite finds, in no order."""
+    """The ids of those that are found, in no order, and some of them twice."""
+    if is_torn(sought):
+        return []
+    by_text = _by_text_on_sqlite if session.get_bind().dialect.name == "sqlite" else _by_text_on_postgresql
+    by_amount = (select(Invoice.id).where(text(f"({LISTED})"), amount) for amount in (_total(sought), _due(sought)))
+    by_service = select(InvoiceLineItem.invoice_id).where(InvoiceLineItem.service_id.in_(_services(sought))).distinct()
+    return list(session.scalars(union_all(*by_text(sought), *by_amount, by_service).limit(limit)))
+
+
+def _by_text_on_sqlite(sought: str) -> tuple[Select[int], Select[int]]:
     bare = fold(sought.replace("\0", ""))
-    by_words = select(_WORDS.c.rowid)
+    of_lines = _holding(_WORDS_OF_LINES, bare).subquery()
+    # Not by a condition that each text could be looked up by instead: first the texts, then their lines.
+    by_line = (
+        select(InvoiceLineItem.invoice_id)
+        .join_from(of_lines, _LINES, _LINES.c.text_id == of_lines.c.rowid + 0)
+        .join(InvoiceLineItem, InvoiceLineItem.id == _LINES.c.line_id)
+    )
+    return _holding(_WORDS, bare), by_line.distinct()
+
+
+def _holding(words: TableClause, bare: str) -> Select[Any]:
+    """The rows of a table of FTS5 that hold the folded text."""
+    rows = select(words.c.rowid)
     if not 3 <= len(bare) <= _END:
-        by_words = by_words.where(func.instr(_WORDS.c.words, bare) > 0)
+        rows = rows.where(func.instr(words.c.words, bare) > 0)
     if len(bare) >= 3:
         ends = dict.fromkeys((bare[:_END], bare[-_END:]))
         quoted = (f'"{end.replace(chr(34), chr(34) * 2)}"' for end in ends)
-        by_words = by_words.where(literal_column("invoice_words").bool_op("MATCH")(" AND ".join(quoted)))
-    by_amount = (select(Invoice.id).where(text(f"({LISTED})"), amount) for amount in (_total(sought), _due(sought)))
-    return list(session.scalars(union_all(by_words, *by_amount).limit(limit)))
+        rows = rows.where(literal_column(words.name).bool_op("MATCH")(" AND ".join(quoted)))
+    return rows
+
+
+def _by_text_on_postgresql(sought: str) -> tuple[Select[int], Select[int]]:
+    by_line = select(InvoiceLineItem.invoice_id).where(mentions(sought, InvoiceLineItem.description))
+    return select(Invoice.id).where(mentions(sought, *SEARCHED)), by_line.distinct()
+
+
+def _services(sought: str) -> Select[int]:
+    return select(Service.id).where(mentions(sought, Service.code))
 
 
 def _total(sought: str) -> ColumnElement[bool]:
@@ -64,8 +113,8 @@ def _due(sought: str) -> ColumnElement[bool]:
 
 
 def check(session: Session) -> Check:
-    """What is looked up is what the invoices say. PostgreSQL's own index cannot differ."""
-    wrong = _differing(session) if session.get_bind().dialect.name == "sqlite" else ()
+    """What is looked up is what the invoices and their lines say. PostgreSQL's own indexes cannot differ."""
+    wrong = (*_differing(session), *_differing_lines(session)) if session.get_bind().dialect.name == "sqlite" else ()
     return Check("Searches find each invoice by what it says", proof.count(session, Invoice), wrong)
 
 
@@ -77,4 +126,24 @@ def _differing(session: Session) -> tuple[str, ...]:
     return (
         *proof.named(session, unfound.order_by(Invoice.id), "invoice id {0}, {1}, is not found by what it says"),
         *proof.named(session, strangers, "texts are kept of invoice id {0}, which is not there"),
+    )
+
+
+def _differing_lines(session: Session) -> tuple[str, ...]:
+    line, its_words = InvoiceLineItem, folded(InvoiceLineItem.description)
+    unfound = (
+        select(line.position, line.invoice_id)
+        .outerjoin(_TEXTS, _TEXTS.c.words == its_words)
+        .outerjoin(_LINES, (_LINES.c.text_id == _TEXTS.c.id) & (_LINES.c.line_id == line.id))
+        .where(_LINES.c.line_id.is_(None))
+    )
+    strangers = (
+        select(_LINES.c.line_id)
+        .outerjoin(_TEXTS, _TEXTS.c.id == _LINES.c.text_id)
+        .outerjoin(line, line.id == _LINES.c.line_id)
+        .where(or_(line.id.is_(None), _TEXTS.c.id.is_(None), _TEXTS.c.words != its_words))
+    )
+    return (
+        *proof.named(session, unfound.order_by(line.id), "line {0} of invoice id {1} is not found by its text"),
+        *proof.named(session, strangers, "a text is kept of line id {0}, which does not say it"),
     )
