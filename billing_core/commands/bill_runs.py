@@ -35,6 +35,7 @@ from billing_core.processes import current, pausing
 from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind, Queue
 from billing_core.processes.queries import BEAT_SECONDS
+from billing_core.settings import settings
 
 _TELL_SECONDS: Final = 2
 # While others have in hand what is left.
@@ -229,7 +230,8 @@ def _answer(run_id: int) -> Answer:
     ]
     if done.drafts:
         sums = " and ".join(str(Money(minor, currency)) for currency, minor in done.invoiced.items())
-        lines.append(f"{done.drafts} invoices of {sums}, {done.sent} of them sent")
+        kept = ", their mails kept: no mail server is set up" if done.sent and not settings().sends_mails else ""
+        lines.append(f"{done.drafts} invoices of {sums}, {done.sent} of them sent{kept}")
     if unpriced:
         lines.append(f"{len(unpriced)} without any rate for their orders, billed 0: {', '.join(unpriced)}")
     if done.goal is RunGoal.REHEARSAL:

@@ -83,7 +83,7 @@ def restore(arguments: Namespace) -> Answer:
     if waiting:
         lines.append(
             f"{waiting:,} messages were waiting to leave: they do when the product starts, also those that have left "
-            "since the backup. Without BILLING_SMTP_URL mails are held back then, to be looked at"
+            "since the backup. Without BILLING_SMTP_URL mails are kept then, to be looked at"
         )
     if copied.paused_runs:
         lines.append(

@@ -20,6 +20,7 @@ from billing_core.invoices.models import InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.money import Money
 from billing_core.payments import sending
+from billing_core.settings import settings
 from billing_core.usage import billing, document
 from billing_core.usage.billed import lines
 from billing_core.usage.billing import Billed
@@ -72,7 +73,7 @@ def _sent(session: Session, invoice_id: int, *, now: datetime, today: Day) -> st
         sending.send(session, SYSTEM, invoice_id, now=now)
         return planned.reason
     mailing.send_many(session, SYSTEM, [invoice_id], now=now, today=today)
-    return ""
+    return "" if settings().sends_mails else "no mail server is set up, so that its mail is kept in the outbox"
 
 
 def _shown(session: Session, billed: Billed) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def send_credit_note(
         attachments=[["credit_note_pdf", note.id]],
         name=mails.key(before, note.public_id),
     )
-    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": recipients.in_words()})
+    trace = audit.Trace(("credit_note", note.id), note.number, after={"mail_to": recipients.in_words()})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
     if before is not None and before.kept_at is not None:
         outbox.replace_kept(session, actor, "credit_note", [note.id], [MailKind.CREDIT_NOTE], now=now)
@@ -117,7 +117,7 @@ def send_statement(
         attachments=[["statement_pdf", _stored(frozen)]],
         name=mails.key(before, customer.public_id),
     )
-    trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mailed_to": recipients.in_words()})
+    trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mail_to": recipients.in_words()})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
     return outbox.put(session, actor, message, now=now, not_before=now + delay)
 

@@ -92,7 +92,7 @@ def remind_now(
     outbox.replace_kept(session, actor, "invoice", outbox_queries.with_kept(before), REMINDERS, now=now)
     message_ids = outbox.put_many(session, actor, messages, now=now, not_before=now + delay)
     _note_steps(session, going, message_ids, now=now)
-    traces = [audit.Trace(("invoice", plan.invoice_id), plan.number, after={"reminded": plan.to}) for plan in going]
+    traces = [audit.Trace(("invoice", plan.invoice_id), plan.number, after={"reminder_to": plan.to}) for plan in going]
     audit.record_many(session, actor, Permission.REMINDER_WRITE, traces, now=now)
     return Reminding(message_ids, [plan for plan in plans if plan.reason])
 

@@ -245,7 +245,7 @@ def _send(
                 name=mails.key(known.get(invoice.id), invoice.public_id),
             )
         )
-        traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mailed_to": plan.to}))
+        traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mail_to": plan.to}))
     audit.record_many(session, actor, Permission.INVOICE_SEND, traces, now=now)
     outbox.replace_kept(session, actor, "invoice", outbox_queries.with_kept(known), [MailKind.INVOICE], now=now)
     return outbox.put_many(session, actor, messages, now=now, not_before=now + delay)

@@ -7,7 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
+from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
+from billing_core.mailing.models import MailKind
+from billing_core.outbox import queries as outbox
+from billing_core.outbox.models import MessageState
 from billing_core.subscriptions.collecting import Collected
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice, SubscriptionPeriod
 from billing_core.subscriptions.renewals import Done
@@ -39,6 +43,8 @@ def tell(session: Session, done: Sequence[Done | Collected]) -> list[Told]:
     subscriptions = {one.id: one for one in session.scalars(select(Subscription).where(among(Subscription.id, ids)))}
     periods = select(SubscriptionPeriod).where(among(SubscriptionPeriod.subscription_id, ids))
     days = {(one.subscription_id, one.number): f"{one.first_day} to {one.last_day}" for one in session.scalars(periods)}
+    asked = [one.invoice_id for one in done if isinstance(one, Collected) and not one.outcome]
+    mails = outbox.newest_states(session, SYSTEM, "invoice", asked, [MailKind.INVOICE, MailKind.CHARGE_FAILED])
     told = []
     for one in done:
         number = numbers.get(one.invoice_id) or "" if one.invoice_id is not None else ""
@@ -48,7 +54,16 @@ def tell(session: Session, done: Sequence[Done | Collected]) -> list[Told]:
         else:
             of_one = billed[one.invoice_id]
             subscription, period_number = subscriptions[of_one.subscription_id], of_one.period_number
-            step, attempt = one.outcome.value if one.outcome else "mailed", one.attempt or ""
+            step, attempt = one.outcome.value if one.outcome else _mail(mails.get(one.invoice_id)), one.attempt or ""
         period = days.get((subscription.id, period_number), "") if period_number is not None else ""
         told.append(Told(subscription.public_id, step, period, number, attempt, subscription.state.value))
     return told
+
+
+def _mail(state: MessageState | None) -> str:
+    """What became of the mail with an invoice that no card is charged for; None: there is none, such as without an
+    address.
+    """
+    if state in (MessageState.WAITING, MessageState.DELIVERED):
+        return "mailed"
+    return "not mailed" if state is None else f"mail {state.word}"

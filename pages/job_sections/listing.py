@@ -17,6 +17,7 @@ from pages.ui import formats, tables
 from pages.ui.colors import Color
 from pages.ui.text import md
 
+_KEPT = "kept, until somebody sends them in the outbox"
 STATES: dict[str, Color] = {
     "Paused": "orange",
     "Failed": "red",
@@ -196,8 +197,8 @@ def _explain(row: QueueRow, zone: str) -> None:
             f"The last one: {md(formats.with_days(held.last_error) or 'no reason is known')}"
         )
     if held.held_back:
-        why = "of paused runs" if row.queue is Queue.BILL_RUNS else "until somebody releases them in the outbox"
-        st.markdown(f":material/back_hand: **{title}:** {counted(row.queue, held.held_back)} held back, {why}.")
+        why = "held back, of paused runs" if row.queue is Queue.BILL_RUNS else _KEPT
+        st.markdown(f":material/back_hand: **{title}:** {counted(row.queue, held.held_back)} {why}.")
 
 
 def _paused(queue: Queue, pause: Pause, zone: str) -> str:

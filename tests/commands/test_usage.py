@@ -132,6 +132,16 @@ def test_invoices_are_sent_by_mail_where_there_is_an_address(shown, three, sessi
     )
 
 
+def test_without_a_mail_server_an_invoice_that_is_sent_is_not_called_mailed(shown, three, sessions):
+    with sessions.begin() as session:
+        session.get_one(Customer, 1).email = "ap@example.com"
+    _, out, _ = shown(*PERIOD, "--customer", "1", "--send", verb="invoice")
+    assert out.splitlines()[0].endswith(
+        "INV-2023-001 of 2.50 USD, not mailed: no mail server is set up, so that its mail is kept in the outbox"
+    )
+
+
+@pytest.mark.usefixtures("mail_server")
 def test_an_invoice_is_mailed_when_it_is_sent(shown, three, sessions):
     with sessions.begin() as session:
         session.get_one(Customer, 1).email = "ap@example.com"

@@ -124,7 +124,7 @@ def test_what_waits_and_failed_is_counted_with_the_last_reason(sessions, jobs):
     assert (mails["Retry"], mails["Cancel"], mails["Pause"]) == ("Retry 2", "Recall …", "Pause")
     said = [text.value for text in page.markdown]
     assert r":material/error: **Mails:** 2 mails failed. The last one: No \*such\* address" in said
-    assert any("3 mails held back" in text for text in said)
+    assert any("3 mails kept, until somebody sends them in the outbox" in text for text in said)
 
 
 def test_pausing_and_resuming_a_queue(sessions, jobs, told):
