@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel.core import get_global
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -90,6 +91,12 @@ def time_zone(name: str) -> str:
     if name not in available_timezones():
         raise Invalid(f"“{name}” is not a time zone such as Europe/Berlin")
     return name
+
+
+def country_of(zone: str) -> str:
+    """The ISO 3166 code of the country in which an IANA time zone is; empty where it is in none, as UTC."""
+    territory = get_global("zone_territories").get(get_global("zone_aliases").get(zone, zone), "")
+    return territory if territory not in ("001", "ZZ") else ""
 
 
 def first_of_month(day: date) -> date:

@@ -85,11 +85,20 @@ def reach(
 ) -> Reach:
     """Whom ``plan`` would choose."""
     _require(actor, source, RunGoal.REHEARSAL)
-    services = _spelled(session, service_ids)
-    counted = select(func.count(), func.count(case((Customer.email == "", 1)))).where(
-        _chosen(source, customer_ids, period, services), visible_to(actor)
-    )
+    chosen = chosen_customers(session, source, customer_ids, period, service_ids)
+    counted = select(func.count(), func.count(case((Customer.email == "", 1)))).where(chosen, visible_to(actor))
     return Reach(*session.execute(counted).one())
+
+
+def chosen_customers(
+    session: Session,
+    source: RunSource,
+    customer_ids: Collection[int] | None,
+    period: Period,
+    service_ids: Collection[int] = (),
+) -> ColumnElement[bool]:
+    """In SQL: ``plan`` would choose the customer, of those whom its actor sees."""
+    return _chosen(source, customer_ids, period, _spelled(session, service_ids))
 
 
 def plan(

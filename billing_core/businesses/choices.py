@@ -4,6 +4,8 @@ from datetime import date
 from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
+import pycountry
+from babel import Locale
 from babel.core import get_global
 from babel.numbers import get_currency_name, get_territory_currencies
 
@@ -40,3 +42,11 @@ def _paid_with(today: date) -> set[str]:
 def time_zones() -> tuple[str, ...]:
     """UTC, then those named for a place."""
     return ("UTC", *sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+
+
+@cache
+def countries() -> dict[str, str]:
+    """``DE`` -> ``Germany``, by code, in the order of their names."""
+    named = Locale("en").territories
+    names = {one.alpha_2: named.get(one.alpha_2, one.name) for one in pycountry.countries}
+    return dict(sorted(names.items(), key=lambda one: one[1]))

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, LargeBinary, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
+from billing_core.dates import country_of
 from billing_core.pdf_layout.paper_size import PaperSize, usual_in
 
 
@@ -17,7 +18,8 @@ def _public_id() -> str:
 class Business(Base):
     """``set_up_at`` is empty until somebody has given the business its name, currency and time zone. ``payment_terms``
     such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how they are numbered.
-    ``zero_tax_reason`` is why its invoices have 0 % tax, where a customer has no reason of its own.
+    ``zero_tax_reason`` is why its invoices have 0 % tax, where a customer has no reason of its own. ``country`` is an
+    ISO 3166 two-letter code, or empty: that of its time zone. ``register_number`` is its entry in a company register.
     ``reminds`` is off until somebody has looked at the schedule of reminders; ``uses_credit``: before a reminder, what
     credit the customer has is used.
     """
@@ -29,6 +31,8 @@ class Business(Base):
     name: Mapped[str] = mapped_column(String(200))
     address: Mapped[str] = mapped_column(String(1000), default="")
     tax_id: Mapped[str] = mapped_column(String(64), default="")
+    register_number: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    country: Mapped[str] = mapped_column(String(2), default="", server_default="")
     currency: Mapped[str] = mapped_column(String(3))
     time_zone: Mapped[str] = mapped_column(String(64))
     email: Mapped[str] = mapped_column(String(254), default="", server_default="")
@@ -57,6 +61,11 @@ class Business(Base):
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def seat(self) -> str:
+        """The country by whose law it writes invoices; empty where nothing says which."""
+        return self.country or country_of(self.time_zone)
 
     @property
     def paper_size(self) -> PaperSize:

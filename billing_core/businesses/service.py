@@ -1,13 +1,13 @@
 """Changing the details of our own businesses."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.businesses.choices import COLLECTS_BY, LATE_USAGE
+from billing_core.businesses.choices import COLLECTS_BY, LATE_USAGE, countries
 from billing_core.businesses.models import Business
 from billing_core.businesses.number_format import check_format
 from billing_core.dates import time_zone
@@ -23,7 +23,7 @@ from billing_core.text import reason_of
 class Details:
     """What people may change. ``currency`` is what new customers start with; ``time_zone`` of the first business
     decides what a day is. ``payment_terms`` such as "Net 30" and the number formats are for documents that are still to
-    be made.
+    be made. ``country`` is an ISO 3166 code, or empty: that of the time zone.
     """
 
     name: str
@@ -40,6 +40,8 @@ class Details:
     invoice_footer: str = ""
     zero_tax_reason: str = ""
     paper: str = ""
+    country: str = ""
+    register_number: str = ""
 
 
 LONGEST = {
@@ -52,6 +54,7 @@ LONGEST = {
     "payment_terms": 200,
     "invoice_footer": 500,
     "zero_tax_reason": 200,
+    "register_number": 120,
 }
 
 
@@ -131,13 +134,12 @@ def treat_late_usage(
     return _set(session, actor, business, "late_usage", way, now=now)
 
 
-def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zone: str, now: datetime) -> Business:
-    """Name the business for the first time."""
+def set_up(session: Session, actor: Actor, *, wanted: Details, now: datetime) -> Business:
+    """Say for the first time what the first business is called, and as much more as is known."""
     actor.require(Permission.BUSINESS_WRITE)
     business = _for_change(session)
-    completed = replace(details(business), name=name, currency=currency, time_zone=time_zone)
     business.set_up_at = now
-    return _save(session, actor, business, checked(completed), "business.set_up", now=now)
+    return _save(session, actor, business, checked(wanted), "business.set_up", now=now)
 
 
 def checked(wanted: Details) -> Details:
@@ -169,6 +171,8 @@ def checked(wanted: Details) -> Details:
         reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
     if texts["paper"] and texts["paper"] not in list(PaperSize):
         reasons["paper"] = f"one of {', '.join(PaperSize)}, or empty: as usual in the country of the time zone"
+    if texts["country"] and texts["country"] not in countries():
+        reasons["country"] = "is no country's two-letter code"
     if texts["email"] and (fault := address_fault(texts["email"])):
         reasons["email"] = fault
     if reasons:

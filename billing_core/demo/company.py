@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -30,14 +31,15 @@ _TERMS = ("", "", "Net 14", "", "Net 45", "", "Due on receipt")
 
 
 def set_up_business(session: Session, actor: Actor, made_of: Definitions, now: datetime) -> None:
-    if default_business(session).set_up_at is not None:
+    """As it is defined; one that somebody has set up keeps what they said and gets what they left out."""
+    business = default_business(session)
+    defined = businesses.Details(**made_of.business.model_dump())
+    if business.set_up_at is None:
+        businesses.set_up(session, actor, wanted=defined, now=now)
         return
-    details = businesses.Details(**made_of.business.model_dump())
-    business = businesses.set_up(
-        session, actor, name=details.name, currency=details.currency, time_zone=details.time_zone, now=now
-    )
-    session.flush()
-    businesses.change(session, actor, wanted=details, drawn_from=business.version, now=now)
+    said = {name: value for name, value in asdict(businesses.details(business)).items() if value}
+    completed = replace(defined, **said)
+    businesses.change(session, actor, wanted=completed, drawn_from=business.version, now=now)
 
 
 def add_customers(session: Session, made_of: Definitions, *, first_day: date, seed: int) -> None:

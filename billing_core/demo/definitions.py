@@ -22,6 +22,8 @@ class BusinessDefinition(_Definition):
     name: str
     address: str
     tax_id: str
+    register_number: str
+    country: str
     currency: str
     time_zone: str
     email: str

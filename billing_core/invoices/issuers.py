@@ -19,7 +19,9 @@ from billing_core.pdf_layout.paper_size import PaperSize
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A business as a document names it, and the ``paper`` that it writes on. ``logo`` is a PNG or JPEG."""
+    """A business as a document names it, and the ``paper`` that it writes on. ``country`` is the one by whose law it
+    writes invoices, an ISO 3166 code or empty. ``logo`` is a PNG or JPEG.
+    """
 
     name: str
     address: str = ""
@@ -28,6 +30,8 @@ class Issuer:
     tax_id: str = ""
     bank_details: str = ""
     footer: str = ""
+    register_number: str = ""
+    country: str = ""
     paper: PaperSize = PaperSize.A4
     logo: bytes | None = None
 
@@ -46,6 +50,8 @@ def of_business(business: Business) -> Issuer:
         tax_id=business.tax_id,
         bank_details=business.bank_details,
         footer=business.invoice_footer,
+        register_number=business.register_number,
+        country=business.seat,
         paper=business.paper_size,
     )
 

@@ -25,6 +25,7 @@ from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events
 from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, DraftLine, checked
+from billing_core.invoices.legal_content import of_invoices
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
@@ -215,7 +216,7 @@ def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -
 
 def send(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
     """Send a draft: it gets a number if it has none, the issuer's details and the customer's country are frozen into
-    it, and it is posted.
+    it, and it is posted. What the law wants and it lacks is kept with it: whoever sends it has decided so.
     """
     return send_many(session, actor, [invoice_id], now=now)[0]
 
@@ -239,13 +240,15 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
 
     changes = []
     for invoice in invoices:
+        ours, country = frozen[invoice.business_id], countries[invoice.customer_id]
+        lacking = of_invoices.of_sending(invoice, ours, lines[invoice.id], country)
         place = drawn.get(invoice.id) or Drawn(invoice.number or "", invoice.series, invoice.sequence)
         facts = {
             "number": place.number,
             "series": place.series,
             "sequence": place.sequence,
-            "issuer": frozen[invoice.business_id],
-            "customer_country": countries[invoice.customer_id],
+            "issuer": ours,
+            "customer_country": country,
             "sent_at": now,
             "paid_at": None if invoice.total_minor else now,
         }
@@ -258,8 +261,10 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
                     "number": place.number,
                     "total_minor": invoice.total_minor,
                     "currency": invoice.currency,
-                    **_unprintable(invoice, frozen[invoice.business_id], lines[invoice.id]),
+                    **_unprintable(invoice, ours, lines[invoice.id]),
+                    **lacking,
                 },
+                traced=({}, lacking),
                 entry=postings.sending(invoice, [line.computed for line in lines[invoice.id]], memo=place.number),
             )
         )

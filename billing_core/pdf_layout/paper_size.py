@@ -3,7 +3,7 @@
 import enum
 from typing import Final
 
-from babel.core import get_global
+from billing_core.dates import country_of
 
 # As CLDR has it (supplemental data, paperSize); everywhere else paper is A4.
 _LETTER_COUNTRIES: Final = frozenset("BZ CA CL CO CR GT MX NI PA PH PR SV US VE".split())
@@ -18,6 +18,4 @@ class PaperSize(enum.StrEnum):
 
 def usual_in(time_zone: str) -> PaperSize:
     """What paper is used in the country of an IANA time zone; A4 where it is in none, as UTC."""
-    zone = get_global("zone_aliases").get(time_zone, time_zone)
-    country = get_global("zone_territories").get(zone)
-    return PaperSize.LETTER if country in _LETTER_COUNTRIES else PaperSize.A4
+    return PaperSize.LETTER if country_of(time_zone) in _LETTER_COUNTRIES else PaperSize.A4

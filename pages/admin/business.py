@@ -8,7 +8,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import Permission
 from billing_core.invoices import numbering
 from billing_core.metering import zone_changes
-from pages.admin_sections import business_form, business_logo
+from pages.admin_sections import business_form, business_invoices, business_logo
 from pages.admin_sections.business_form import Drawn
 from pages.ui import context, messages, tables
 from pages.ui.reads import Reader
@@ -127,6 +127,7 @@ with beside:
     if chosen is None:
         st.info("A logo can be uploaded as soon as the business is added.", icon=":material/image:")
         st.stop()
+    business_invoices.draw(chosen)
     business_logo.draw(read, actor, chosen_id)
     with st.container(border=True):
         st.subheader("Use", anchor=False)

@@ -10,6 +10,7 @@ import streamlit as st
 from billing_core.businesses import choices, number_format, service
 from billing_core.businesses.number_format import LONGEST_FORMAT
 from billing_core.businesses.service import LONGEST, Details
+from billing_core.dates import country_of
 from billing_core.errors import BillingError, Invalid
 from billing_core.pdf_layout.paper_size import PaperSize, usual_in
 from pages.ui import formats
@@ -42,13 +43,21 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         name = _line(drawn, "name", "Name", places)
         address = _lines(drawn, "address", "Address", places, height=110)
         with st.container(horizontal=True):
-            tax_id = _line(drawn, "tax_id", "Tax number", places)
+            tax_id = _line(
+                drawn, "tax_id", "Tax number", places, help="Also several, such as a VAT number and a national one."
+            )
             phone = _line(drawn, "phone", "Phone", places)
+        register_number = _line(
+            drawn,
+            "register_number",
+            "Company register entry",
+            places,
+            placeholder="SIREN and RCS, KvK, HRB and court, company number …",
+            help="Printed below the tax number, as it stands here.",
+        )
         email = _line(drawn, "email", "E-mail", places, help="Customers' replies go there. It is printed on documents.")
         bank_details = _lines(drawn, "bank_details", "Bank details", places, height=110, placeholder="IBAN …\nBIC …")
-        footer = _lines(
-            drawn, "invoice_footer", "Footer", places, height=90, placeholder="Register entry, directors, …"
-        )
+        footer = _lines(drawn, "invoice_footer", "Footer", places, height=90, placeholder="Directors, capital, …")
 
     with st.container(border=True):
         st.subheader("Money and time", anchor=False)
@@ -73,6 +82,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
             "Of several businesses the first one's counts.",
         )
         places["time_zone"] = st.empty()
+        country = _country(drawn, time_zone or "")
         paper = _paper(drawn, time_zone or "")
         payment_terms = _line(drawn, "payment_terms", "Payment terms", places, placeholder=terms_reading.EXAMPLES)
         terms_reading.show(payment_terms, drawn.today, of_many=True)
@@ -110,6 +120,8 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         footer,
         zero_tax_reason,
         paper,
+        country,
+        register_number,
     )
     reasons = _reasons(details)
     for field, reason in reasons.items():
@@ -117,6 +129,21 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         if getattr(details, field) != getattr(saved, field):
             places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(formats.with_days(reason))}]")
     return details, reasons
+
+
+def _country(drawn: Drawn, time_zone: str) -> str:
+    names = choices.countries()
+    usual = names.get(country_of(time_zone), "none")
+    offered = ("", *names)
+    chosen: str = st.selectbox(
+        "Country",
+        offered,
+        offered.index(drawn.saved.country),
+        format_func=lambda one: names[one] if one else f"That of the time zone: {usual}",
+        key=drawn.key("country"),
+        help="By its law invoices are checked before they are sent.",
+    )
+    return chosen
 
 
 def _paper(drawn: Drawn, time_zone: str) -> str:

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from billing_core.bill_runs import progress, rehearsal
+from billing_core.bill_runs import legal_content, progress, rehearsal
 from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.progress import Progress
 from billing_core.bill_runs.rehearsal import Change, Compared, CurrencyTotal
@@ -27,6 +27,7 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
     before = formats.period(run.period.before())
     _totals(run, totals, counts, before)
     _warnings(run, counts)
+    starting.warn_of_lacking(actor, read(legal_content.of_run, run.run_id))
     if goals := [goal for goal in starting.possible(actor, run.source) if goal is not RunGoal.REHEARSAL]:
         with st.container(border=True):
             label = "**Start the real run** with the same choices"

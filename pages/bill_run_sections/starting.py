@@ -7,7 +7,8 @@ from decimal import Decimal
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.bill_runs import planning
+from billing_core.bill_runs import legal_content, planning
+from billing_core.bill_runs.legal_content import Lacking
 from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.planning import Reach
@@ -23,6 +24,7 @@ from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
 from pages.ui import collection_mode, context, formats, mail_words
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import lacking
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -186,6 +188,12 @@ def _how_far(actor: Actor, source: RunSource, goals: Sequence[RunGoal], *, key: 
     return None if rate is None else HowFar(goal, with_links, lines, rate)
 
 
+def warn_of_lacking(actor: Actor, found: Lacking) -> None:
+    """What the invoices would lack by the law of our country."""
+    lacking.warn_of_us(actor, found.ours)
+    lacking.warn_many(actor, found.of_customers, names=found.names, noun="customer", page="customer")
+
+
 def _reached(read: Reader, chosen: Chosen) -> Reach:
     return read(
         planning.reach,
@@ -241,6 +249,17 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
             "go to them: the run says which.",
             icon=":material/alternate_email:",
         )
+    warn_of_lacking(
+        actor,
+        read(
+            legal_content.of_chosen,
+            source=chosen.source,
+            customer_ids=chosen.customer_ids,
+            period=chosen.period,
+            service_ids=chosen.service_ids,
+            tax_rate=how.tax_rate,
+        ),
+    )
     lines = "the parts of its usage" if chosen.source is RunSource.USAGE else invoicing.LINES[how.line_grouping].lower()
     st.caption(f"Invoices with {lines}, {formats.decimal(how.tax_rate)} % tax.")
     up_to = "up to " if reach.mailed > 1 else ""

@@ -22,7 +22,7 @@ from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, mail_words
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import print_hint, recipient_fields
+from pages.ui.inputs import lacking, print_hint, recipient_fields
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -40,16 +40,20 @@ def dialog(invoice_id: int) -> None:
         (plan,) = mailing.rehearse(session, actor, [invoice_id], today=read.day_of(invoice.business_id))
     _explain(invoice, plan, read)
     _warn_of_missed(invoice)
-    print_hint.warn(legibility.of_invoice(read.plain(document.of_invoice, invoice_id)))
+    paper = read.plain(document.of_invoice, invoice_id)
+    print_hint.warn(legibility.of_invoice(paper))
+    lacks = lacking.warn(read, actor, invoice)
+    if not (paper.issuer.bank_details.strip() or invoice.payment_url) and paper.due_minor:
+        st.caption(lacking.BANK_ACCOUNT)
     number = _own_number(invoice) if invoice.number is None else ""
     if invoice.state is InvoiceState.DRAFT:
         way = st.segmented_control(
             "How", [BY_MAIL, OTHERWISE], default=BY_MAIL, key=f"send_way_{invoice_id}", required=True
         )
         if way == OTHERWISE:
-            _mark(actor, invoice, number)
+            _mark(actor, invoice, number, lacks=lacks)
             return
-    _mail(actor, read, invoice, plan, number)
+    _mail(actor, read, invoice, plan, number, lacks=lacks)
 
 
 @st.dialog("Mail the credit note", icon=":material/mail:")
@@ -109,16 +113,17 @@ def _own_number(invoice: InvoiceView) -> str:
     )
 
 
-def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
+def _mark(actor: Actor, invoice: InvoiceView, number: str, *, lacks: bool) -> None:
     st.caption("No mail goes out: you hand the invoice over yourself, on paper or through a portal.")
-    if st.button("Mark as sent", type="primary", icon=":material/check:", key="mark_as_sent"):
+    label = "Mark as sent anyway" if lacks else "Mark as sent"
+    if st.button(label, type="primary", icon=":material/check:", key="mark_as_sent"):
         with attempt("The invoice is sent") as session:
             if number.strip():
                 sending.give_number(session, actor, invoice.id, number, now=utc_now())
             sending.send(session, actor, invoice.id, now=utc_now())
 
 
-def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:
+def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str, *, lacks: bool) -> None:
     mail_words.warn_of_none()
     left, right = st.columns(2, gap="medium")
     with left:
@@ -132,7 +137,9 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     with right:
         _letter(read, invoice, plan, to, Wording(subject, body), number)
     words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
-    label = "Send" if plan.is_draft else "Send again" if plan.sent_before else "Send by mail"
+    label = "Send again" if plan.sent_before else "Send by mail"
+    if plan.is_draft:
+        label = "Send anyway" if lacks else "Send"
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
         with attempt(mail_words.put_in("The invoice", to.in_words())) as session:
             if number.strip():

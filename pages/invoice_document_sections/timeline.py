@@ -9,6 +9,8 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from billing_core.invoices import queries
+from billing_core.invoices.legal_content.laws import Particular
+from billing_core.invoices.legal_content.wording import in_words
 from billing_core.invoices.models import EventKind
 from billing_core.invoices.rows import EventRow, InvoiceView
 from billing_core.outbox import queries as outbox
@@ -21,8 +23,9 @@ from pages.ui.text import md
 
 MOST_SHOWN = 200
 _MOST_UNSENT = 20
-# What is told of who gets a mail without anybody's knowing; who missed it may be one of them.
-_BLIND = frozenset({"bcc", "bcc_reason", "missed", "bcc_emails"})
+# What is told of who gets a mail without anybody's knowing; who missed it may be one of them. And what our invoices
+# lack is for us to know.
+_OURS = frozenset({"bcc", "bcc_reason", "missed", "bcc_emails", "missing"})
 _ICONS = {
     EventKind.CREATED: "note_add",
     EventKind.EDITED: "edit",
@@ -54,8 +57,8 @@ _ICONS = {
 
 def draw(read: Reader, invoice: InvoiceView) -> None:
     st.subheader("Timeline", anchor=False)
-    # Who belongs to the customer does not read of blind copies.
-    hidden = frozenset() if read.actor.customer_id is None else _BLIND
+    # Who belongs to the customer does not read of these.
+    hidden = frozenset() if read.actor.customer_id is None else _OURS
     events = [_without(hidden, event) for event in read.plain(queries.events, invoice.id, limit=MOST_SHOWN)]
     told = [(one.at, _ICONS.get(one.kind, "circle"), sentence(one, invoice.currency), one.actor_name) for one in events]
     told += [(one.created_at, "mark_email_unread", unsent(one), one.created_by) for one in _unsent(read, invoice)]
@@ -110,6 +113,7 @@ def sentence(event: EventRow, currency: str) -> str:
                 f"Sent as {data.get('number', '')}"
                 + (f", {_total(data, currency)}" if "total_minor" in data else "")
                 + _unprintable(data.get("unprintable") or {})
+                + _lacking(data.get("missing") or ())
             )
         case EventKind.MAILED:
             return f"Mailed to {_receivers(data) or 'the customer'}"
@@ -191,6 +195,11 @@ def _total(data: Mapping[str, Any], currency: str) -> str:
 
 def _day(text: object) -> str:
     return formats.day(date.fromisoformat(str(text))) if text else formats.NOTHING
+
+
+def _lacking(missing: Sequence[str]) -> str:
+    """What the law or usage wants and was not on it: whoever sent it has decided so."""
+    return f". It was sent without {in_words(map(Particular, missing))}" if missing else ""
 
 
 def _unprintable(found: Mapping[str, str]) -> str:

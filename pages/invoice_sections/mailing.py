@@ -6,7 +6,9 @@ from datetime import datetime
 import streamlit as st
 
 from billing_core.dates import utc_now
+from billing_core.identity import Actor
 from billing_core.invoices.documents import legibility
+from billing_core.invoices.legal_content import of_invoices
 from billing_core.languages.available import own_name
 from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
@@ -16,7 +18,7 @@ from billing_core.settings import settings
 from pages.invoice_sections import recalling
 from pages.ui import context, formats, mail_words, messages, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import print_hint
+from pages.ui.inputs import lacking, print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -53,6 +55,7 @@ def send(invoice_ids: Sequence[int]) -> None:
     print_hint.warn(
         {f"{names[one]}, {field}": found for one, fields in missing.items() for field, found in fields.items()}
     )
+    _warn_of_lacking(read, actor, going)
     if again := sum(plan.sent_before is not None for plan in going):
         again_words = "was mailed before and goes" if again == 1 else "were mailed before and go"
         st.caption(f"{formats.counted(again, 'invoice')} {again_words} out again.")
@@ -71,6 +74,7 @@ def remind(invoice_ids: Sequence[int], opened_at: datetime) -> None:
     plans = read(reminders.rehearse_now, invoice_ids, now=opened_at, today=read.days)
     going = [plan for plan in plans if not plan.reason]
     _rehearsal(plans, tables.money("Amount due", "amount_due"), read.company.time_zone)
+    _warn_of_lacking(read, actor, going)
     if going and st.button(
         f"Send {formats.counted(len(going), 'reminder')}", type="primary", icon=":material/notifications:"
     ):
@@ -78,6 +82,22 @@ def remind(invoice_ids: Sequence[int], opened_at: datetime) -> None:
         with context.transaction() as session:
             done = reminders.remind_now(session, actor, chosen, now=utc_now(), today=read.days)
         _finish(done.message_ids, len(done.left_out), "reminder")
+
+
+def _warn_of_lacking(read: Reader, actor: Actor, going: Sequence[Planned | PlannedReminder]) -> None:
+    found = read(of_invoices.of_many, [plan.invoice_id for plan in going])
+    drafts = [plan for plan in going if isinstance(plan, Planned) and plan.is_draft]
+    lacking.warn_many(
+        actor,
+        found,
+        names={plan.invoice_id: plan.number or plan.customer_name for plan in going},
+        noun="invoice",
+        page="invoice",
+        business_ids={
+            plan.business_id for plan in drafts if any(one.is_ours for one in found.get(plan.invoice_id, ()))
+        },
+        sent=not drafts,
+    )
 
 
 def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column, zone: str) -> None:

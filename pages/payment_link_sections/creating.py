@@ -17,6 +17,7 @@ from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections.changes import attempt, forget_open_draft
 from pages.ui import collection_mode, context, formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import lacking
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -112,6 +113,7 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
         return
     _charge(charge, invoice)
     if invoice.state is InvoiceState.DRAFT:
+        lacking.warn(read, actor, invoice)
         st.warning(
             "The draft becomes an invoice with a number, posted to the ledger. **This cannot be undone.** No mail goes "
             "out by itself.",

@@ -83,8 +83,12 @@ def send(page: Page) -> None:
     page.get_by_role("button", name="Send", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("textbox", name="To", exact=True)).to_have_value("ap@acme.example")
-    dialog.get_by_role("button", name="Send", exact=True).click()
+    # Nobody has said where we are: it can be sent all the same, and its timeline tells.
+    expect(dialog.get_by_text("The invoice lacks our address")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Fill in our details")).to_be_visible()
+    dialog.get_by_role("button", name="Send anyway", exact=True).click()
     expect(page.get_by_role("heading", name=re.compile(r"Invoice INV-\d{4}-001"))).to_be_visible()
+    expect(page.get_by_text("It was sent without our address")).to_be_visible()
 
 
 def attached_pdf(mail: EmailMessage) -> bytes:

@@ -67,6 +67,9 @@ def test_a_stale_save_is_refused_with_what_changed(session):
         ("time_zone", "Mars/Olympus"),
         ("payment_terms", "  "),
         ("time_zone", "../../etc/passwd"),
+        ("country", "Germany"),
+        ("country", "XX"),
+        ("register_number", "x" * 121),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field(session, field, value):
@@ -84,7 +87,7 @@ def test_text_is_tidied(session):
 
 
 def test_the_first_set_up_is_marked(session):
-    service.set_up(session, SYSTEM, name="Acme", currency="JPY", time_zone="Asia/Tokyo", now=NOW)
+    service.set_up(session, SYSTEM, wanted=Details("Acme", "", "", "JPY", "Asia/Tokyo"), now=NOW)
     business = default_business(session)
     assert (business.name, business.currency, business.time_zone, business.set_up_at) == (
         "Acme",

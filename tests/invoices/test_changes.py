@@ -229,11 +229,8 @@ def test_drafts_of_several_years_and_businesses_are_numbered_apart(session):
         *("INV-2027-001", "B-2026-1", "INV-2026-001", "INV-2027-002", "INV-2026-002"),
     ]
     assert [invoice.issuer["name"] for invoice in sent][:2] == ["My business", "Second"]
-    assert queries.events(session, drafts[0])[0].data == {
-        "number": "INV-2027-001",
-        "total_minor": 23_800,
-        "currency": "USD",
-    }
+    data = queries.events(session, drafts[0])[0].data
+    assert (data["number"], data["total_minor"], data["currency"]) == ("INV-2027-001", 23_800, "USD")
 
 
 def test_creating_is_audited(session):

@@ -57,6 +57,7 @@ def test_who_may_not_read_invoices_sees_none(session):
 def test_what_is_frozen_is_everything_but_the_logo(session):
     business = default_business(session)
     details = {"address": "1 Main St", "email": "us@ours.example", "phone": "+1", "tax_id": "T", "bank_details": "IBAN"}
+    details |= {"register_number": "HRB 1", "country": "DE"}
     for name, value in details.items():
         setattr(business, name, value)
     business.invoice_footer = "Registered"

@@ -35,7 +35,16 @@ def test_every_text_of_a_document_is_looked_at():
     )
     found = legibility.of_invoice(document)
     assert set(found) == {
-        *("Our name", "Our address", "Our e-mail", "Our phone", "Our tax number", "Bank details", "Footer"),
+        *(
+            "Our name",
+            "Our address",
+            "Our e-mail",
+            "Our phone",
+            "Our tax number",
+            "Our register number",
+            "Bank details",
+            "Footer",
+        ),
         *("Bill to", "Address", "Customer's tax number", "Number", "Reference", "Payment terms"),
         *("Reason for 0 % tax", "Notes", "Line 2"),
     }

@@ -30,6 +30,7 @@ _OF_ISSUER: Final = {
     "email": "Our e-mail",
     "phone": "Our phone",
     "tax_id": "Our tax number",
+    "register_number": "Our register number",
     "bank_details": "Bank details",
     "footer": "Footer",
 }

@@ -79,7 +79,8 @@ class Letter(Sheets):
             left_end = self.stack(name, top, x=self.l_margin, size=size, bold=True)
             right_end = top
         tax_id = self.writing.gettext("Tax ID") + f" {issuer.tax_id}" if issuer.tax_id else ""
-        contact = "\n".join(part for part in (issuer.address, tax_id, issuer.email, issuer.phone) if part.strip())
+        numbers = (tax_id, issuer.register_number)
+        contact = "\n".join(part for part in (issuer.address, *numbers, issuer.email, issuer.phone) if part.strip())
         lines = [line for line in self.lines(contact, width, size=8) if line]
         right_end = self.stack(lines, right_end, x=self.right, size=8, height=3.8, color=MUTED, align="R")
         return left_end, right_end

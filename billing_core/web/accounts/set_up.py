@@ -32,9 +32,25 @@ class Answers:
     name: str = ""
     email: str = ""
     business: str = ""
+    address: str = ""
+    country: str = ""
+    tax_id: str = ""
+    bank_details: str = ""
     currency: str = "USD"
     time_zone: str = "UTC"
     demo: str = ""
+
+    @property
+    def details(self) -> businesses.Details:
+        return businesses.Details(
+            self.business,
+            self.address,
+            self.tax_id,
+            self.currency,
+            self.time_zone,
+            bank_details=self.bank_details,
+            country=self.country,
+        )
 
 
 def fresh_address() -> str | None:
@@ -66,11 +82,15 @@ def set_up(
     password: Text = "",
     repeated: Text = "",
     business: Text = "",
+    address: Text = "",
+    country: Text = "",
+    tax_id: Text = "",
+    bank_details: Text = "",
     currency: Text = "USD",
     time_zone: Text = "UTC",
     demo: Text = "",
 ) -> Response:
-    answers = Answers(name, email, business, currency, time_zone, demo)
+    answers = Answers(name, email, business, address, country, tax_id, bank_details, currency, time_zone, demo)
     with runtime.sessions()() as session:
         links.find(session, token, LinkPurpose.SET_UP, now=utc_now())
     try:
@@ -88,7 +108,7 @@ def set_up(
             browser=browser_of(request),
             now=now,
         )
-        businesses.set_up(session, administrator, name=business, currency=currency, time_zone=time_zone, now=now)
+        businesses.set_up(session, administrator, wanted=answers.details, now=now)
     if not demo:
         return welcomed(session_token, "/", email)
     filling.start(administrator)
@@ -111,13 +131,12 @@ def filling_page(request: Request, session: Reading) -> Response:
 def _checked(answers: Answers, password: str, repeated: str) -> str:
     """The password's hash, where every answer can be used; else Invalid with every field at fault."""
     reasons: dict[str, str] = {}
-    details = businesses.Details(answers.business, "", "", answers.currency, answers.time_zone)
     try:
         people.checked(email=answers.email, name=answers.name)
     except Invalid as error:
         reasons |= error.fields
     try:
-        businesses.checked(details)
+        businesses.checked(answers.details)
     except Invalid as error:
         reasons |= {"business" if field == "name" else field: reason for field, reason in error.fields.items()}
     try:
@@ -141,5 +160,7 @@ def _form(
         shortest=passwords.SHORTEST,
         currencies=choices.currency_names(utc_now().date()),
         time_zones=choices.time_zones(),
+        countries=choices.countries(),
+        longest=businesses.LONGEST,
         **{field.name: getattr(answers, field.name) for field in fields(answers)},
     )

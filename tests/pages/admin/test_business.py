@@ -43,6 +43,24 @@ def test_paper_is_that_of_the_time_zones_country_unless_another_is_chosen(page_a
     assert saved(sessions).paper == "a4"
 
 
+def test_what_invoices_would_lack_is_said_until_it_is_filled_in(page_as, sessions):
+    page = page_as("admin").visit("admin/business.py")
+    page.selectbox(key="business_country_0").set_value("NL")
+    page.button(key="business_save").click().run()
+    said = shown(page)
+    assert "Still missing: our address, our btw-id (NL, 9 digits, B, 2 digits), our company register number" in said
+    assert "Handelsregisterwet" in said
+    assert "bank details are missing" in said
+    form = page.session_state["business_form"]
+    page.text_area(key=f"business_address_{form}").set_value("Waalhaven 9, Rotterdam")
+    page.text_input(key=f"business_tax_id_{form}").set_value("NL001234567B01")
+    page.text_input(key=f"business_register_number_{form}").set_value("KvK 00000000")
+    page.text_area(key=f"business_bank_details_{form}").set_value("IBAN NL00")
+    page.button(key="business_save").click().run()
+    assert "Everything that invoices usually need is here" in shown(page)
+    assert (saved(sessions).country, saved(sessions).register_number) == ("NL", "KvK 00000000")
+
+
 def test_what_pdfs_cannot_show_is_named_below_its_field(page_as):
     page = page_as("admin").visit("admin/business.py")
     page.text_area(key="business_invoice_footer_0").set_value("HRB \ua840").run()

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
+from billing_core.businesses.queries import default_business
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries, service
 from billing_core.invoices.models import Invoice, InvoiceState
@@ -337,6 +338,33 @@ def test_sending_mails_it_with_its_number(page_as, sessions, draft):
     assert (mail.recipient, mail.title) == ("boss@example.com", f"For you: {sent.number}")
     assert mail.receivers == [["boss@example.com", "ben@example.com"], ["cfo@example.com"], ["books@ours.example"]]
     assert as_read(page.title[0].value) == f"Invoice {sent.number}"
+
+
+def test_what_the_law_wants_and_is_missing_is_listed_and_sending_anyway_is_kept(page_as, sessions, draft):
+    with sessions.begin() as session:
+        default_business(session).country = "FR"
+    page = opened(page_as, draft)
+    page.button(key="send_draft").click().run()
+    said = shown(page)
+    assert "The invoice lacks our address, our numéro de TVA (FR and 11 signs), our company register number" in said
+    assert "CGI, annexe II, art. 242 nonies A" in said
+    assert "nobody can tell from the invoice how to pay" in said
+    assert page.button(key="send_by_mail").label == "Send anyway"
+    assert page.button(key=f"lacking_business_{stored(sessions, draft).business_id}").label == "Fill in our details"
+    press(page, "send_by_mail", again="send_draft")
+    assert not page.exception
+    assert "It was sent without our address, our tax number, our company register number" in shown(page)
+
+
+def test_a_complete_invoice_is_sent_without_a_word_of_what_it_lacks(page_as, sessions, acme):
+    with sessions.begin() as session:
+        business = default_business(session)
+        business.country, business.address, business.bank_details = "US", "1 Main St", "Account 1"
+        draft = a_draft(session, acme, customer_address="2 Main St").id
+    page = opened(page_as, draft)
+    page.button(key="send_draft").click().run()
+    assert "lacks" not in shown(page)
+    assert page.button(key="send_by_mail").label == "Send"
 
 
 def test_what_would_be_overdue_at_once_is_said_before_it_is_sent(page_as, sessions, acme):

@@ -246,6 +246,9 @@ def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, se
     ]
     assert set(going["To"]) == {"ap@acme.example"}
     assert any("1 draft is due before today" in one.value for one in page.warning)
+    (lacking,) = [one.value for one in page.warning if "what the law or usage wants" in one.value]
+    assert lacking.startswith("**4 invoices** lack")
+    assert f"](/invoice_editor?invoice={company['draft']})" in lacking
     with sessions() as session:
         assert session.get_one(Invoice, company["draft"]).state is InvoiceState.DRAFT
         assert session.scalars(select(OutboxMessage)).all() == []

@@ -52,6 +52,21 @@ def test_whoever_has_the_link_becomes_the_administrator(visitor, link, sessions)
         assert (business.name, business.currency, business.time_zone) == ("Söhne & Co", "EUR", "Europe/Berlin")
 
 
+def test_what_every_invoice_says_of_us_is_asked_for_and_may_be_left_for_later(visitor, link, sessions):
+    form = visitor.get(link).text
+    for name in ("address", "country", "tax_id", "bank_details"):
+        assert f'name="{name}"' in form
+    said = {"address": "Am Markt 1\r\n10115 Berlin", "country": "DE", "tax_id": "DE123", "bank_details": "IBAN DE89"}
+    refused = answer(visitor, link, **said | {"tax_id": "x" * 65}).text
+    assert "Tax number may have at most 64 characters" in refused
+    assert "Am Markt 1" in refused
+    answer(visitor, link, **said)
+    with sessions() as session:
+        business = default_business(session)
+        assert (business.address, business.country) == ("Am Markt 1\r\n10115 Berlin", "DE")
+        assert (business.tax_id, business.bank_details) == ("DE123", "IBAN DE89")
+
+
 def test_afterwards_page_and_link_are_dead(browser, link):
     form = browser()
     form.get(link)
