@@ -11,7 +11,7 @@ from pages.ui.reads import Reader
 actor = require(Permission.CUSTOMER_READ)
 read = Reader(actor)
 
-if customer_id := opened.identity("customer"):
+if customer_id := opened.identity("customer", "customer"):
     detail.draw(read, actor, customer_id)
 else:
     st.title("Customers", anchor=False)

@@ -7,27 +7,25 @@ from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
 from pages.draft_sections import draft_state, drafting, new
 from pages.sent_invoice_sections import sent_invoice
-from pages.ui import context, opened
+from pages.ui import address, context, opened
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.INVOICE_READ)
 read = Reader(actor)
-query = st.query_params
-
 if st.button("All invoices", icon=":material/arrow_back:", type="tertiary"):
     opened.go_to("invoices.py")
-if "invoice" in query:
-    invoice = read(queries.one, query["invoice"])
+if chosen := address.one("invoice", "invoice"):
+    invoice = read(queries.one, chosen)
     if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):
         drafting.draw(read, actor, draft_state.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
     else:
         sent_invoice.draw(read, actor, invoice)
 elif not actor.may(Permission.INVOICE_WRITE):
     st.info("Your role can read invoices. An administrator creates them.", icon=":material/info:")
-elif "report" in query:
-    new.from_report(read, actor, query["report"])
-elif "customer" in query:
-    start = new.blank(read, query["customer"], query.get("business", ""))
+elif report := address.one("report", "report"):
+    new.from_report(read, actor, report)
+elif customer := address.one("customer", "customer"):
+    start = new.blank(read, customer, address.one("business", "business"))
     drafting.draw(read, actor, draft_state.blank(start), None)
 else:
     new.choose_customer(read)

@@ -4,14 +4,14 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.invoice_sections import listing, one_by_one, recalling
-from pages.ui import opened
+from pages.ui import address, opened
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
 actor = require(Permission.INVOICE_READ)
 read = Reader(actor)
 
-if invoice_id := st.query_params.get("invoice"):
+if invoice_id := address.one("invoice", "invoice"):
     st.switch_page("invoice_editor.py", query_params={"invoice": invoice_id})
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

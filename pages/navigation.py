@@ -10,7 +10,8 @@ if str(HERE.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
-from pages.ui import collection_mode, context, failures, messages  # noqa: E402
+from pages.ui import address, collection_mode, context, failures, messages  # noqa: E402
+from pages.ui.inputs import parameters  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 # Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
@@ -48,6 +49,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     ],
 }
 
+FILES = {title: file for entries in MENU.values() for file, title, *_ in entries}
 # A file of ours: the browser would fetch a Material icon for its tab from another site.
 STATIC = HERE.parent / "billing_core" / "web" / "static"
 SIDEBAR = 240
@@ -80,4 +82,5 @@ with st.sidebar:
     signed_in_person(person)
 messages.show()
 collection_mode.mark_live()
+address.begin(page.title, parameters.of_page(FILES[page.title]))
 page.run()

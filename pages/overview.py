@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.identity import Permission
 from billing_core.reports import figures
 from pages.overview_sections import attention, billed, first_steps, money, newest_report, owed
-from pages.ui import formats
+from pages.ui import address, formats
 from pages.ui.context import require
 from pages.ui.figures import cards
 from pages.ui.figures.cards import Card
@@ -23,6 +23,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         period = filters.period(today, key="period")
         known_at = filters.known_at(today, company.time_zone, key="known")
         filters.saved_views(read, actor, "overview")
+address.stop_in_doubt()
 
 scope = figures.scope(actor, period=period, known_at=known_at)
 closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.payment_link_sections import creating, detail, listing
-from pages.ui import collection_mode
+from pages.ui import address, collection_mode
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
@@ -20,6 +20,6 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     )
 if creates:
     creating.choose()
-if "link" in st.query_params:
-    detail.draw(read, actor, st.query_params["link"])
+if chosen := address.one("link", "payment link"):
+    detail.draw(read, actor, chosen)
 listing.draw(read, actor)

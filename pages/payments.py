@@ -5,9 +5,10 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.payment_sections import ageing, cases, credit, detail, listing, reconciliation, recording, refunds
-from pages.ui import collection_mode
+from pages.ui import address, collection_mode
 from pages.ui.context import require
 from pages.ui.figures.drilldown import open_requested
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 
 PAYMENTS, CREDIT, AGEING, REFUNDS = "Payments", "Customer credit", "Ageing", "Refunds"
@@ -15,13 +16,12 @@ SETTLE, RECONCILIATION = "To settle", "Reconciliation"
 
 actor = require(Permission.PAYMENT_READ)
 read = Reader(actor)
-query = st.query_params
 
-if "payment" in query:
-    detail.draw(read, actor, query["payment"])
+if payment := address.one("payment", "payment"):
+    detail.draw(read, actor, payment)
     st.stop()
-if "record" in query and actor.may(Permission.PAYMENT_WRITE):
-    recording.draw(read, actor, query["record"])
+if actor.may(Permission.PAYMENT_WRITE) and (payer := address.one("record", "customer")):
+    recording.draw(read, actor, payer)
     st.stop()
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -34,7 +34,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 names = [PAYMENTS, CREDIT, *([AGEING] if actor.may(Permission.INVOICE_READ) else []), REFUNDS, SETTLE]
 # The gateway's books are about all customers.
 names += [RECONCILIATION] if actor.may(Permission.WEBHOOK_READ) else []
-tabs = dict(zip(names, st.tabs(names, key="payments_tab", bind="query-params"), strict=True))
+tabs = parts.tabs(names, key="payments_tab")
 for name, tab in tabs.items():
     if not tab.open:
         continue

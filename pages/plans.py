@@ -4,7 +4,9 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.plan_sections import listing, meters, plan, terms
+from pages.ui import address
 from pages.ui.context import require
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 
 PLANS, METERS = "Plans", "Meters"
@@ -12,7 +14,7 @@ PLANS, METERS = "Plans", "Meters"
 actor = require(Permission.PLAN_READ)
 read = Reader(actor)
 
-if code := st.query_params.get("plan"):
+if code := address.one("plan", "plan"):
     plan.draw(read, actor, code)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -21,7 +23,7 @@ else:
             "New plan", type="primary", icon=":material/add:", key="new_plan"
         ):
             terms.new_plan()
-    tabs = dict(zip((PLANS, METERS), st.tabs([PLANS, METERS], key="plans_tab", bind="query-params"), strict=True))
+    tabs = parts.tabs([PLANS, METERS], key="plans_tab")
     for name, tab in tabs.items():
         if not tab.open:
             continue

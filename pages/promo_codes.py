@@ -4,13 +4,14 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.promo_code_sections import creating, listing, one_code
+from pages.ui import address
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
 actor = require(Permission.PROMO_READ)
 read = Reader(actor)
 
-if code := st.query_params.get("code"):
+if code := address.one("code", "promo code"):
     one_code.draw(read, actor, code)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

@@ -4,7 +4,9 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.rate_card_sections import card, picker, rate, services, simulation
+from pages.ui import address
 from pages.ui.context import require
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 
 actor = require(Permission.RATE_READ)
@@ -15,7 +17,7 @@ CARD, SIMULATOR, SERVICES = "Rate card", "Try an order", "Services"
 st.title("Rate cards", anchor=False)
 customer_id = picker.draw(read)
 tab_names = [CARD, SIMULATOR, SERVICES]
-tabs = dict(zip(tab_names, st.tabs(tab_names, key="rate_tab", bind="query-params"), strict=True))
+tabs = parts.tabs(tab_names, key="rate_tab")
 for name, tab in tabs.items():
     if not tab.open:
         continue
@@ -26,7 +28,7 @@ for name, tab in tabs.items():
             st.info("Choose a customer to see its prices.", icon=":material/price_change:")
         elif name == SIMULATOR:
             simulation.draw(read, actor, customer_id)
-        elif st.query_params.get("rate"):
-            rate.draw(read, actor, customer_id, st.query_params["rate"])
+        elif chosen := address.one("rate", "rate"):
+            rate.draw(read, actor, customer_id, chosen)
         else:
             card.draw(read, actor, customer_id)

@@ -11,7 +11,7 @@ from pages.ui.reads import Reader
 actor = require(Permission.SUBSCRIPTION_READ)
 read = Reader(actor)
 
-if subscription_id := opened.identity("subscription"):
+if subscription_id := opened.identity("subscription", "subscription"):
     detail.draw(read, actor, subscription_id)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -23,7 +23,7 @@ else:
             "New subscription", type="primary", icon=":material/add:", key="new_subscription"
         )
     # From a customer's page.
-    subscriber = opened.identity("subscriber")
+    subscriber = opened.identity("subscriber", "customer")
     opened.close("subscriber")
     if starts or (may_write and subscriber):
         creating.dialog(subscriber)

@@ -8,6 +8,7 @@ from billing_core.identity import Permission
 from pages.ui import opened
 from pages.ui.context import require
 from pages.ui.figures.drilldown import open_requested
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 from pages.usage_sections import alerts, late, listing, making, organization
 
@@ -16,7 +17,7 @@ ORGANIZATIONS, INVOICES, LATE, ALERTS = "Organizations", "Invoices", "Late", "Al
 actor = require(Permission.USAGE_READ)
 read = Reader(actor)
 
-if customer_id := opened.identity("organization"):
+if customer_id := opened.identity("organization", "organization"):
     organization.draw(read, actor, customer_id)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -24,7 +25,7 @@ else:
         if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
             opened.go_to("imports.py")
     names = [ORGANIZATIONS, INVOICES, LATE, ALERTS]
-    tabs = dict(zip(names, st.tabs(names, key="usage_list", bind="query-params"), strict=True))
+    tabs = parts.tabs(names, key="usage_list")
     for name, tab in tabs.items():
         if not tab.open:
             continue

@@ -1,6 +1,7 @@
 """Who may import whom. Source files are read, not executed."""
 
 import ast
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -187,8 +188,8 @@ ORDER = {
     ],
     "pages.ui": [
         ["formats", "text"],
-        ["reads"],
-        ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened", "reading_on"],
+        ["address", "reads"],
+        ["colors", "downloads", "failures", "mail_frame", "messages", "opened", "reading_on"],
         ["context", "data_age", "export_menu", "tables"],
         ["collection_mode", "figures", "inputs", "mail_words"],
         ["signed_in"],
@@ -303,3 +304,11 @@ def test_files_are_named_for_what_they_hold():
 
 def test_the_project_file_is_readable():
     assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["requires-python"] == ">=3.11"
+
+
+def test_pages_read_their_address_in_one_way():
+    """A value that was read elsewhere would not be told where it means nothing."""
+    whole, one = r"(?:in|=) st\.query_params(?!\.pop)\b", r"query_params\[[^]]+\](?! = )"
+    reads = re.compile(rf"query_params\.get(?:_all)?\(|query_params\.to_dict|{whole}|{one}")
+    found = {place(path) for path in (PROJECT / "pages").rglob("*.py") if reads.search(path.read_text())}
+    assert found == {"pages/ui/address.py"}

@@ -43,7 +43,7 @@ def in_words(changes: list[FieldChange]) -> list[FieldChange]:
     ]
 
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with filters.row():
     people = read(queries.actors)
     who = filters.choice(
         "By",
@@ -64,6 +64,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     text = filters.search("Search", key="q", page_key="audit_page", placeholder="Name, id, old or new value")
     first = filters.day("From", key="since", page_key="audit_page", width=140)
     last = filters.day("To", key="until", page_key="audit_page", width=140)
+    filters.in_order(first, last, "Days", key="until")
 
 entry_filter = AuditFilter(
     actor_id=int(who) if who.isdigit() else None,
@@ -74,7 +75,7 @@ entry_filter = AuditFilter(
     until=start_of_day(zone, last + timedelta(days=1)) if last else None,
 )
 
-if chosen := opened.identity("entry", digits=opened.LONG_ID_DIGITS):
+if chosen := opened.identity("entry", "entry", digits=opened.LONG_ID_DIGITS):
     entry, changes = read(queries.one, chosen)
     with st.container(border=True):
         opened.heading(formats.action(entry.action), "entry")

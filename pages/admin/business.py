@@ -10,7 +10,7 @@ from billing_core.invoices import numbering
 from billing_core.metering import zone_changes
 from pages.admin_sections import business_form, business_invoices, business_logo
 from pages.admin_sections.business_form import Drawn
-from pages.ui import context, messages, tables
+from pages.ui import address, context, messages, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -40,9 +40,11 @@ def give_up() -> None:
 
 with context.reading() as session:
     businesses = queries.every(session)
-named = st.query_params.get("business", "")
+named = address.one("business", "business")
 by_id = {str(business.id): business for business in businesses}
-chosen = None if named == "new" else by_id.get(named, businesses[0])
+chosen = (
+    None if named == "new" else by_id.get(named or str(businesses[0].id)) or address.missing("business", "business")
+)
 chosen_id = chosen.id if chosen else ADDED
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

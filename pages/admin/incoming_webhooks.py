@@ -10,7 +10,7 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookState
 from billing_core.online_payments.queries import COUNTED, EventFilter, EventRow
 from billing_core.online_payments.webhooks import events
-from pages.ui import collection_mode, context, formats, tables
+from pages.ui import address, collection_mode, context, formats, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -78,10 +78,10 @@ if refused:
             alt="Refused requests by day and reason",
         )
 
-if "event" in st.query_params:
-    event.draw(actor, st.query_params["event"], zone)
+if chosen := address.one("event", "event"):
+    event.draw(actor, chosen, zone)
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with filters.row():
     # Without their numbers, which would be part of the address that a colleague is sent.
     states = {one.value: label for one, (label, _) in STATES.items()}
     state = filters.choice("State", list(states), key="events_state", page_key=PAGE_KEY, names=states)

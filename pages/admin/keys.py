@@ -71,10 +71,11 @@ if made:
     keep_secret(secret)
     st.rerun()
 
-if chosen := opened.identity("key"):
+if chosen := opened.identity("key", "key"):
     show_key(actor, chosen, zone)
 
-text = filters.search("Search", key="q", page_key="keys_page", placeholder="Name or public key")
+with filters.row():
+    text = filters.search("Search", key="q", page_key="keys_page", placeholder="Name or public key")
 with context.reading() as session:
     total = keys.count(session, actor, text=text)
 if total == 0:

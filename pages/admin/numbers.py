@@ -8,7 +8,7 @@ from billing_core.invoices import number_proof
 from billing_core.invoices.models import InvoiceState, SeriesKind
 from billing_core.invoices.number_proof import NumberedDocument
 from billing_core.invoices.numbering import Series
-from pages.ui import context, formats, opened, tables
+from pages.ui import address, context, formats, opened, tables
 from pages.ui.colors import Color
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -88,9 +88,10 @@ tables.show(
 )
 st.caption("Click a series to see its documents.")
 
-chosen = next((one for one in all_series if named(one) == st.query_params.get("series")), None)
-if chosen is None:
+asked = address.one("series", "series")
+if not asked:
     st.stop()
+chosen: Series = next((one for one in all_series if named(one) == asked), None) or address.missing("series", "series")
 
 opened.heading(
     md(f"{KINDS[chosen.kind]} {chosen.first_number or chosen.series}, {names[chosen.business_id]}"), "series"

@@ -70,16 +70,17 @@ elif held_back:
             messages.say(f"Being sent now: {formats.counted(released, 'mail')}.", icon=":material/send:")
             st.rerun()
 
-if chosen := opened.identity("message", digits=opened.LONG_ID_DIGITS):
+if chosen := opened.identity("message", "message", digits=opened.LONG_ID_DIGITS):
     message.draw(read, actor, chosen, zone)
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with filters.row():
     state = filters.choice(
         "State",
         [one.value for one in STATES],
         key="state",
         page_key="outbox_page",
-        names={one.value: f"{label} ({formats.count(counts.get(one, 0))})" for one, (label, _) in STATES.items()},
+        # Without their numbers, which would be part of the address that a colleague is sent.
+        names={one.value: label for one, (label, _) in STATES.items()},
     )
     kind = filters.choice("About", list(TOPICS), key="about", page_key="outbox_page", names=TOPICS)
     text = filters.search("Search", key="q", page_key="outbox_page", placeholder="Address or subject")
@@ -94,6 +95,9 @@ if total == 0:
     else:
         st.info("There are no messages yet. Send an invoice, and its mail appears here.", icon=":material/outbox:")
     st.stop()
+st.caption(
+    " · ".join(f"{formats.count(counts[one])} {label.lower()}" for one, (label, _) in STATES.items() if counts.get(one))
+)
 skipped = tables.pager(total, key="outbox_page", noun="message")
 with context.reading() as session:
     rows = queries.page(session, actor, message_filter, limit=tables.PAGE_SIZE, offset=skipped)

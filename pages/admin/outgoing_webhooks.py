@@ -49,7 +49,7 @@ if added:
 # Links kept from before name it so.
 if former := st.query_params.pop("subscriber", None):
     st.query_params["endpoint"] = former
-if chosen := opened.identity("endpoint"):
+if chosen := opened.identity("endpoint", "endpoint"):
     draw(actor, chosen, zone, private_allowed=private_allowed)
 
 with context.reading() as session:

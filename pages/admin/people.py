@@ -8,10 +8,10 @@ from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
 from pages.admin_sections import rights
+from pages.admin_sections.one_time_link import keep_link, show_link
 from pages.admin_sections.person import show_person
 from pages.ui import context, opened, tables
 from pages.ui.inputs import customer_names, filters
-from pages.ui.one_time_link import keep_link, show_link
 from pages.ui.reads import Reader
 from pages.ui.signed_in import ROLE_NAMES
 
@@ -55,10 +55,11 @@ if invited:
     keep_link(f"{user.name} can choose a password within 7 days with this link", settings().address, token)
     st.rerun()
 
-if chosen := opened.identity("person"):
+if chosen := opened.identity("person", "person"):
     show_person(actor, chosen, zone)
 
-text = filters.search("Search", key="q", page_key="people_page", placeholder="Name or e-mail address")
+with filters.row():
+    text = filters.search("Search", key="q", page_key="people_page", placeholder="Name or e-mail address")
 with context.reading() as session:
     total = queries.people_count(session, actor, text=text)
 if total == 0:

@@ -7,8 +7,8 @@ from billing_core.identity import Actor, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
+from pages.admin_sections.one_time_link import keep_link
 from pages.ui import context, messages, opened, tables
-from pages.ui.one_time_link import keep_link
 from pages.ui.signed_in import ROLE_NAMES
 from pages.ui.text import md
 

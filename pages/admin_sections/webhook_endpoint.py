@@ -124,13 +124,14 @@ def _remove(actor: Actor, endpoint: WebhookEndpoint) -> None:
 
 def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
     """Fresh on every run: messages change without anybody's doing."""
-    state = filters.choice(
-        "State",
-        [one.value for one in STATES],
-        key="told_state",
-        page_key="told_page",
-        names={one.value: label for one, (label, _) in STATES.items()},
-    )
+    with filters.row():
+        state = filters.choice(
+            "State",
+            [one.value for one in STATES],
+            key="told_state",
+            page_key="told_page",
+            names={one.value: label for one, (label, _) in STATES.items()},
+        )
     states = (MessageState(state),) if state else ()
     with context.reading() as session:
         total = queries.delivery_count(session, actor, endpoint.id, states=states)

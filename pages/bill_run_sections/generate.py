@@ -10,12 +10,13 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating.models import Service
 from pages.bill_run_sections import recent, run, starting
 from pages.bill_run_sections.starting import Chosen
+from pages.ui import address
 from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    if named := st.query_params.get("run", ""):
+    if named := address.one("run", "run"):
         run.draw(read, actor, named)
         return
     if not actor.may(Permission.REPORT_GENERATE):
@@ -31,7 +32,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 def _chosen(read: Reader) -> Chosen:
     services = filters.distinct(read.plain(_services))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         period = filters.period(read.today, key="run_period", label="Period to bill")
         names = customer_names.offered(read, key="run_customers")
         with st.container(width=380):

@@ -11,7 +11,7 @@ from billing_core.bill_runs.rehearsal import Change, Compared, CurrencyTotal
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from pages.bill_run_sections import one_preview, starting, wording
-from pages.ui import context, formats, tables
+from pages.ui import address, context, formats, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -97,8 +97,10 @@ def _same(actor: Actor, run: Progress) -> starting.Chosen:
 def _filter(counts: dict[Change, int]) -> Change | None:
     """One kind of change alone, of those that there are."""
     names = {change.value: words for change, words in wording.CHANGES.items() if counts.get(change)}
+    label = "Kind of change"
+    address.read("rehearsed_change", label, partial(address.called, names), None, sets=True)
     chosen = st.pills(
-        "Kind of change",
+        label,
         list(names),
         format_func=lambda one: names.get(one, one),
         key="rehearsed_change",
@@ -107,6 +109,7 @@ def _filter(counts: dict[Change, int]) -> Change | None:
         args=(_PAGE_KEY,),
         label_visibility="collapsed",
     )
+    address.stop_in_doubt()
     return Change(chosen) if chosen else None
 
 

@@ -19,7 +19,7 @@ from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
 from pages.bill_run_sections import rehearsed, run_customers, starting, wording
-from pages.ui import context, formats, opened
+from pages.ui import address, context, formats, opened
 from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -189,7 +189,7 @@ def _live(run_id: int, stage: tuple[object, ...], zone: str) -> None:
     # Asked each time: a page that is left open shows nothing more to whose session was ended.
     actor = context.actor()
     watched = _watched(actor, run_id)
-    if watched is None or watched.stage != stage or "report" in st.query_params:
+    if watched is None or watched.stage != stage or address.word("report"):
         st.rerun()
     _bar(watched, zone)
     if watched.run.goal is not RunGoal.REHEARSAL or watched.moves:

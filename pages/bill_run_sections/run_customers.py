@@ -10,7 +10,7 @@ from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.progress import ItemRow, Progress
 from billing_core.identity import Actor, Permission
 from pages.bill_run_sections import wording
-from pages.ui import formats, opened, tables
+from pages.ui import address, formats, opened, tables
 from pages.ui.inputs import filters
 
 _PAGE_KEY = "run_items_page"
@@ -53,16 +53,19 @@ def _columns(actor: Actor, run: Progress, rows: list[ItemRow], *, failed_alone: 
 
 def _outcome(source: RunSource) -> RunOutcome | None:
     """The filter. Its options stay as they are while their counts change."""
+    names = {outcome.value: name for outcome, name in wording.OUTCOMES[source].items()}
+    address.read("run_outcome", "Outcome", partial(address.called, names), None, sets=True)
     chosen = st.pills(
         "Outcome",
-        [outcome.value for outcome in wording.OUTCOMES[source]],
-        format_func=lambda one: wording.OUTCOMES[source][RunOutcome(one)],
+        list(names),
+        format_func=lambda one: names.get(one, one),
         key="run_outcome",
         bind="query-params",
         on_change=filters.first_page,
         args=(_PAGE_KEY,),
         label_visibility="collapsed",
     )
+    address.stop_in_doubt()
     return RunOutcome(chosen) if chosen else None
 
 

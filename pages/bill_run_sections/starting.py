@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from billing_core.processes.models import Queue
 from billing_core.settings import settings
 from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
-from pages.ui import collection_mode, context, formats, mail_words
+from pages.ui import address, collection_mode, context, formats, mail_words
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import lacking
 from pages.ui.reads import Reader
@@ -98,7 +99,7 @@ def draw(
             icon=":material/pause_circle:",
         )
     if pressed and asks:
-        _confirm(chosen, how, opened_at=st.query_params.get("run", ""))
+        _confirm(chosen, how, opened_at=address.word("run"))
     elif pressed:
         begin(actor, chosen, how)
 
@@ -152,6 +153,7 @@ def _open(run_id: int) -> None:
 def _how_far(actor: Actor, source: RunSource, goals: Sequence[RunGoal], *, key: str, label: str) -> HowFar | None:
     """None where the tax rate is none."""
     names = {goal.value: wording.CHOICES[goal] for goal in goals}
+    address.read(f"{key}_goal", "Goal", partial(address.called, names), next(iter(names)))
     goal = RunGoal(
         st.segmented_control(
             label,
@@ -163,6 +165,7 @@ def _how_far(actor: Actor, source: RunSource, goals: Sequence[RunGoal], *, key: 
             bind="query-params",
         )
     )
+    address.stop_in_doubt()
     if goal not in (RunGoal.DRAFTS, RunGoal.SENT):
         return HowFar(goal)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -220,7 +223,7 @@ def _reach(reach: Reach, chosen: Chosen) -> str:
 @st.dialog("Send invoices", width="medium", icon=":material/send:")
 def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
     """To how many customers mails leave, and what cannot be undone; then start."""
-    if st.query_params.get("run", "") != opened_at:
+    if address.word("run") != opened_at:
         st.rerun()
     actor = signed_in()
     read = Reader(actor)

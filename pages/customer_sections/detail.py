@@ -33,6 +33,7 @@ from pages.ui import formats, opened, tables
 from pages.ui.figures import cards, charts
 from pages.ui.figures.cards import Card
 from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -53,7 +54,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     names.append(ORDERS)
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
     names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) and customer.merged_into_id is None else []
-    tabs = dict(zip(names, st.tabs(names, key="customer_tab", bind="query-params"), strict=True))
+    tabs = parts.tabs(names, key="customer_tab")
     for name, tab in tabs.items():
         if not tab.open:
             continue

@@ -78,7 +78,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 
 def _filter(read: Reader, actor: Actor) -> SummaryFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search(
             "Search", key="customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
         )

@@ -15,7 +15,7 @@ from billing_core.receivables.ageing import BUCKETS, AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
-from pages.ui import downloads, formats, mail_words, opened, tables
+from pages.ui import address, downloads, formats, mail_words, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
@@ -42,9 +42,11 @@ def _request(read: Reader, customer: Customer) -> StatementRequest | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         currency = st.selectbox("Currency", list(codes), key=f"statement_currency_{customer.id}", width=110)
         business_id = _business(read, customer)
+        label, ordinary = "First and last day", (date(today.year, 1, 1), today)
+        address.read("statement_days", label, partial(address.two_days, EARLIEST_DAY, LATEST_DAY), ordinary)
         days = st.date_input(
-            "First and last day",
-            value=(date(today.year, 1, 1), today),
+            label,
+            value=ordinary,
             min_value=EARLIEST_DAY,
             max_value=LATEST_DAY,
             key="statement_days",
@@ -52,6 +54,7 @@ def _request(read: Reader, customer: Customer) -> StatementRequest | None:
             width=250,
             format=formats.day_form(),
         )
+    address.stop_in_doubt()
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period as well.", icon=":material/date_range:")
         return None

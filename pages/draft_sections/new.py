@@ -18,7 +18,7 @@ from billing_core.reports import queries as reports
 from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections import drafts
 from pages.report_sections.invoicing import LINES, tax_rate
-from pages.ui import context, formats, opened
+from pages.ui import address, context, formats, opened
 from pages.ui.inputs import customer_names
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -58,9 +58,10 @@ def choose_customer(read: Reader) -> None:
 def blank(read: Reader, customer: str, business: str) -> Content:
     """What a new invoice for this customer begins with; a wrong address ends the script with a message."""
     customer_id, business_id = opened.parsed(customer), opened.parsed(business)
-    if customer_id is None or (business and business_id is None):
-        st.error("There is no such customer.", icon=":material/error:")
-        st.stop()
+    if not customer_id:
+        address.missing("customer", "customer")
+    if business and business_id is None:
+        address.missing("business", "business")
     return read(contents.blank, customer_id, today=read.days, business_id=business_id)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 
 import streamlit as st
@@ -14,10 +15,9 @@ from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import CurrencyTotal, StatusTotal
 from pages.invoice_sections.sums import by_currency
-from pages.ui import formats, tables
+from pages.ui import address, formats, tables
 from pages.ui.inputs import business_names, customer_names, filters, number_input
 from pages.ui.reads import Reader
-from pages.ui.text import md
 
 PAGE_KEY = "invoices_page"
 SORT_KEY = "invoices_sort"
@@ -56,7 +56,7 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
     """The tabs and the filters under them."""
     place = st.container()
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
-    filters.from_view(TAB_KEY, ALL, lambda labels: labels[0] if labels[0] in TABS else ALL)
+    filters.read_tab(TAB_KEY, TABS)
     invoice_filter = _filters(read, actor, columns)
     today = read.days
     if read(queries.count, invoice_filter, today=today, at_most=_COUNTED) < _COUNTED:
@@ -84,7 +84,7 @@ def _of(tab: str, totals: list[StatusTotal]) -> list[StatusTotal]:
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> InvoiceFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search(
             "Search", key="invoices_text", page_key=PAGE_KEY, placeholder="Number, customer, reference, line, amount"
         )
@@ -98,8 +98,12 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Invoic
             issued_to = filters.day("Issued on or before", key="invoices_issued_to", page_key=PAGE_KEY)
             due_from = filters.day("Due on or after", key="invoices_due_from", page_key=PAGE_KEY)
             due_to = filters.day("Due on or before", key="invoices_due_to", page_key=PAGE_KEY)
+            filters.in_order(issued_from, issued_to, "Issued", key="invoices_issued_to")
+            filters.in_order(due_from, due_to, "Due", key="invoices_due_to")
             smallest = _amount("Total at least", "invoices_smallest")
             largest = _amount("Total at most", "invoices_largest")
+            if smallest is not None and largest is not None and smallest > largest:
+                address.refuse("invoices_largest", "Total: the smallest is greater than the largest")
             business = _business(read)
         filters.saved_views(read, actor, "invoices", PAGE_KEY)
     return InvoiceFilter(
@@ -118,7 +122,7 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Invoic
 
 
 def _amount(label: str, key: str) -> Decimal | None:
-    filters.from_view(key, "", lambda labels: labels[0])
+    filters.ask(key, label, "", address.text)
     text = st.text_input(
         label,
         key=key,
@@ -133,7 +137,7 @@ def _amount(label: str, key: str) -> Decimal | None:
     try:
         return abs(number_input.number(text, formats.locale()))
     except ValueError as reason:
-        st.caption(f":red[{md(label)} {md(formats.with_days(str(reason)))}]")
+        address.refuse(key, f"{label} {formats.with_days(str(reason))}")
         return None
 
 
@@ -141,5 +145,6 @@ def _business(read: Reader) -> int | None:
     """Asked for only where there are several."""
     names = business_names.by_id(read)
     if len(names) < 2:
+        address.read("invoices_business", "Business", partial(address.called, names), None)
         return None
     return filters.one_of("Business", names, key="invoices_business", page_key=PAGE_KEY, every="All businesses")

@@ -49,7 +49,7 @@ def _columns(zone: str) -> list[tables.Column]:
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search(
             "Search", key="links_text", page_key=PAGE_KEY, placeholder="Number, customer, reference, amount"
         )

@@ -69,7 +69,7 @@ def amounts(scope: Scope) -> list[tables.Column]:
 
 def _filters(read: Reader, actor: Actor) -> tuple[Scope, str]:
     today = read.today
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         as_at = filters.day(
             "As of",
             key="ageing_as_at",

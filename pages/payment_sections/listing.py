@@ -44,7 +44,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> PaymentFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search(
             "Search", key="payments_text", page_key=PAGE_KEY, placeholder="Customer, reference, note or amount"
         )
@@ -63,6 +63,7 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Paymen
         with st.popover("Days", icon=":material/date_range:"):
             first = filters.day("Received on or after", key="payments_from", page_key=PAGE_KEY)
             last = filters.day("Received on or before", key="payments_to", page_key=PAGE_KEY)
+            filters.in_order(first, last, "Received", key="payments_to")
         filters.saved_views(read, actor, "payments", PAGE_KEY)
     return PaymentFilter(
         customer_id=customer,

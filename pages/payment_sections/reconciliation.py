@@ -35,7 +35,7 @@ _WRONG = (Agreement.DIFFERENT, Agreement.ONLY_HERE, Agreement.ONLY_THERE)
 def draw(read: Reader, actor: Actor) -> None:
     mode = collection_mode.mode()
     service = service_of(mode)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         period = filters.period(read.today, key="reconciliation_period", default="This month")
         named = {one.value: label for one, (label, _) in NAMES.items()}
         agreement = filters.choice("Result", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)

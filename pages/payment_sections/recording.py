@@ -13,7 +13,7 @@ from billing_core.payments import received
 from billing_core.payments.received import LONGEST, Received
 from billing_core.receivables import statement
 from pages.payment_sections import allocating
-from pages.ui import formats, messages, opened
+from pages.ui import address, formats, messages, opened
 from pages.ui.context import transaction
 from pages.ui.inputs import business_names, customer_names, number_input, payment_method, repeated_payment
 from pages.ui.reads import Reader
@@ -70,6 +70,8 @@ def _payer(read: Reader, named: str) -> Payer | None:
     known = opened.parsed(named)
     if known is not None and known not in names and (name := read(customers.name_of, known)):
         names = {known: name, **names}
+    if named != "new" and known not in names:
+        address.missing("record", "customer")
     if not names:
         st.info("There are no customers yet, or none matches the search: import them.", icon=":material/info:")
         return None

@@ -11,6 +11,7 @@ from billing_core.usage import comparison
 from billing_core.usage.comparison import Comparison
 from pages.plan_sections.versions import choose
 from pages.ui import formats, tables
+from pages.ui.inputs import filters, parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -21,10 +22,9 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
     """Of any of these versions, the latest by default."""
     this_month = first_of_month(read.today)
     months = [Period.month_of(add_months(this_month, -back)) for back in range(1, _MONTHS + 1)]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        month = st.selectbox(
-            "Month", months, format_func=formats.period, key="compare_month", bind="query-params", width=190
-        )
+    with filters.row():
+        names = {month: formats.period(month) for month in months}
+        month = parts.one_of("Month", names, key="compare_month", width=190)
         version = choose(versions, "Version", key="compare_version")
     with st.spinner("Computing what everybody's usage would cost"):
         found = read(comparison.outcome, version.id, month)

@@ -14,7 +14,7 @@ from billing_core.metering import meters
 from billing_core.metering.buckets import Value
 from billing_core.metering.meters import BucketRow, MeterRow
 from billing_core.metering.models import Aggregation
-from pages.ui import opened, tables
+from pages.ui import address, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.inputs import print_hint
@@ -52,8 +52,8 @@ def draw(read: Reader, actor: Actor) -> None:
         alt="Meters",
     )
     st.caption("An event names its meter; without one it is an API call. An event of an unknown meter is refused.")
-    row = next((one for one in rows if one.code == st.query_params.get(_OPENED)), None)
-    if row is not None:
+    if code := address.one(_OPENED, "meter"):
+        row = next((one for one in rows if one.code == code), None) or address.missing(_OPENED, "meter")
         _buckets(row, may_write=may_write)
 
 

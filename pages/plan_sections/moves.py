@@ -17,6 +17,7 @@ from pages.ui import formats, tables
 from pages.ui.colors import Color
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import filters, parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -75,14 +76,9 @@ def _moves(read: Reader, rows: list[MoveRow], *, may_write: bool) -> None:
 def _subscriptions(read: Reader, rows: list[MoveRow], *, may_write: bool) -> None:
     """Of one of the moves, the newest by default."""
     by_id = {row.id: row for row in rows}
-    move_id = st.selectbox(
-        "Subscriptions of",
-        list(by_id),
-        format_func=lambda one: _name(by_id[one]) if one in by_id else str(one),
-        key="move_shown",
-        bind="query-params",
-        width=320,
-    )
+    with filters.row():
+        names = {one: _name(row) for one, row in by_id.items()}
+        move_id = parts.one_of("Subscriptions of", names, key="move_shown", width=320)
     row = by_id[move_id]
     skipped = tables.pager(row.scheduled + row.applied + row.withdrawn, key=PAGE_KEY, noun="subscription", of=move_id)
     columns = [

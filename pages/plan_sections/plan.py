@@ -14,7 +14,7 @@ from pages.plan_sections.versions import choose
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
-from pages.ui.inputs import customer_names, filters
+from pages.ui.inputs import customer_names, filters, parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -39,7 +39,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
     _facts(read, actor, versions)
     names = [TERMS, COSTS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
     names += [MOVES] if actor.may(Permission.SUBSCRIPTION_READ) else []
-    tabs = dict(zip(names, st.tabs(names, key="plan_tab", bind="query-params"), strict=True))
+    tabs = parts.tabs(names, key="plan_tab")
     for name, tab in tabs.items():
         if not tab.open:
             continue
@@ -91,9 +91,10 @@ def _versions(read: Reader, versions: list[VersionRow]) -> None:
 def _subscribers(read: Reader, actor: Actor, latest: VersionRow) -> None:
     st.subheader("Organizations on it", anchor=False)
     may_write = actor.may(Permission.PLAN_WRITE)
-    text = filters.search(
-        "Search", key="plan_customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
-    )
+    with filters.row():
+        text = filters.search(
+            "Search", key="plan_customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
+        )
     total = read(listing.subscriber_count, latest.code, day=read.today, text=text)
     if total == 0:
         st.info(

@@ -34,7 +34,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 
 def _filters(read: Reader) -> CodeFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search("Search", key="promo_codes_text", page_key=PAGE_KEY, placeholder="Part of a code")
         names = {status.value: name for status, (name, _) in wording.STATUSES.items()}
         status = filters.choice(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.customers import queries as customers
 from pages.rate_card_sections import rate
-from pages.ui import opened
+from pages.ui import address, opened
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -14,8 +14,10 @@ CHOSEN = "rate_card_customer"
 
 def draw(read: Reader) -> int | None:
     """The customer that the address names, as links from other pages do, or None."""
-    named = st.query_params.get("customer", "")
+    named = address.one("customer", "customer")
     chosen = _known(read, named)
+    if named and chosen is None:
+        address.missing("customer", "customer")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Find a customer",

@@ -89,7 +89,7 @@ def _columns(zone: str) -> list[tables.Column]:
 
 
 def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search(
             "Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author, number, total"
         )
@@ -121,6 +121,8 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             )
             after = filters.day("Created on or after", key="reports_after", page_key=PAGE_KEY)
             before = filters.day("Created on or before", key="reports_before", page_key=PAGE_KEY)
+            filters.in_order(start, end, "Period", key="reports_to")
+            filters.in_order(after, before, "Created", key="reports_before")
             author = filters.choice(
                 "Created by", read(queries.authors), key="reports_by", page_key=PAGE_KEY, every="Anybody"
             )

@@ -18,6 +18,7 @@ from pages.subscription_sections import asking, billed, changing, ending, pausin
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -35,7 +36,7 @@ def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
     names.append(CHANGES)
     names += [USAGE] if shown.terms.offer.has_usage and actor.may(Permission.USAGE_READ) else []
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
-    tabs = dict(zip(names, st.tabs(names, key="subscription_tab", bind="query-params"), strict=True))
+    tabs = parts.tabs(names, key="subscription_tab")
     for name, tab in tabs.items():
         if not tab.open:
             continue

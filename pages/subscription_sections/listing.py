@@ -41,7 +41,7 @@ def draw(read: Reader, actor: Actor) -> None:
     _figures(read)
     place = st.container()
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
-    filters.from_view(TAB_KEY, Tab.ALL.value, lambda labels: labels[0] if labels[0] in set(Tab) else Tab.ALL.value)
+    filters.read_tab(TAB_KEY, [tab.value for tab in Tab])
     wanted = _filters(read, actor)
     counts = read(search.counts, wanted, at_most=_COUNTED)
     with place:
@@ -132,7 +132,7 @@ def _open(row: ListedSubscription) -> None:
 
 
 def _filters(read: Reader, actor: Actor) -> SubscriptionFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search("Search", key="subscriptions_text", page_key=PAGE_KEY, placeholder="Customer or sub_…")
         customer = customer_names.filter_by(read, key="subscriptions_customer", page_key=PAGE_KEY)
         plan = filters.choice(

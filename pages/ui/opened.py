@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.ui import address
+
 # A 32-bit id, and a 64-bit one.
 ID_DIGITS, LONG_ID_DIGITS = 9, 18
 
@@ -11,9 +13,12 @@ def parsed(text: str, *, digits: int = ID_DIGITS) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= digits else None
 
 
-def identity(parameter: str, *, digits: int = ID_DIGITS) -> int | None:
-    """The id that the address gives this parameter, if it gives one."""
-    return parsed(st.query_params.get(parameter, ""), digits=digits)
+def identity(parameter: str, noun: str, *, digits: int = ID_DIGITS) -> int | None:
+    """The id that the address gives this parameter, if it gives one; what can be no id of such a thing is said."""
+    word = address.one(parameter, noun)
+    if not word:
+        return None
+    return parsed(word, digits=digits) or address.missing(parameter, noun)
 
 
 def heading(title: str, parameter: str) -> None:

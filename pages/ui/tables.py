@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig, ColumnWidth, ContentAlignment
 
 from billing_core.money import Money
-from pages.ui import formats
+from pages.ui import address, formats
 from pages.ui.text import md
 
 PAGE_SIZE = 50
@@ -289,6 +289,7 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object 
         if key in st.session_state:
             st.session_state[key] = 1
     pages = max(1, -(-total // size))
+    address.read(key, "Page", partial(address.page_number, pages), 1)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         place = st.empty()
         page = 1
@@ -299,6 +300,7 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object 
         last = min(total, first + size)
         shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""
         place.caption(f"{formats.counted(total, noun)}{shown}", width="content")
+    address.stop_in_doubt()
     return first
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.usage.billed import bills, lines
 from billing_core.usage.billed.bills import Bill
 from billing_core.usage.billed.lines import Line
-from pages.ui import formats, opened, tables
+from pages.ui import address, formats, opened, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 from pages.usage_sections import billed_line
@@ -35,10 +35,9 @@ def draw(read: Reader, customer_id: int) -> None:
         key="usage_bills",
         alt="Billed periods, the latest first",
     )
-    period_id = opened.identity(_OPENED, digits=opened.LONG_ID_DIGITS)
-    bill = next((row for row in rows if row.period_id == period_id), None)
-    if bill is not None:
-        _lines(read, bill)
+    if period_id := opened.identity(_OPENED, "billed period", digits=opened.LONG_ID_DIGITS):
+        bill = next((row for row in rows if row.period_id == period_id), None)
+        _lines(read, bill or address.missing(_OPENED, "billed period"))
 
 
 def _lines(read: Reader, bill: Bill) -> None:

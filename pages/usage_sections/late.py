@@ -14,7 +14,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.metering.models import LateKind, LateUsage
 from billing_core.usage import late
 from billing_core.usage.late import Item, ItemState
-from pages.ui import formats, opened, reading_on, tables
+from pages.ui import address, formats, opened, reading_on, tables
 from pages.ui.colors import Color
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -42,7 +42,10 @@ def draw(read: Reader, actor: Actor, customer_id: int | None = None) -> None:
     # How our businesses treat late items is nothing to those of one customer.
     if actor.customer_id is None:
         _setting(read, actor)
-    open_only = st.toggle("Only what is open", value=True, key="usage_late_open", bind="query-params")
+    label = "Only what is open"
+    address.read("usage_late_open", label, address.yes_or_no, True)
+    open_only = st.toggle(label, value=True, key="usage_late_open", bind="query-params")
+    address.stop_in_doubt()
     of = (customer_id, open_only)
     after = reading_on.place(_KEY, of, 0)
     rows = read(late.items, customer_id=customer_id, open_only=open_only, after_id=after, limit=_SIZE)

@@ -72,7 +72,7 @@ def _looked_at(of: object, place: int, following: int | None, total: int, shown:
 
 
 def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | None]:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         text = filters.search("Search", key="usage_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city")
         period = months.choose(read.today, page_key=PAGE_KEY)
         plan = filters.choice("Plan", read(plans.codes), key="usage_plan", page_key=PAGE_KEY, every="All plans")

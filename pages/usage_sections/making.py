@@ -9,15 +9,15 @@ from billing_core.dates import Period, add_months, first_of_month
 from billing_core.identity import Actor
 from pages.bill_run_sections import recent, run, starting
 from pages.bill_run_sections.starting import Chosen
-from pages.ui import formats
-from pages.ui.inputs import customer_names, filters
+from pages.ui import address, formats
+from pages.ui.inputs import customer_names, filters, parts
 from pages.ui.reads import Reader
 
 _OFFERED = 24
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    if named := st.query_params.get("run", ""):
+    if named := address.one("run", "run"):
         run.draw(read, actor, named)
         return
     goals = starting.possible(actor, RunSource.USAGE)
@@ -29,7 +29,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 
 def _chosen(read: Reader) -> Chosen:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with filters.row():
         period = _month(read.today)
         names = customer_names.offered(read, key="making_customers")
         with st.container(width=480):
@@ -43,12 +43,5 @@ def _month(today: date) -> Period:
     """One that is over, the last by default."""
     months = [add_months(first_of_month(today), -back) for back in range(1, _OFFERED + 1)]
     names = {f"{month:%Y-%m}": formats.month(month) for month in months}
-    chosen = st.selectbox(
-        "Month to bill",
-        list(names),
-        format_func=lambda one: names.get(one, one),
-        key="making_month",
-        bind="query-params",
-        width=215,
-    )
+    chosen = parts.one_of("Month to bill", names, key="making_month", width=215)
     return Period.month_of(date.fromisoformat(f"{chosen}-01"))

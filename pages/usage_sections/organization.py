@@ -12,6 +12,7 @@ from billing_core.usage import activity, figures, organizations, overview
 from billing_core.usage.overview import Allowance, Month
 from pages.ui import formats, opened
 from pages.ui.figures import cards
+from pages.ui.inputs import filters, parts
 from pages.ui.reads import Reader
 from pages.ui.text import md
 from pages.usage_sections import alerts, behind, bills, charges, events, invoice, late, months, trend, wording
@@ -27,7 +28,8 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
         st.title(md(customer.name), anchor=False, width="content")
         actions = st.container(horizontal=True, width="content")
     facts = st.empty()
-    period = months.choose(read.today, page_key="usage_page")
+    with filters.row():
+        period = months.choose(read.today, page_key="usage_page")
     with actions:
         if st.button("Customer", icon=":material/groups:", key="to_customer"):
             opened.go_to_customer(customer.id, "Overview")
@@ -40,7 +42,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     _cards(read, month)
     _utc(read, customer, month, zone)
     names = [MONTH, BEHIND, EVENTS, *([INVOICES] if actor.may(Permission.INVOICE_READ) else []), LATE, ALERTS]
-    tabs = dict(zip(names, st.tabs(names, key="usage_tab", bind="query-params"), strict=True))
+    tabs = parts.tabs(names, key="usage_tab")
     for name, tab in tabs.items():
         if not tab.open:
             continue

@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 from billing_core.customers import queries as customers
+from pages.ui import address
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -42,5 +43,6 @@ def _chosen(key: str) -> list[int]:
     """Who is chosen: in this visit, or by the address that led here."""
     chosen = st.session_state.get(key)
     here = chosen if isinstance(chosen, list) else [chosen] if isinstance(chosen, int) else []
-    linked = [match[1] for label in st.query_params.get_all(key) if (match := _NUMBERED.search(label))]
+    given = address.words(key) if address.knows(key) else ()
+    linked = [match[1] for label in given if (match := _NUMBERED.search(label))]
     return [*here, *map(int, linked)]

@@ -1,7 +1,9 @@
 """Filters that live in the address, so that a link shows a colleague the same view; and views kept under a name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode
 
@@ -10,13 +12,46 @@ import streamlit as st
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, first_of_month, start_of_day, utc_now
 from billing_core.identity import Actor
 from billing_core.views import queries, service
-from pages.ui import formats, messages
+from pages.ui import address, formats, messages
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CUSTOM = "Custom"
 _VIEW = "view_to_open"
+
+
+@contextmanager
+def row(alignment: Literal["top", "center", "bottom"] = "bottom") -> Iterator[None]:
+    """A row of filters. Where one of them was asked for what it does not know, that is said below it, and the script
+    stops: nothing is shown in the place of what was asked for.
+    """
+    with st.container(horizontal=True, vertical_alignment=alignment):
+        yield
+    address.stop_in_doubt()
+
+
+def ask(key: str, label: str, default: Any, reading: Callable[[tuple[str, ...]], Any], *, sets: bool = False) -> None:
+    """Before the filter of this key is drawn: read what the address, or a view that somebody has just opened, says.
+
+    ``reading`` makes of its words what the filter holds; one that the view leaves out gets its default.
+    """
+    if (view := st.session_state.get(_VIEW)) is None:
+        address.read(key, label, reading, default, sets=sets)
+        return
+    address.looked_at(key)
+    given = tuple(word for word in view.get(key, ()) if word)
+    try:
+        st.session_state[key] = reading(given) if given else default
+    except ValueError as reason:
+        st.session_state[key] = default
+        address.doubt(key, label, str(reason), default)
+
+
+def in_order(first: date | None, last: date | None, label: str, *, key: str) -> None:
+    """Two days between which rows are asked for: no row is between them where the second comes first."""
+    if first and last and first > last:
+        address.refuse(key, f"{label}: the first day, {formats.day(first)}, is after the last, {formats.day(last)}")
 
 
 def periods(today: date) -> dict[str, Period]:
@@ -36,16 +71,18 @@ def periods(today: date) -> dict[str, Period]:
 def period(today: date, *, key: str, default: str = "Last month", label: str = "Period") -> Period:
     """A period by name or by its two days."""
     named = periods(today)
-    from_view(key, default, lambda labels: labels[0] if labels[0] in (*named, CUSTOM) else default)
+    ask(key, label, default, partial(address.called, {one: one for one in (*named, CUSTOM)}))
     choice = st.selectbox(
         label, [*named, CUSTOM], index=list(named).index(default), key=key, bind="query-params", width=190
     )
+    days_label = "First and last day"
     if choice != CUSTOM:
+        address.unread(f"{key}_days", days_label, f"it counts with {label} = {CUSTOM} alone")
         return named.get(choice, named[default])
     ordinary = (named[default].start, named[default].end)
-    from_view(f"{key}_days", ordinary, lambda words: _days(words, EARLIEST_DAY, LATEST_DAY) or ordinary)
+    ask(f"{key}_days", days_label, ordinary, partial(address.two_days, EARLIEST_DAY, LATEST_DAY))
     days = st.date_input(
-        "First and last day",
+        days_label,
         value=ordinary,
         min_value=EARLIEST_DAY,
         max_value=LATEST_DAY,
@@ -57,6 +94,8 @@ def period(today: date, *, key: str, default: str = "Last month", label: str = "
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period as well.", icon=":material/date_range:")
         st.stop()
+    if address.in_doubt(f"{key}_days"):
+        return Period(*ordinary)
     return Period(*days)
 
 
@@ -68,9 +107,10 @@ def choose(key: str, days: Period) -> None:
 
 def known_at(today: date, zone: str, *, key: str) -> datetime | None:
     """The end of the day as of which figures are asked for; None for now."""
-    from_view(key, None, lambda words: next(iter(_days(words, EARLIEST_DAY, today)), None))
+    label = "As known on"
+    ask(key, label, None, partial(address.day, EARLIEST_DAY, today))
     chosen = st.date_input(
-        "As known on",
+        label,
         value=None,
         max_value=today,
         min_value=EARLIEST_DAY,
@@ -86,11 +126,12 @@ def known_at(today: date, zone: str, *, key: str) -> datetime | None:
 
 
 def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
-    from_view(key, "", lambda labels: labels[0])
+    ask(key, label, "", address.text)
     text = st.text_input(
         label,
         key=key,
         type="search",
+        max_chars=address.LONGEST,
         bind="query-params",
         placeholder=placeholder,
         on_change=first_page,
@@ -112,7 +153,13 @@ def choice(
 ) -> str:
     """One of the options, or "" for all of them."""
     shown = {"": every, **(names or {option: option for option in options})}
-    from_view(key, "", lambda labels: called(shown, labels[0], ""))
+    ask(
+        key,
+        label,
+        "",
+        partial(address.called, {option: shown.get(option, option) for option in ("", *options)}),
+        sets=True,
+    )
     chosen = st.selectbox(
         label,
         ["", *options],
@@ -131,7 +178,8 @@ def tabs(key: str, counts: Mapping[str, str], *, page_key: str) -> str:
 
     Not bound to the address as other filters are: that would write the count into it.
     """
-    everything, in_address = next(iter(counts)), st.query_params.get(key, "")
+    read_tab(key, counts)
+    everything, in_address = next(iter(counts)), next(iter(address.words(key)), "")
     st.session_state.setdefault(key, in_address if in_address in counts else everything)
     tab = st.segmented_control(
         "Status",
@@ -144,11 +192,20 @@ def tabs(key: str, counts: Mapping[str, str], *, page_key: str) -> str:
         label_visibility="collapsed",
         wrap=True,
     )
+    address.stop_in_doubt()
     if tab is None or tab == everything:
         st.query_params.pop(key, None)
     elif tab != in_address:
         st.query_params[key] = tab
     return tab or everything
+
+
+def read_tab(key: str, names: Iterable[str]) -> None:
+    """What the address, or a view just opened, says of the tabs. For a page whose tabs are drawn behind its filters:
+    the menu of views stands there.
+    """
+    options = list(names)
+    ask(key, "Status", options[0], partial(address.called, {option: option for option in options}))
 
 
 def one_of(
@@ -161,7 +218,7 @@ def one_of(
     width: Literal["stretch"] | int = "stretch",
 ) -> int | None:
     """One of the things with these ids, or None for all of them."""
-    from_view(key, None, lambda labels: called(names, labels[0], None))
+    ask(key, label, None, partial(address.called, {None: every, **names}), sets=True)
     return st.selectbox(
         label,
         [None, *names],
@@ -184,7 +241,7 @@ def day(
     width: Literal["stretch"] | int = "stretch",
 ) -> date | None:
     """A day, or None where none is chosen."""
-    from_view(key, None, lambda words: next(iter(_days(words, EARLIEST_DAY, last)), None))
+    ask(key, label, None, partial(address.day, EARLIEST_DAY, last))
     return st.date_input(
         label,
         value=None,
@@ -202,6 +259,7 @@ def day(
 
 def several(label: str, names: Mapping[int, str], *, key: str, placeholder: str) -> tuple[int, ...]:
     """Any of the things with these ids; none chosen means all."""
+    ask(key, label, [], partial(address.all_called, names))
     return tuple(
         st.multiselect(
             label,
@@ -218,7 +276,7 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
     """How the table is sorted, in SQL."""
     # The default comes first, not by its index: an index would clash with what a click on a column's head sets.
     options = [default, *(option for option in orderings if option != default)]
-    from_view(key, default, lambda labels: called(orderings, labels[0], default))
+    ask(key, "Sort by", default, partial(address.called, orderings), sets=True)
     chosen = st.selectbox(
         "Sort by",
         options,
@@ -230,28 +288,6 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
         width=130,
     )
     return chosen if chosen in orderings else default
-
-
-def from_view(key: str, default: Any, value: Callable[[list[str]], Any]) -> None:
-    """Before the filter of this key is drawn: set it to what the view says that somebody has just opened.
-
-    ``value`` makes of the address's words what the widget holds; a filter that the view leaves out gets its default.
-    """
-    if (view := st.session_state.get(_VIEW)) is not None:
-        st.session_state[key] = value(view[key]) if key in view else default
-
-
-def _days(words: list[str], first: date, last: date) -> tuple[date, ...]:
-    """The days that an address names, without those that the filter does not take."""
-    try:
-        return tuple(day for word in words if first <= (day := date.fromisoformat(word)) <= last)
-    except ValueError:
-        return ()
-
-
-def called(names: Mapping[Any, str], label: str, default: Any) -> Any:
-    """What has this name, or the default where nothing has."""
-    return next((option for option, name in names.items() if name == label), default)
 
 
 def first_page(page_key: str) -> None:
@@ -293,7 +329,7 @@ def saved_views(read: Reader, actor: Actor, page: str, page_key: str | None = No
             )
             submitted = st.form_submit_button("Save view", icon=":material/bookmark_add:")
         if submitted:
-            query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
+            query = urlencode(address.everything())
             with transaction() as session:
                 service.save(session, actor, page, name=name, query=query, now=utc_now())
             messages.say(
