@@ -24,6 +24,7 @@ from sqlalchemy import (
 from billing_core.customers.models import Customer
 from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
+from billing_core.database.ordering import no_such_start
 from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period
 from billing_core.errors import Invalid, NotFound
@@ -202,13 +203,13 @@ def events(
 
 
 def time_of(session: Reads, actor: Actor, customer_id: int, event_id: str) -> datetime:
-    """When the event happened, by which a page goes on after it; NotFound."""
+    """When the event happened, by which a page goes on after it; Invalid where there is none."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
     key = (UsageEventKey.customer_id == customer_id, equals(UsageEventKey.event_id, event_id))
     occurred_at = session.scalar(select(UsageEventKey.occurred_at).where(*key))
     if occurred_at is None:
-        raise NotFound(f"There is no event {event_id}")
+        raise no_such_start()
     return occurred_at
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import no_such_start
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.plans.models import Plan
@@ -89,10 +90,13 @@ def codes(
     limit: int = 200,
     offset: int = 0,
 ) -> list[CodeRow]:
-    """The newest first; ``after``: those that follow this code in that order."""
+    """The newest first; ``after``: those that follow this code in that order; Invalid."""
     statement = listing(actor, filters, today=today)
     if after:
-        statement = statement.where(PromoCode.id < select(PromoCode.id).where(_named(after)).scalar_subquery())
+        last_id = session.scalar(select(PromoCode.id).where(_named(after)))
+        if last_id is None:
+            raise no_such_start()
+        statement = statement.where(PromoCode.id < last_id)
     return [CodeRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 

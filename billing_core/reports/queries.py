@@ -16,9 +16,9 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
-from billing_core.database.ordering import chosen, ordered
+from billing_core.database.ordering import chosen, no_such_start, ordered
 from billing_core.dates import Period, start_of_day
-from billing_core.errors import Invalid, NotFound
+from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
 from billing_core.reports.models import BillingReport
@@ -263,8 +263,7 @@ def _last(session: Session, actor: Actor, named: str) -> Report:
     try:
         return one(session, actor, named)
     except NotFound:
-        message = "starting_after names no report"
-        raise Invalid(message, fields={"starting_after": "is the id of the last report of the page before"}) from None
+        raise no_such_start() from None
 
 
 def _beyond(order_by: str, last: Report) -> ColumnElement[bool]:

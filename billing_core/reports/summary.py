@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, exists, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import matching, visible_to
 from billing_core.database.functions import equals
-from billing_core.database.ordering import chosen, ordered
+from billing_core.database.ordering import chosen, no_such_start, ordered
 from billing_core.dates import day_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
@@ -98,18 +98,21 @@ def count(session: Session, actor: Actor, filters: SummaryFilter) -> int:
 
 
 def after(
-    session: Session, actor: Actor, customer_id: int, *, limit: int, only: int | None = None
+    session: Session, actor: Actor, customer_id: int | None, *, limit: int, only: int | None = None
 ) -> list[CustomerSummary]:
-    """The customers with reports that follow this one by id, for programs that page through the summary.
+    """The customers with reports that follow this one by id, for programs that page through the summary; Invalid where
+    there is no such customer. None: from the first one on.
 
     ``limit`` counts customers: the currencies of one stay together. ``only`` is one customer's id.
     """
     actor.require(Permission.REPORT_READ)
     statement = select(BillingReport.customer_id).where(
-        BillingReport.superseded_at.is_(None),
-        BillingReport.customer_id > customer_id,
-        visible_to(actor, BillingReport.customer_id),
+        BillingReport.superseded_at.is_(None), visible_to(actor, BillingReport.customer_id)
     )
+    if customer_id is not None:
+        if not session.scalar(select(exists().where(Customer.id == customer_id, visible_to(actor)))):
+            raise no_such_start()
+        statement = statement.where(BillingReport.customer_id > customer_id)
     if only is not None:
         statement = statement.where(BillingReport.customer_id == only)
     chosen = session.scalars(statement.distinct().order_by(BillingReport.customer_id).limit(limit)).all()

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.ordering import no_such_start
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.online_payments.models import PaymentMethodOnFile
@@ -95,7 +96,7 @@ def page(
         )
         last_id = session.scalar(found)
         if last_id is None:
-            raise NotFound("There is no such subscription to start after")
+            raise no_such_start()
         statement = statement.where(Subscription.id < last_id)
     return list(_rows(session.execute(statement)))
 

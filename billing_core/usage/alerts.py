@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import ColumnElement, Select, exists, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.ordering import no_such_start
 from billing_core.email_addresses import address_fault
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -149,11 +150,23 @@ def remove(session: Session, actor: Actor, alert_id: int, *, now: datetime) -> N
 
 
 def alerts(
-    session: Session, actor: Actor, *, customer_id: int | None = None, after_id: int = 0, limit: int = MOST_AT_ONCE
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int | None = None,
+    after_id: int | None = None,
+    limit: int = MOST_AT_ONCE,
 ) -> list[AlertRow]:
-    """What is watched for, in the order of creation; with ``customer_id``, what concerns that customer."""
+    """What is watched for, in the order of creation; with ``customer_id``, what concerns that customer. ``after_id``:
+    those that follow this one; Invalid.
+    """
     actor.require(Permission.USAGE_READ)
-    statement = _rows(actor).where(UsageAlert.id > after_id)
+    statement = _rows(actor)
+    if after_id is not None:
+        # Also one that has been removed since: its place in the list is known.
+        if not session.scalar(select(exists().where(UsageAlert.id == after_id, _visible(actor)))):
+            raise no_such_start()
+        statement = statement.where(UsageAlert.id > after_id)
     if customer_id is not None:
         statement = statement.where(or_(UsageAlert.customer_id == customer_id, UsageAlert.customer_id.is_(None)))
     return [AlertRow(*row) for row in session.execute(statement.order_by(UsageAlert.id).limit(limit))]

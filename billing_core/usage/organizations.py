@@ -11,6 +11,7 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import ANSWERS, NAMED, visible_to
 from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
+from billing_core.database.ordering import no_such_start
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.plans.queries import code_on
@@ -52,7 +53,7 @@ def own_or_any(session: Reads, actor: Actor, uuid: str, *, day: date, refusal: s
 def page(
     session: Session, actor: Actor, *, ref: str | None, starting_after: str | None, day: date, limit: int
 ) -> list[Organization]:
-    """In the order in which they became customers. ``starting_after``: those that follow this UUID; NotFound."""
+    """In the order in which they became customers. ``starting_after``: those that follow this UUID; Invalid."""
     actor.require(Permission.CUSTOMER_READ)
     actor.require(Permission.PLAN_READ)
     statement = _organizations(day).where(visible_to(actor))
@@ -62,7 +63,7 @@ def page(
         known = equals(Customer.uuid, starting_after.lower())
         after = session.scalar(select(Customer.id).where(known, visible_to(actor)))
         if after is None:
-            raise NotFound("Organization not found")
+            raise no_such_start()
         statement = statement.where(Customer.id > after)
     return [Organization(*row) for row in session.execute(statement.order_by(Customer.id).limit(limit))]
 

@@ -175,7 +175,7 @@ def test_where_a_list_goes_on_after_an_event(sessions, acme):
     with sessions() as session:
         assert queries.time_of(session, SYSTEM, acme, "1") == datetime(2026, 3, 10, 10, tzinfo=UTC)
         for nobody in ("2", "a\0b"):
-            with pytest.raises(NotFound):
+            with pytest.raises(Invalid, match="starting_after"):
                 queries.time_of(session, SYSTEM, acme, nobody)
 
 

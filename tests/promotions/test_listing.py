@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing_core.errors import Forbidden, NotFound
+from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.promotions import listing, redeeming, service
 from billing_core.promotions.listing import CodeFilter, CodeStatus
@@ -79,7 +79,10 @@ def test_pages_follow_one_another_by_a_code_and_by_an_offset(session, four):
         return [row.code for row in listing.codes(session, FINANCE, CodeFilter(), today=LAST_DAY, limit=2, **where)]
 
     assert (page(), page(after="late"), page(offset=3)) == (["STOPPED", "LATE"], ["PRO", "OPEN"], ["OPEN"])
-    assert (page(after="OPEN"), page(after="nosuch"), page(after="\0")) == ([], [], [])
+    assert page(after="OPEN") == []
+    for nobody in ("nosuch", "\0"):
+        with pytest.raises(Invalid, match="starting_after"):
+            page(after=nobody)
 
 
 def test_what_was_released_is_shown_and_does_not_count(session):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement, Date, Integer, Select, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session
 
-from billing_core.errors import NotFound
+from billing_core.database.ordering import no_such_start
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
 from billing_core.invoices.lifecycle import InvoiceStatus
@@ -43,7 +43,7 @@ def page(
     today: date,
     limit: int,
 ) -> list[Listed]:
-    """Newest first, discarded drafts left out. ``after``: those that follow this public id; NotFound."""
+    """Newest first, discarded drafts left out. ``after``: those that follow this public id; Invalid."""
     actor.require(Permission.INVOICE_READ)
     statement = _statement(status, bound=actor.customer_id is not None, continued=bool(after))
     facts = {"business": business_id, "customer": actor.customer_id, "today": today, "most": limit}
@@ -60,7 +60,7 @@ def _id_of(session: Session, actor: Actor, business_id: int, public_id: str) -> 
         statement = statement.where(Invoice.customer_id == actor.customer_id)
     invoice_id = session.scalar(statement)
     if invoice_id is None:
-        raise NotFound(f"There is no invoice {public_id}")
+        raise no_such_start()
     return invoice_id
 
 

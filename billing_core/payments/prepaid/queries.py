@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.ordering import no_such_start
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice
 from billing_core.money import Money
@@ -61,11 +62,27 @@ def available(session: Session, actor: Actor, customer_id: int, *, today: date) 
 
 
 def grants(
-    session: Session, actor: Actor, customer_id: int, *, before_id: int | None = None, limit: int = 200
+    session: Session, actor: Actor, customer_id: int, *, after: int | None = None, limit: int = 200
 ) -> list[GrantRow]:
-    """The customer's grants, the latest first. ``before_id``: those that follow this one in that order."""
+    """The customer's grants, the latest first. ``after``: those that follow this one in that order; Invalid."""
     actor.require(Permission.PAYMENT_READ)
-    statement: Select[*tuple[Any, ...]] = (
+    statement = _shown(actor).where(PrepaidGrant.customer_id == customer_id)
+    if after is not None:
+        of_them = (PrepaidGrant.id == after, PrepaidGrant.customer_id == customer_id)
+        if not session.scalar(select(exists().where(*of_them))):
+            raise no_such_start()
+        statement = statement.where(PrepaidGrant.id < after)
+    return [GrantRow(*row) for row in session.execute(statement.order_by(PrepaidGrant.id.desc()).limit(limit))]
+
+
+def grant(session: Session, actor: Actor, grant_id: int) -> GrantRow:
+    """One that there is, for whoever has just given it."""
+    actor.require(Permission.PAYMENT_READ)
+    return GrantRow(*session.execute(_shown(actor).where(PrepaidGrant.id == grant_id)).one())
+
+
+def _shown(actor: Actor) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             PrepaidGrant.id,
             PrepaidGrant.business_id,
@@ -81,11 +98,8 @@ def grants(
             PrepaidGrant.created_by,
         )
         .join(PrepaidPurchase, PrepaidPurchase.id == PrepaidGrant.purchase_id, isouter=True)
-        .where(PrepaidGrant.customer_id == customer_id, visible_to(actor, PrepaidGrant.customer_id))
+        .where(visible_to(actor, PrepaidGrant.customer_id))
     )
-    if before_id is not None:
-        statement = statement.where(PrepaidGrant.id < before_id)
-    return [GrantRow(*row) for row in session.execute(statement.order_by(PrepaidGrant.id.desc()).limit(limit))]
 
 
 def movements(session: Session, actor: Actor, grant_id: int, *, limit: int = 200) -> list[MovementRow]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from billing_core.database.ordering import no_such_start
 from billing_core.identity import Actor
 from billing_core.subscriptions import beginning, queries
 from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange
@@ -48,6 +49,9 @@ def page(
     subscription = queries.by_public_id(session, actor, public_id)
     statement = select(SubscriptionChange).where(SubscriptionChange.subscription_id == subscription.id)
     if after is not None:
+        of_it = (SubscriptionChange.id == after, SubscriptionChange.subscription_id == subscription.id)
+        if not session.scalar(select(exists().where(*of_it))):
+            raise no_such_start()
         statement = statement.where(SubscriptionChange.id < after)
     rows = session.scalars(statement.order_by(SubscriptionChange.id.desc()).limit(limit))
     return [_row(session, subscription, one) for one in rows]

@@ -1,4 +1,4 @@
-"""Paging for lists whose documents have no pages: a Link header leads from each page to the next."""
+"""Paging: how many come at most, and, where documents have no pages, a Link header that leads from each to the next."""
 
 from typing import Any, Final
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from billing_core.web.requests.mistakes import NONE_OF_THEM, NULL, REQUIRED, UNKNOWN
+
 NO_CREDENTIALS = "Authentication credentials were not provided."
 NOT_FOUND = "Not found."
 _CODES = {
@@ -23,6 +25,22 @@ _CODES = {
     429: "RATE_LIMITED",
     502: "UPSTREAM_FAILED",
     503: "BUSY",
+}
+# The words of the invoices document's table of errors, and ours in their manner.
+_SHORT = {
+    401: "Invalid authentication",
+    402: "Payment required",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Request timeout",
+    409: "Conflict",
+    412: "Precondition failed",
+    413: "Payload too large",
+    415: "Unsupported media type",
+    422: "Idempotency key reused",
+    429: "Too many requests",
+    500: "Internal server error",
 }
 # In the plain dialect these say "detail", the others "error".
 _DETAILED = (401, 403, 404, 405, 429)
@@ -139,33 +157,25 @@ def _short(problem: Problem) -> str:
     match problem.status:
         case 400:
             return _short_refusal(problem)
-        case 401:
-            return "Invalid authentication"
-        case 403:
-            return "Forbidden"
-        case 404:
-            return "Not found"
-        case 409:
-            return "Conflict"
-        case 412:
-            return "Precondition failed"
-        case 429:
-            return "Too many requests"
-        case status if status >= 500:
-            return "Internal server error" if status == 500 else problem.message
+        case status if status in _SHORT:
+            return _SHORT[status]
+        case status if status > 500:
+            return problem.message
         case _:
             return "Invalid request"
 
 
 def _short_refusal(problem: Problem) -> str:
-    names = {part for name in problem.fields for part in name.split(".")}
-    if problem.missing and set(problem.fields) != {"line_items"}:
+    """Which word it is: the document's, where exactly that is wrong. What the address does not take is none of it."""
+    absent = {name for name, reason in problem.fields.items() if reason in (REQUIRED, NULL, NONE_OF_THEM)}
+    wrong = {name for name, reason in problem.fields.items() if reason != UNKNOWN} - absent
+    if problem.missing and absent != {"line_items"}:
         return "Missing required fields"
-    if "line_items" in problem.fields:
+    if "line_items" in absent:
         return "Line items required"
-    if "customer_email" in names:
+    if "customer_email" in wrong:
         return "Invalid email format"
-    return "Invalid quantity" if "quantity" in names else "Invalid data"
+    return "Invalid quantity" if any(name.endswith(".quantity") for name in wrong) else "Invalid data"
 
 
 def _extras(problem: Problem) -> _Extras:

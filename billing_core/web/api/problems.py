@@ -19,7 +19,7 @@ from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.problem_bodies import Problem, Refusal
 from billing_core.web.failures import logged, reason_busy, route_of, status_of
 from billing_core.web.requests.methods import methods_at
-from billing_core.web.requests.mistakes import name_of, reason_of
+from billing_core.web.requests.mistakes import NULL, REQUIRED, name_of, reason_of
 
 # Where the text of a 500 names the reference under which the log knows it.
 REFERENCE = "{reference}"
@@ -128,7 +128,9 @@ def _malformed(request: Request, error: Exception) -> ExactJSON:
         return answer(request.scope, of_status(404))
     fields = {name_of(mistake): reason_of(mistake) for mistake in mistakes}
     message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
-    missing = any(mistake["type"] == "missing" for mistake in mistakes)
+    # In a change, what is null is not missing: it was to be emptied.
+    absent = (REQUIRED,) if request.method == "PATCH" else (REQUIRED, NULL)
+    missing = any(reason in absent for reason in fields.values())
     return answer(request.scope, Problem(400, message, fields, missing))
 
 

@@ -5,6 +5,7 @@ from posixpath import commonpath
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,7 +17,9 @@ from billing_core.web.requests.parameters import StrictRoute
 
 
 class ExactRoute(StrictRoute):
-    """Refuses bodies that are compressed, too: their size is bounded before they are read."""
+    """Refuses bodies that are compressed, too, whose size is bounded before they are read, and those that it does not
+    take.
+    """
 
     def __init__(self, path: str, *arguments: Any, **named: Any) -> None:
         super().__init__(path, *arguments, **named)
@@ -30,15 +33,28 @@ class ExactRoute(StrictRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes_body = self.body_field is not None or "requestBody" in (self.openapi_extra or {})
 
         async def exactly(asked: Request) -> Response:
             request = ExactRequest(asked.scope, asked.receive)
             if (encoding := request.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
                 reason = f"The body has Content-Encoding: {encoding[:40]}. Send it as it is, without a Content-Encoding"
                 raise HTTPException(415, reason, {"Accept-Encoding": "identity"})
+            if not takes_body:
+                await _refuse_body(request)
             return await handle(request)
 
         return exactly
+
+
+async def _refuse_body(request: ExactRequest) -> None:
+    """Nothing, and an object with nothing in it, is what programs send where nothing is asked for."""
+    if not await request.body():
+        return
+    if not isinstance(given := await request.json(), dict):
+        raise RequestValidationError([{"type": "model_type", "loc": ("body",), "msg": ""}])
+    if given:
+        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("body", name), "msg": ""} for name in given])
 
 
 class RoutesTogether(BaseRoute):

@@ -58,6 +58,7 @@ class CsrfToken(TypedDict):
     csrf_token: str
 
 
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _OAUTH_NAMES = ("grant_type", "scope", "client_id", "client_secret")
 _BODY: dict[str, Any] = {
     "required": True,
@@ -76,28 +77,43 @@ _BODY: dict[str, Any] = {
             }
         }
         for kind, name, others in (
-            ("application/json", "email", ()),
-            ("application/x-www-form-urlencoded", "username", _OAUTH_NAMES),
+            (_JSON, "email", ()),
+            (_FORM, "username", _OAUTH_NAMES),
         )
     },
 }
 
 
 async def _credentials(request: Request) -> Credentials:
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not await request.body():
+        raise _about_the_body("missing")
+    if kind == _FORM:
         async with request.form(max_files=0, max_fields=20) as form:
             refuse_unstorable(dict(form))
             given: Any = {name: value for name, value in form.items() if name not in _OAUTH_NAMES}
-    else:
+    elif kind == _JSON:
         given = await request.json()
+    else:
+        raise _about_the_body("value_error", error=f"must be sent with Content-Type: {_JSON} or {_FORM}")
     try:
         return Credentials.model_validate(given)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_input=False)
+        mistakes = [_without_secrets(mistake) for mistake in error.errors(include_url=False)]
         # ``username`` is another name of the first field.
         raise RequestValidationError(
             [{**mistake, "loc": ("body", *(_name(part) for part in mistake["loc"]))} for mistake in mistakes]
         ) from None
+
+
+def _about_the_body(kind: str, **facts: str) -> RequestValidationError:
+    return RequestValidationError([{"type": kind, "loc": ("body",), "msg": "", "ctx": facts}])
+
+
+def _without_secrets(mistake: Any) -> dict[str, Any]:
+    """What was given stays out of it, but that it was null."""
+    given = mistake.pop("input")
+    return {**mistake, "input": None} if given is None else mistake
 
 
 def _name(part: int | str) -> int | str:

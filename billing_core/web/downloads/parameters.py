@@ -20,12 +20,12 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
-from billing_core.web.requests.values import Currency, Day, DayOrInstant, Whole
+from billing_core.web.requests.values import IN_DIGITS, Currency, Day, DayOrInstant
 
 # Marks a CSV as UTF-8 the way Excel expects.
 ForExcel = Annotated[bool, Query(alias="excel")]
 # The largest integer of the database: PostgreSQL refuses to compare with more.
-Id = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
+Id = Annotated[int, Field(ge=1, le=2**31 - 1), IN_DIGITS]
 Amount = Annotated[Decimal, Field(ge=0, le=LARGEST_MINOR)]
 Text = Annotated[str, Field(max_length=200)]
 

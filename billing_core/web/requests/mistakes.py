@@ -6,6 +6,9 @@ from typing import Any, Final
 # Of a field or parameter that is taken nowhere, as opposed to one whose value is wrong.
 UNKNOWN: Final = "is not known"
 EMPTY: Final = "must not be empty"
+NULL: Final = "must not be null"
+REQUIRED: Final = "is required"
+NONE_OF_THEM: Final = "needs at least 1"
 _A_DAY: Final = "must be a day such as 2024-02-15"
 # The kinds of mistakes that begin so, whatever step of reading found them.
 _KINDS: Final = {
@@ -21,7 +24,7 @@ _KINDS: Final = {
     "list_": "must be a list",
     "tuple_": "must be a list",
     "dict_": "must be a JSON object",
-    "missing": "is required",
+    "missing": REQUIRED,
     "extra_forbidden": UNKNOWN,
 }
 
@@ -38,8 +41,8 @@ def name_of(mistake: Mapping[str, Any]) -> str:
 def reason_of(mistake: Mapping[str, Any]) -> str:
     """Why it is refused; ``mistake`` is one of the validating library's errors."""
     kind, facts = str(mistake["type"]), mistake.get("ctx", {})
-    if kind != "missing" and mistake.get("input", "") is None:
-        return "must not be null"
+    if kind not in ("missing", "extra_forbidden") and mistake.get("input", "") is None:
+        return NULL
     match kind:
         case "value_error":
             return str(facts["error"])

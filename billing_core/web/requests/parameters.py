@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -32,8 +33,11 @@ class StrictRoute(APIRoute):
         async def strictly(request: Request) -> Response:
             if any(control_character(str(value)) for value in request.path_params.values()):
                 raise HTTPException(404)
-            if request.query_params and (mistakes := _mistakes(request.query_params, fields.keys(), lists)):
-                raise RequestValidationError(mistakes)
+            if query := request.scope["query_string"]:
+                # The framework would replace what is no text. Half characters are refused as those that nothing keeps.
+                given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+                if mistakes := _mistakes(QueryParams(given), fields.keys(), lists):
+                    raise RequestValidationError(mistakes)
             return await handle(request)
 
         return strictly
@@ -46,7 +50,10 @@ def _mistakes(given: QueryParams, known: Iterable[str], lists: set[str]) -> list
         **{name: _STRANGE for name, value in given.multi_items() if control_character(name + value)},
         **{name: UNKNOWN for name in given if name not in known},
     }
-    return [{"type": "parameter", "loc": ("query", name), "msg": reason} for name, reason in reasons.items()]
+    return [
+        {"type": "parameter", "loc": ("query", name.encode(errors="replace").decode()), "msg": reason}
+        for name, reason in reasons.items()
+    ]
 
 
 def _query_parameters(dependant: Dependant) -> Iterable[tuple[str, FieldInfo]]:

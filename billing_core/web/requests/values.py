@@ -16,7 +16,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,100}")
 
 
 def whole(value: Any) -> int:
@@ -59,7 +59,8 @@ def _currency(value: str) -> str:
         raise ValueError("must be a currency such as USD or EUR") from None
 
 
-Whole = Annotated[int, BeforeValidator(whole)]
+# Last of what describes a parameter: what stands before it is then part of its published description.
+IN_DIGITS: Final = BeforeValidator(whole)
 AnyDay = Annotated[date, BeforeValidator(day)]
 # A day that has neighbours.
 Day = Annotated[AnyDay, Field(ge=EARLIEST_DAY, le=LATEST_DAY)]

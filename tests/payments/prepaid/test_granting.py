@@ -146,7 +146,7 @@ def test_only_who_changes_payments_changes_credit_and_all_who_read_them_see_it(s
     nobody = actor_with(Role.ADMIN, user_id=None, name="Nobody")
     blind = type(nobody)(None, "Nobody", frozenset())
     for name, verb in inspect.getmembers(queries, inspect.isfunction):
-        if verb.__module__ == queries.__name__:
+        if verb.__module__ == queries.__name__ and not name.startswith("_"):
             with pytest.raises(Forbidden):
                 verb(session, blind, customer.id, **({"today": TODAY} if name == "available" else {}))
 
@@ -166,7 +166,7 @@ def test_lists_go_on_before_a_row(session):
     customer = a_customer(session)
     ids = [give(session, customer, minor) for minor in (1, 2, 3)]
     assert [row.id for row in queries.grants(session, CLERK, customer.id, limit=2)] == [ids[2], ids[1]]
-    assert [row.id for row in queries.grants(session, CLERK, customer.id, before_id=ids[1])] == [ids[0]]
+    assert [row.id for row in queries.grants(session, CLERK, customer.id, after=ids[1])] == [ids[0]]
     assert queries.available(session, CLERK, customer.id, today=TODAY) == [Money(6, "EUR")]
 
 

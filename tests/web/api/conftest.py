@@ -1,20 +1,34 @@
 """Programs that use the APIs: a key of a role, or a browser's session; with the limits lifted unless asked for."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from limits import RateLimitItemPerSecond
 from starlette.testclient import TestClient
 
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
+from billing_core.metering import ingestion
+from billing_core.metering.alerts import AlertMeasure
 from billing_core.people import keys
+from billing_core.subscriptions import service as subscriptions
+from billing_core.subscriptions.service import Wanted
+from billing_core.usage import alerts
+from billing_core.usage.alerts import Threshold, Told
 from billing_core.web import rate_limiter
 from billing_core.web.api import app
 from billing_core.web.api.app import guarded
 from billing_core.web.api.middleware import rate_limit
+from tests.invoices.company import a_customer, an_invoice
+from tests.plans.agreed import a_plan, terms
+from tests.promotions.codes import a_code
 from tests.web.api import conformance, probe
+from tests.web.api.reporting import ACME, two_customers
 
 
 @pytest.fixture
@@ -93,3 +107,31 @@ def front_end(api, signed_in) -> Callable[..., TestClient]:
         return client
 
     return connect
+
+
+@pytest.fixture
+def known(sessions, quick_hashes) -> dict[str, Any]:
+    """What there is, under the names that requests give it."""
+    with sessions.begin() as session:
+        two_customers(session)
+        invoice = an_invoice(session, a_customer(session)).public_id
+        event = {"id": "1", "customer_ref": "ACME", "time": "2023-10-01T12:00:00Z"}
+        ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
+        alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
+        watched = {"organization_id": "ACME", "{alert_id}": str(alert.id), "{change_id}": "1"}
+        coded = {"plan_id": a_plan(session, "plan_pro_monthly", terms(0, "0")), "{code}": a_code(session, "OTHER").code}
+        business = default_business(session).public_id
+        customer = session.get_one(Customer, ACME).public_id
+        wanted = Wanted(customer, a_plan(session, "plan_basic_monthly"), trial_days=5)
+        subscription = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())[0].public_id
+    # The documents' due date is before the day on which this runs.
+    due = (utc_now() + timedelta(days=30)).date().isoformat()
+    ids = {
+        "/api/invoices": invoice,
+        "/v1/billing/invoice": invoice,
+        "/api/v2/reports": "1",
+        "/api/v1/usage": "1",
+        "/v1/billing/subscriptions": subscription,
+        "{org_id}": "ACME",
+    }
+    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched, **coded}

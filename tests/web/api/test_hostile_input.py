@@ -7,36 +7,15 @@ strange, such as SQL in a note, may be taken, and does nothing.
 import copy
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from billing_core.businesses.queries import default_business
-from billing_core.customers.models import Customer
-from billing_core.dates import utc_now
-from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion
-from billing_core.metering.alerts import AlertMeasure
-from billing_core.subscriptions import service as subscriptions
-from billing_core.subscriptions.service import Wanted
-from billing_core.usage import alerts
-from billing_core.usage.alerts import Threshold, Told
-from billing_core.web.api.app import api_app
-from tests.invoices.company import a_customer, an_invoice
-from tests.plans.agreed import a_plan, terms
-from tests.promotions.codes import a_code
-from tests.web.api.reporting import ACME, two_customers
+from tests.web.api.described import OPERATIONS, address, body_of, example, known_to, needed, resolved
 
 pytestmark = [pytest.mark.slow, pytest.mark.later]
 
-DESCRIBED = api_app().openapi()
-OPERATIONS = {
-    one["operationId"]: (method.upper(), path, one)
-    for path, methods in DESCRIBED["paths"].items()
-    for method, one in methods.items()
-}
 SQL = "1'; DROP TABLE invoices; --"
 # No place takes these: the wrong kind, or characters and sizes that nothing holds.
 REFUSED = [
@@ -87,63 +66,8 @@ def database_url(sqlite_url) -> str:
 
 
 @pytest.fixture
-def known(sessions, quick_hashes) -> dict[str, Any]:
-    """What there is, under the names that requests give it."""
-    with sessions.begin() as session:
-        two_customers(session)
-        invoice = an_invoice(session, a_customer(session)).public_id
-        event = {"id": "1", "customer_ref": "ACME", "time": "2023-10-01T12:00:00Z"}
-        ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
-        alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
-        watched = {"organization_id": "ACME", "{alert_id}": str(alert.id), "{change_id}": "1"}
-        coded = {"plan_id": a_plan(session, "plan_pro_monthly", terms(0, "0")), "{code}": a_code(session, "OTHER").code}
-        business = default_business(session).public_id
-        customer = session.get_one(Customer, ACME).public_id
-        wanted = Wanted(customer, a_plan(session, "plan_basic_monthly"), trial_days=5)
-        subscription = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())[0].public_id
-    # The documents' due date is before the day on which this runs.
-    due = (utc_now() + timedelta(days=30)).date().isoformat()
-    ids = {
-        "/api/invoices": invoice,
-        "/v1/billing/invoice": invoice,
-        "/api/v2/reports": "1",
-        "/api/v1/usage": "1",
-        "/v1/billing/subscriptions": subscription,
-        "{org_id}": "ACME",
-    }
-    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched, **coded}
-
-
-@pytest.fixture
 def client(program):
     return program()
-
-
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        return DESCRIBED["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return schema
-
-
-def known_to(path: str, known: dict[str, Any]) -> dict[str, Any]:
-    """Customers have another kind of id in the billing API."""
-    return known | {"customer_id": known["cus"]} if path.startswith("/v1/") else known
-
-
-def example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
-    """What the description shows of it, with what there is instead of what there is not."""
-    schema = resolved(schema)
-    if isinstance(shown := schema.get("example"), dict):
-        return {name: known.get(name) or value for name, value in shown.items()}
-    if "properties" in schema:
-        return {
-            name: known.get(name) or example(part, known)
-            for name, part in schema["properties"].items()
-            if name in schema.get("required", ()) or "examples" in part
-        }
-    if schema.get("type") == "array":
-        return [example(schema["items"], known)]
-    return schema["examples"][0]
 
 
 def places(schema: dict[str, Any], at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -162,24 +86,6 @@ def with_value(body: Any, place: tuple[str | int, ...], value: Any) -> Any:
         here = here[step]
     here[place[-1]] = value
     return changed
-
-
-def body_of(one: dict[str, Any]) -> dict[str, Any]:
-    return one["requestBody"]["content"]["application/json"]["schema"]
-
-
-def address(path: str, known: dict[str, Any]) -> str:
-    for name in ("{org_id}", "{alert_id}", "{code}", "{change_id}"):
-        path = path.replace(name, known[name])
-    return path.replace("{id}", next((value for start, value in known.items() if path.startswith(start)), ""))
-
-
-def needed(one: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    return {
-        parameter["name"]: known[parameter["name"]]
-        for parameter in one.get("parameters", ())
-        if parameter.get("required") and parameter["in"] == "query"
-    }
 
 
 def seen(answer, one: dict[str, Any], about: Any) -> int:

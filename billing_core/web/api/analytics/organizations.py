@@ -14,6 +14,7 @@ from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/v1/organizations", tags=["Analytics"])
 MOST_AT_ONCE = 1_000
@@ -52,7 +53,6 @@ class OrganizationList(TypedDict):
                 "Link": {"description": 'The next page, where there is one: rel="next"', "schema": {"type": "string"}}
             }
         },
-        404: {"description": "There is no organization to start after"},
     },
     summary="List the organizations",
 )
@@ -61,7 +61,7 @@ def list_organizations(
     caller: CurrentCaller,
     session: Reading,
     customer_ref: Annotated[str | None, Query(max_length=64, description="Only the one with this key")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = MOST_AT_ONCE,
     starting_after: Annotated[
         str | None, Query(max_length=36, description="The `id` that the page before ended with")
     ] = None,

@@ -32,6 +32,7 @@ from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.problems import REFERENCE, fails_with
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage_events import EVENT, UsageEvent, listed
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/v1/analytics", tags=["Analytics"])
 
@@ -145,7 +146,9 @@ def list_usage_days(
     org_id: OrganizationId,
     start: Start = None,
     end: End = None,
-    limit: Annotated[int, Query(ge=1, le=metering.MOST_DAYS, description="How many days at most")] = metering.MOST_DAYS,
+    limit: Annotated[
+        int, Query(ge=1, le=metering.MOST_DAYS, description="How many days at most"), IN_DIGITS
+    ] = metering.MOST_DAYS,
     starting_after: StartingAfterDay = None,
 ) -> Response:
     """A row for each UTC day that the period touches."""
@@ -184,7 +187,7 @@ def list_usage_events(
     start: Start = None,
     end: End = None,
     user: Annotated[str | None, Query(max_length=255, description="Only those of this user")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many at most")] = MOST_EVENTS,
+    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many at most"), IN_DIGITS] = MOST_EVENTS,
     starting_after: Annotated[
         str | None, Query(max_length=255, description="The `id` that the page before ended with")
     ] = None,

@@ -80,8 +80,10 @@ class NewLineItem(Body):
 class NewInvoice(Body):
     model_config = ConfigDict(json_schema_extra={"example": _NEW}, title="NewOpenInvoice")
 
-    customer_id: str = Field(description="The customer's `cus_…` id", examples=["cus_1234567890"])
-    subscription_id: str | None = Field(None, description="The customer's subscription that it belongs to")
+    customer_id: str = Field(min_length=1, description="The customer's `cus_…` id", examples=["cus_1234567890"])
+    subscription_id: str | None = Field(
+        None, min_length=1, description="The customer's subscription that it belongs to"
+    )
     line_items: list[NewLineItem] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=without_most)
     due_date: Day | None = Field(None, description="As the customer's payment terms say where it is left out")
     memo: str | None = Field(None, max_length=LONGEST_MEMO, description="Stands on the invoice")

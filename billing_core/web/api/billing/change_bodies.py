@@ -13,6 +13,7 @@ from billing_core.subscriptions.changes.proposing import Proposal
 from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.web.api.billing.subscription_bodies import Seats
 from billing_core.web.api.exact_json import Body
+from billing_core.web.requests.values import IN_DIGITS
 
 _WANTED: dict[str, Any] = {"plan_id": "plan_team_monthly", "when": "now"}
 TOKEN: Final = "5a52d5cd0e1f1d63e31aaad2e9eb1ff30fb4dbae5d0ba3f7d39a5a2a0b1a2c3d"
@@ -97,7 +98,7 @@ class AskedChange(WantedChange):
 class NewPaymentMethod(Body):
     model_config = ConfigDict(json_schema_extra={"example": {"payment_method_id": "pm_1234567890"}})
 
-    payment_method_id: str = Field(description="The gateway's `pm_…` id", examples=["pm_card_visa"])
+    payment_method_id: str = Field(min_length=1, description="The gateway's `pm_…` id", examples=["pm_card_visa"])
 
 
 class Line(TypedDict):
@@ -184,7 +185,7 @@ class ChangeConflict(TypedDict):
     preview: NotRequired[ChangePreview]
 
 
-ChangeId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ChangeId = Annotated[int, Field(ge=1, le=2**31 - 1), IN_DIGITS]
 
 
 def preview(proposal: Proposal) -> ChangePreview:

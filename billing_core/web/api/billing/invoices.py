@@ -19,6 +19,7 @@ from billing_core.web.api.billing.bodies import NewInvoice, OpenInvoice, OpenInv
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.requests import with_documented_fields
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/v1/billing/invoice", tags=["Billing"])
 
@@ -62,8 +63,8 @@ def list_open_invoices(
     caller: CurrentCaller,
     customer_id: _CustomerId = None,
     status: Annotated[Status | None, Query(description="Only those of this status")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
-    offset: Annotated[int, Query(ge=0, le=_LARGEST_OFFSET, description="How many are left out first")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = DEFAULT_LIMIT,
+    offset: Annotated[int, Query(ge=0, le=_LARGEST_OFFSET, description="How many are left out first"), IN_DIGITS] = 0,
 ) -> Response:
     """The newest first."""
     # Opened here: as a dependency it would change threads twice, which takes longer than the list.

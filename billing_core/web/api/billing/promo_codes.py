@@ -25,6 +25,7 @@ from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber
 from billing_core.web.api.invoices.requests import Day, with_documented_fields
 from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/v1/billing/promo-codes", tags=["Billing"])
 
@@ -158,7 +159,7 @@ def list_promo_codes(
     plan_id: Annotated[
         str | None, Query(max_length=64, description="Only those that can be redeemed for the plan of this code")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = DEFAULT_LIMIT,
     starting_after: Annotated[
         str | None, Query(max_length=LONGEST_CODE, description="The `code` that the page before ended with")
     ] = None,

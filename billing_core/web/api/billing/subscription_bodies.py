@@ -56,11 +56,11 @@ class SubscriptionStatus(enum.StrEnum):
 class NewSubscription(Body):
     model_config = ConfigDict(json_schema_extra={"example": _NEW})
 
-    customer_id: str = Field(description="The customer's `cus_…` id", examples=["cus_1234567890"])
-    plan_id: str = Field(description="The plan's code", examples=["plan_pro_monthly"])
-    payment_method_id: str = Field(description="The gateway's `pm_…` id", examples=["pm_card_visa"])
+    customer_id: str = Field(min_length=1, description="The customer's `cus_…` id", examples=["cus_1234567890"])
+    plan_id: str = Field(min_length=1, description="The plan's code", examples=["plan_pro_monthly"])
+    payment_method_id: str = Field(min_length=1, description="The gateway's `pm_…` id", examples=["pm_card_visa"])
     trial_days: WholeNumber = Field(0, ge=0, le=LONGEST_TRIAL, description="Days before the first paid period")
-    promo_code: str | None = Field(None, description="Reduces the plan's price")
+    promo_code: str | None = Field(None, min_length=1, description="Reduces the plan's price")
     seats: Seats = Field(1, description="With those that the plan includes")
     add_ons: dict[str, Seats] = Field({}, description="How many of each add-on of the plan, by its code")
 

@@ -38,6 +38,7 @@ from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.requests import with_documented_fields
 from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/v1/billing/subscriptions/{id}", tags=["Subscriptions"])
 
@@ -119,7 +120,7 @@ def list_subscription_changes(
     caller: CurrentCaller,
     session: Reading,
     subscription_id: SubscriptionId,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = DEFAULT_LIMIT,
     starting_after: Annotated[ChangeId | None, Query(description="The `id` that the page before ended with")] = None,
 ) -> Response:
     """The newest first, with those that are scheduled, failed or withdrawn."""

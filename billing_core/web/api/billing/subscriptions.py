@@ -26,6 +26,7 @@ from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.requests import with_documented_fields
 from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/v1/billing", tags=["Subscriptions"])
 
@@ -89,7 +90,7 @@ def list_subscriptions(
     session: Reading,
     customer_id: Annotated[str | None, Query(description="Only this customer's", examples=["cus_1234567890"])] = None,
     status: Annotated[SubscriptionStatus | None, Query(description="Only those of this status")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = DEFAULT_LIMIT,
     starting_after: Annotated[str | None, Query(description="The `id` that the page before ended with")] = None,
 ) -> Response:
     """The newest first."""

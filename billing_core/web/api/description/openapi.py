@@ -134,6 +134,9 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     parameters = operation.get("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "query":
+            _need_texts(parameter["schema"])
     for accepted in (*parameters, *operation.get("requestBody", {}).get("content", {}).values()):
         _restrict_texts(accepted["schema"])
     is_open = operation.get("security") == []
@@ -158,6 +161,14 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
             {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
         )
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _need_texts(schema: dict[str, Any]) -> None:
+    """An address leaves out what it does not ask for: nothing in it is empty."""
+    if schema.get("type") == "string" and not schema.keys() & {"enum", "pattern", "format"}:
+        schema["minLength"] = 1
+    for part in schema.get("anyOf", ()):
+        _need_texts(part)
 
 
 def _restrict_texts(schema: dict[str, Any]) -> None:

@@ -161,7 +161,7 @@ class NewLine(Body):
 class NewInvoice(Body):
     model_config = ConfigDict(json_schema_extra={"example": _NEW})
 
-    business_id: str = Field(description="From `GET /api/businesses`", examples=["biz_abc123"])
+    business_id: str = Field(min_length=1, description="From `GET /api/businesses`", examples=["biz_abc123"])
     customer_email: EmailAddress = Field(
         description="Finds the customer; a new one is added for an unknown address", examples=["client@example.com"]
     )

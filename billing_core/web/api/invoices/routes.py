@@ -26,6 +26,7 @@ from billing_core.web.api.invoices import responses
 from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, documented_field, with_documented_fields
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/invoices", tags=["Invoices"])
 
@@ -57,7 +58,7 @@ def list_invoices(
     caller: CurrentCaller,
     business_id: Annotated[str, Query(description="The business, from `GET /api/businesses`", examples=["biz_abc123"])],
     status: Annotated[InvoiceStatus | None, Query(description="Only those of this status")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = DEFAULT_LIMIT,
     starting_after: Annotated[str, Query(description="The `invoice_id` that the page before ended with")] = "",
 ) -> Response:
     """The newest first; the `Link` header leads to those that follow."""

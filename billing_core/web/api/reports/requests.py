@@ -1,7 +1,6 @@
 """What the reports API takes: its parameters and its body, as strictly as its documents write them."""
 
-import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -10,6 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, WithJson
 from billing_core.errors import Invalid
 from billing_core.reports.queries import ReportFilter
 from billing_core.web.api.exact_json import Body, WholeNumber
+from billing_core.web.requests.values import IN_DIGITS, day, day_or_instant, whole
 
 # A program that knows of no pages gets what a company has in years; a row is a quarter of a kilobyte.
 MOST_AT_ONCE = 1_000
@@ -30,36 +30,10 @@ SORTABLE = (
 )
 _ORDERS = [sign + name for name in SORTABLE for sign in ("", "-")]
 _LARGEST_ID = 2**31 - 1
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("there is no such day") from None
-    raise ValueError("must be a day such as 2023-01-31")
-
-
-def _day_or_instant(value: Any) -> date | datetime:
-    if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
-        return _day(value)
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("there is no such instant") from None
-
-
-def _number(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
-        return int(value)
-    raise ValueError("must be a whole number")
 
 
 def _customer_id(value: Any) -> int:
-    number = _number(value)
+    number = whole(value)
     if 1 <= number <= _LARGEST_ID:
         return number
     raise ValueError(f"must lie between 1 and {_LARGEST_ID}")
@@ -68,11 +42,11 @@ def _customer_id(value: Any) -> int:
 _A_DAY = {"type": "string", "format": "date"}
 _AN_INSTANT = {"type": "string", "format": "date-time"}
 _AN_ID = {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(day)]
 # What may be absent from an address; null cannot be written there, and the description does not offer it.
-MaybeDay = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY)]
+MaybeDay = Annotated[date | None, BeforeValidator(day), WithJsonSchema(_A_DAY)]
 MaybeMoment = Annotated[
-    date | AwareDatetime | None, BeforeValidator(_day_or_instant), WithJsonSchema({"anyOf": [_A_DAY, _AN_INSTANT]})
+    date | AwareDatetime | None, BeforeValidator(day_or_instant), WithJsonSchema({"anyOf": [_A_DAY, _AN_INSTANT]})
 ]
 MaybeCustomer = Annotated[int | None, BeforeValidator(_customer_id), WithJsonSchema(_AN_ID)]
 OnlyCustomer = Annotated[MaybeCustomer, Query(description="One customer, by its integer id", examples=[123])]
@@ -83,9 +57,7 @@ StartingAfterReport = Annotated[
     str, Query(max_length=36, description="The `id` of the last report that the page before ended with")
 ]
 Limit = Annotated[
-    int,
-    Query(ge=1, le=MOST_AT_ONCE, description="How many at most; the `Link` header leads to the rest"),
-    BeforeValidator(_number),
+    int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most; the `Link` header leads to the rest"), IN_DIGITS
 ]
 
 

@@ -94,7 +94,7 @@ def summarize_customers(
     starting_after: StartingAfterCustomer = None,
 ) -> Response:
     """What each customer was billed in all, by id; two currencies of one customer are two rows, never a sum."""
-    rows = summary.after(session, caller.actor, starting_after or 0, limit=limit + 1, only=customer_id)
+    rows = summary.after(session, caller.actor, starting_after, limit=limit + 1, only=customer_id)
     customers = list(dict.fromkeys(row.customer_id for row in rows))
     more = None
     if len(customers) > limit:

@@ -22,6 +22,7 @@ from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber
 from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage import amounts
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/v1/usage/alerts", tags=["Usage"])
 MOST_AT_ONCE = 200
@@ -91,7 +92,10 @@ class NewAlert(Body):
     model_config = ConfigDict(json_schema_extra={"example": _SENT})
 
     organization_id: str | None = Field(
-        None, max_length=64, description="Its UUID, `cus_…` or our key of it; every organization where it is left out"
+        None,
+        min_length=1,
+        max_length=64,
+        description="Its UUID, `cus_…` or our key of it; every organization where it is left out",
     )
     measure: AlertMeasure
     threshold: _Threshold = Field(description=_ABOUT, examples=[80])
@@ -136,10 +140,10 @@ def list_usage_alerts(
     organization_id: Annotated[
         str | None, Query(max_length=64, description="Those that concern it: its UUID, `cus_…` or our key of it")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = MOST_AT_ONCE,
     starting_after: Annotated[
-        int, Query(ge=0, le=_LARGEST_ID, description="The `id` that the page before ended with")
-    ] = 0,
+        int | None, Query(ge=1, le=_LARGEST_ID, description="The `id` that the page before ended with"), IN_DIGITS
+    ] = None,
 ) -> Response:
     """In the order of their creation. A caller of one organization sees those that watch it alone."""
     named = None if organization_id is None else customers.named(session, caller.actor, organization_id).id

@@ -29,6 +29,7 @@ from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage import amounts
 from billing_core.web.api.usage.requests import OrganizationName
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/v1/usage/organizations/{org_id}/prepaid-credit", tags=["Usage"])
 MOST_AT_ONCE = 200
@@ -76,8 +77,9 @@ _LastDay = Annotated[Day, AfterValidator(_known)]
 # It may be absent from an address; null cannot be written there, and the description does not offer it.
 _StartingAfter = Annotated[
     int | None,
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}),
     Query(ge=1, le=_LARGEST_ID, description="The grant's `id` that the page before ended with"),
+    IN_DIGITS,
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}),
 ]
 
 
@@ -162,12 +164,14 @@ def get_prepaid_credit(
     caller: CurrentCaller,
     session: Reading,
     org_id: OrganizationName,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many grants at most")] = MOST_AT_ONCE,
+    limit: Annotated[
+        int, Query(ge=1, le=MOST_AT_ONCE, description="How many grants at most"), IN_DIGITS
+    ] = MOST_AT_ONCE,
     starting_after: _StartingAfter = None,
 ) -> Response:
     """What there is, how it is topped up, and each grant."""
     customer = customers.named(session, caller.actor, org_id)
-    rows = queries.grants(session, caller.actor, customer.id, before_id=starting_after, limit=limit + 1)
+    rows = queries.grants(session, caller.actor, customer.id, after=starting_after, limit=limit + 1)
     more = next_page(request, rows[limit - 1].id) if len(rows) > limit else None
     return ExactJSON(_shown(session, caller.actor, customer, rows[:limit]), headers=more)
 
@@ -194,8 +198,7 @@ def give_prepaid_credit(
         today=day_in(businesses.one(session, customer.business_id).time_zone, now),
         now=now,
     )
-    (row,) = queries.grants(session, caller.actor, customer.id, before_id=grant.id + 1, limit=1)
-    return ExactJSON(_grant(row), 201)
+    return ExactJSON(_grant(queries.grant(session, caller.actor, grant.id)), 201)
 
 
 @router.patch(

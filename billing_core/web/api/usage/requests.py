@@ -27,6 +27,7 @@ from billing_core.metering.reading import LONGEST_RESPONSE as SLOWEST
 from billing_core.text import LONGEST_REASON
 from billing_core.usage.document import ID
 from billing_core.web.api.exact_json import Body, decode_for_checks
+from billing_core.web.requests.mistakes import REQUIRED, UNKNOWN
 
 JSON, LINES = "application/json", "application/x-ndjson"
 EXAMPLE: Final[dict[str, Any]] = {
@@ -118,20 +119,26 @@ async def _sent(request: Request) -> tuple[str, bytes]:
 def _given(sent: Annotated[tuple[str, bytes], Depends(_sent)]) -> list[Any]:
     """The events of the body, unchecked."""
     kind, body = sent
+    if not body:
+        raise _about_the_body(REQUIRED)
     match kind:
         case "application/json":
             return _of_document(decode_for_checks(body))
         case "application/x-ndjson":
             return _of_lines(body)
-    raise Invalid(f"The body must be sent with Content-Type: {JSON} or {LINES}")
+    raise _about_the_body(f"must be sent with Content-Type: {JSON} or {LINES}")
+
+
+def _about_the_body(reason: str) -> Invalid:
+    return Invalid(f"body: {reason}", fields={"body": reason})
 
 
 def _of_document(document: Any) -> list[Any]:
     if not isinstance(document, Mapping):
-        raise Invalid("The body must be an object with events, or one event")
+        raise _about_the_body("must be a JSON object with events, or one event")
     if "events" not in document:
         return [document]
-    surplus = {name[:80]: "is not known" for name in document if name != "events"}
+    surplus = {name[:80]: UNKNOWN for name in document if name != "events"}
     if surplus:
         raise Invalid("; ".join(f"{name}: {reason}" for name, reason in surplus.items()), fields=surplus)
     events = document["events"]

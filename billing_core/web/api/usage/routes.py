@@ -23,6 +23,7 @@ from billing_core.web.api.usage.requests import (
     StartingAfterEvent,
     Withdrawal,
 )
+from billing_core.web.requests.values import IN_DIGITS
 
 router = described_router(prefix="/api/v1/usage", tags=["Usage"])
 MOST_AT_ONCE: Final = 1_000
@@ -78,7 +79,7 @@ def list_late_events(
     request: Request,
     caller: CurrentCaller,
     session: Reading,
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most"), IN_DIGITS] = MOST_AT_ONCE,
     starting_after: StartingAfterEvent = None,
 ) -> Response:
     """What came for a period that had been billed or was taken back from one, what that is worth and what became of

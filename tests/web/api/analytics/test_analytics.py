@@ -286,7 +286,7 @@ def test_events_are_listed_as_they_were_told_and_pages_lead_on(small, program, s
     assert client.get(f"{USAGE}/events", params=OCTOBER | {"user": "ana"}).json()["count"] == 2
     assert client.get(f"{USAGE}/events", params=OCTOBER | {"user": "nobody"}).json()["events"] == []
     unknown = client.get(f"{USAGE}/events", params=OCTOBER | {"starting_after": "call-9"})
-    assert (unknown.status_code, unknown.json()) == (404, {"detail": "There is no event call-9"})
+    assert (unknown.status_code, unknown.json()["fields"]) == (400, {"starting_after": "names nothing in this list"})
 
 
 def test_organizations_are_listed_with_their_plans_and_paged(small, program):
@@ -304,7 +304,7 @@ def test_organizations_are_listed_with_their_plans_and_paged(small, program):
     bound = program("finance", customer_id=small)
     assert bound.get("/api/v1/organizations").json()["organizations"] == [first]
     for uuid in (OTHER, UNKNOWN):
-        assert bound.get(f"/api/v1/organizations?starting_after={uuid}").status_code == 404
+        assert bound.get(f"/api/v1/organizations?starting_after={uuid}").status_code == 400
     assert bound.get("/api/v1/organizations?customer_ref=OTHER").json()["count"] == 0
 
 

@@ -231,6 +231,17 @@ def test_a_line_without_a_whole_price_of_one_is_one_unit_of_what_it_comes_to(cli
     assert invoice["number"] is None
 
 
+def test_lines_with_tax_stand_beside_a_subtotal_without_it(client, acme, sessions):
+    """One at 119.00 with 19 % in it and 10 % off the invoice: 107.10, of which 17.10 are tax."""
+    line = DraftLine("Consulting", Decimal(1), Decimal(119), tax_rate=Decimal(19))
+    with sessions.begin() as session:
+        given = replace(content(session, acme.id, line), prices_include_tax=True, discount_percent=Decimal(10))
+        service.create(session, SYSTEM, given, now=utc_now())
+    (shown,) = client.get(ADDRESS).json()["invoices"]
+    assert shown["line_items"] == [{"description": "Consulting", "amount": 11900, "quantity": 1}]
+    assert (shown["subtotal"], shown["tax"], shown["total"]) == (9000, 1710, 10710)
+
+
 def test_pages_follow_one_another_and_the_last_says_so(client, acme):
     ids = [created(client, acme).json()["id"] for _ in range(5)][::-1]
     pages = [client.get(ADDRESS, params={"limit": 2, "offset": offset}).json() for offset in (0, 2, 4, 6)]

@@ -254,7 +254,7 @@ def test_a_broken_line_is_named(client):
     assert answer.json()["detail"].startswith("Line 3: The body is not JSON")
 
 
-@pytest.mark.parametrize("atomic", ["1", "yes", "", "TRUE"])
+@pytest.mark.parametrize("atomic", ["1", "yes", "null", "TRUE"])
 def test_atomic_is_true_or_false(atomic, client):
     answer = client.post(EVENTS, json=an_event(), params={"atomic": atomic})
     assert (answer.status_code, answer.json()["fields"]) == (400, {"atomic": "must be true or false"})
