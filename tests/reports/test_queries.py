@@ -220,13 +220,13 @@ def test_the_summary_is_read_piece_by_piece_and_keeps_a_customers_currencies_tog
 
     of_acme = [(acme, "EUR", 1, 5), (acme, "USD", 1, 400)]
     of_tokyo = [(tokyo, "JPY", 1, 7)]
-    assert pieces(0, 1) == of_acme
-    assert pieces(acme, 1) == pieces(acme, 9) == pieces(0, 9, only=tokyo) == of_tokyo
-    assert pieces(0, 9) == of_acme + of_tokyo
-    assert pieces(tokyo, 9) == pieces(0, 9, only=999) == []
+    assert pieces(None, 1) == of_acme
+    assert pieces(acme, 1) == pieces(acme, 9) == pieces(None, 9, only=tokyo) == of_tokyo
+    assert pieces(None, 9) == of_acme + of_tokyo
+    assert pieces(tokyo, 9) == pieces(None, 9, only=999) == []
     bound = actor_with(Role.FINANCE, user_id=None, name="Tokyo", customer_id=tokyo)
-    assert [row.currency for row in summary.after(session, bound, 0, limit=9)] == ["JPY"]
-    assert summary.after(session, bound, 0, limit=9, only=acme) == []
+    assert [row.currency for row in summary.after(session, bound, None, limit=9)] == ["JPY"]
+    assert summary.after(session, bound, None, limit=9, only=acme) == []
 
 
 def test_every_ordering_of_the_summary_works(session, reports):

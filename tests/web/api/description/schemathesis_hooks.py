@@ -35,10 +35,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
             # Otherwise the good ones beside a wrong event are kept.
             case.query = {**(case.query or {}), "atomic": "true"}
         return
-    if case.operation.path == "/api/v2/reports/" and isinstance(case.query, dict):
-        # The id of a report that there is; a made one names none.
-        case.query.pop("starting_after", None)
-    if case.operation.path in ("/api/v1/usage/late", "/v1/billing/subscriptions") and isinstance(case.query, dict):
+    if isinstance(case.query, dict) and not case.operation.path.endswith("/daily"):
+        # The id of what there is in the list; a made one names nothing.
         case.query.pop("starting_after", None)
     if "/analytics/" in case.operation.path and isinstance(case.query, dict):
         _bring_period_in_line(case.query)
