@@ -63,6 +63,7 @@ def parser() -> ArgumentParser:
     _add_user(_verbs(commands, "user", "people who may sign in"))
     _create_key(_verbs(commands, "key", "keys with which programs use the HTTP APIs"))
     _import(commands)
+    _merge_customers(_verbs(commands, "customer", "customers as a whole"))
     reports = _verbs(commands, "report", "make billing reports")
     _generate_report(reports)
     _run(reports)
@@ -138,6 +139,13 @@ def _import(commands: Commands) -> None:
     )
     command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
+
+
+def _merge_customers(verbs: Commands) -> None:
+    merge = _command(verbs, "merge", "customers:merge", "merge a customer into another one, for good")
+    merge.add_argument("customer", metavar="CUSTOMER", help="the one that is no more: ref or integer id")
+    merge.add_argument("--into", required=True, metavar="C", help="the one that stays: ref or integer id")
+    merge.add_argument("--dry-run", action="store_true", help="only say what would move, stay and hold")
 
 
 def _generate_report(verbs: Commands) -> None:

@@ -29,9 +29,16 @@ _TERMS: Final = (
     *("name", "email", "further_emails", "cc_emails", "bcc_emails", "tax_id", "country", "language"),
     *("payment_terms", "time_zone", "zero_tax_reason"),
 )
-_BALANCES: Final = (Account.RECEIVABLE, Account.CUSTOMER_CREDIT, Account.PREPAID_CREDIT)
 # People and keys who are named; the others are counted.
 _NAMED: Final = 20
+
+
+# Debits are positive in the books; credit is told as what the customer has.
+BALANCES: Final = {
+    Account.RECEIVABLE: ("Owed on invoices", 1),
+    Account.CUSTOMER_CREDIT: ("Credit", -1),
+    Account.PREPAID_CREDIT: ("Prepaid credit", -1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ def _balances(session: Session, former: Customer, into: Customer) -> Iterable[Ba
 
     statement = (
         select(*key, func.coalesce(posted(former), 0), func.coalesce(posted(into), 0))
-        .where(LedgerPosting.account.in_(_BALANCES), LedgerPosting.customer_id.in_((former.id, into.id)))
+        .where(LedgerPosting.account.in_(BALANCES), LedgerPosting.customer_id.in_((former.id, into.id)))
         .group_by(*key)
         .order_by(*key)
     )

@@ -33,14 +33,27 @@ def count(session: Session, actor: Actor) -> int:
     return session.scalar(select(func.count()).select_from(Customer).where(visible_to(actor))) or 0
 
 
-def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
-    """(id, name, currency) for choosing a customer among those that match the text, by name."""
+def names(
+    session: Session, actor: Actor, *, text: str = "", active_only: bool = False, limit: int = 1_000
+) -> list[tuple[int, str, str]]:
+    """(id, name, currency) for choosing a customer among those that match the text, by name. ``active_only``: for
+    something new, which those who are deactivated are not billed.
+    """
     actor.require(Permission.CUSTOMER_READ)
     statement = select(Customer.id, Customer.name, Customer.currency).where(
         visible_to(actor), matching(text), Customer.merged_into_id.is_(None)
     )
+    if active_only:
+        statement = statement.where(Customer.active)
     rows = session.execute(statement.order_by(Customer.name_order, Customer.id).limit(limit))
     return [(row.id, row.name, row.currency) for row in rows]
+
+
+def formers(session: Session, actor: Actor, customer_id: int, *, limit: int = 20) -> list[tuple[int, str]]:
+    """(id, name) of those who were merged into this customer, the last first."""
+    actor.require(Permission.CUSTOMER_READ)
+    statement = select(Customer.id, Customer.name).where(Customer.merged_into_id == customer_id, visible_to(actor))
+    return [(row.id, row.name) for row in session.execute(statement.order_by(Customer.id.desc()).limit(limit))]
 
 
 def name_of(session: Session, actor: Actor, customer_id: int) -> str | None:

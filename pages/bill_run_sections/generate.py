@@ -34,7 +34,7 @@ def _chosen(read: Reader) -> Chosen:
     services = filters.distinct(read.plain(_services))
     with filters.row():
         period = filters.period(read.today, key="run_period", label="Period to bill")
-        names = customer_names.offered(read, key="run_customers")
+        names = customer_names.offered(read, key="run_customers", active_only=True)
         with st.container(width=380):
             ids = filters.several("Customers", names, key="run_customers", placeholder="All customers with orders")
         with st.container(width=320):

@@ -3,12 +3,11 @@
 import streamlit as st
 
 from billing_core.customer_lifecycle import merging
-from billing_core.customer_lifecycle.merging import Moving, Rehearsal
+from billing_core.customer_lifecycle.merging import BALANCES, Moving, Rehearsal
 from billing_core.customers import queries
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.ledger.models import Account
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -17,13 +16,6 @@ from pages.ui.inputs import customer_names
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-# Debits are positive in the books; credit is shown as what the customer has.
-_ACCOUNTS = {
-    Account.RECEIVABLE: ("Owed on invoices", 1),
-    Account.CUSTOMER_CREDIT: ("Credit", -1),
-    Account.PREPAID_CREDIT: ("Prepaid credit", -1),
-}
-
 
 def button(actor: Actor, customer: Customer) -> None:
     if merging.may(actor) and st.button("Merge", icon=":material/merge:", key="merge_customer"):
@@ -31,8 +23,9 @@ def button(actor: Actor, customer: Customer) -> None:
 
 
 def note(read: Reader, customer: Customer) -> None:
-    """That it is another customer now, and the way there."""
+    """That it is another customer now, and the way there; or who was merged into it, with what is to be found there."""
     if customer.merged_into_id is None:
+        _formers(read, customer)
         return
     into = read(queries.one, customer.merged_into_id)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -44,12 +37,21 @@ def note(read: Reader, customer: Customer) -> None:
             st.rerun()
 
 
+def _formers(read: Reader, customer: Customer) -> None:
+    for former_id, name in read(queries.formers, customer.id):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/merge: {md(name)} was merged into it. The reports of {md(name)} are kept there.")
+            if st.button("Open them", key=f"open_former_{former_id}", type="tertiary"):
+                st.query_params["customer"] = str(former_id)
+                st.rerun()
+
+
 @st.dialog("Merge customer", icon=":material/merge:", width="large")
 def merge(customer_id: int) -> None:
     actor = signed_in()
     read = Reader(actor)
     customer = read(queries.one, customer_id)
-    names = customer_names.offered(read, key="merge_into")
+    names = customer_names.offered(read, key="merge_into", active_only=True)
     into_id = st.selectbox(
         f"Merge {md(customer.name)} into",
         [one for one in names if one != customer_id],
@@ -80,9 +82,9 @@ def _show(rehearsed: Rehearsal) -> None:
     if rehearsed.balances:
         rows = [
             (
-                f"{_ACCOUNTS[one.account][0]}, {one.currency}",
+                f"{BALANCES[one.account][0]}, {one.currency}",
                 *(
-                    formats.money(_ACCOUNTS[one.account][1] * minor, one.currency)
+                    formats.money(BALANCES[one.account][1] * minor, one.currency)
                     for minor in (one.former_minor, one.into_minor, one.together_minor)
                 ),
             )

@@ -30,7 +30,7 @@ def choose_customer(read: Reader) -> None:
     """Whom the invoice is for; everything else follows from that and can be changed."""
     st.title("New invoice", anchor=False)
     with st.container(border=True, width=640):
-        names = customer_names.offered(read, key=_CUSTOMER)
+        names = customer_names.offered(read, key=_CUSTOMER, active_only=True)
         if not names:
             st.info("There are no customers yet, or none matches the search: import them.", icon=":material/info:")
             if st.button("Import customers", icon=":material/upload_file:", key="import_customers"):

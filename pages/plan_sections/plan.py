@@ -139,7 +139,7 @@ def _put_on(latest: VersionRow) -> None:
         f"It gets version {latest.number} of **{md(latest.name)}** from that day on, until it is put on another plan. "
         "Days that are billed already keep what they were billed by."
     )
-    names = customer_names.offered(read, key="put_on_customer")
+    names = customer_names.offered(read, key="put_on_customer", active_only=True)
     customer_id = st.selectbox(
         "Organization",
         list(names),

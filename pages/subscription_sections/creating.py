@@ -72,7 +72,7 @@ def _fields(read: Reader, actor: Actor, preset: int | None) -> _Chosen | None:
         st.info("There is no plan to subscribe to yet. Create one under “Plans and meters”.", icon=":material/sell:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = customer_names.offered(read, key="subscribe_customer")
+        names = customer_names.offered(read, key="subscribe_customer", active_only=True)
         ids = list(names)
         customer_id = st.selectbox(
             "Customer",

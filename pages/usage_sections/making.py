@@ -31,7 +31,7 @@ def draw(read: Reader, actor: Actor) -> None:
 def _chosen(read: Reader) -> Chosen:
     with filters.row():
         period = _month(read.today)
-        names = customer_names.offered(read, key="making_customers")
+        names = customer_names.offered(read, key="making_customers", active_only=True)
         with st.container(width=480):
             ids = filters.several(
                 "Organizations", names, key="making_customers", placeholder="All with usage or a plan"

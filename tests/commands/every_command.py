@@ -28,6 +28,7 @@ def typed(name: str, folder: Path) -> list[str]:
     source = folder / "customers.csv"
     source.write_text("customer_ref,name\nACME,Acme Inc\n")
     needed = {
+        "customer merge": ["BOLT", "--into", "ACME"],
         "backup": ["-o", str(folder / "backup.sqlite3")],
         "demo": [],
         "import": ["customers", str(source)],

@@ -26,6 +26,7 @@ PAGES = {"streamlit", "pandas", "plotly"}
 HEAVY = {*DATABASE, *DOCUMENTS, *STRIPE, *WEB, *PAGES, "alembic", "dbos", "structlog"}
 NEEDED = {
     "backup": {*DATABASE, "alembic"},
+    "customer merge": DATABASE,
     # It subscribes customers, who are written to.
     "demo": {*DATABASE, *STRIPE, "alembic", "structlog", "jinja2"},
     "import": DATABASE,
@@ -87,6 +88,7 @@ def data_folder(sqlite_template, tmp_path) -> Path:
     opened = Sessions(connect(f"sqlite:///{tmp_path / 'billing.sqlite3'}"))
     with opened.begin() as session:
         billed(session, a_customer(session, "ACME"))
+        a_customer(session, "BOLT")
     opened.engine.dispose()
     return tmp_path
 
@@ -111,7 +113,7 @@ def test_it_is_known_of_every_command_what_it_needs():
 
 
 def test_help_loads_no_library_at_all():
-    asked = ["", "user", "key", "report", "usage", *every_command.names()]
+    asked = ["", "user", "key", "customer", "report", "usage", *every_command.names()]
     assert ran(_HELP, told="".join(f"{name} --help\n" for name in asked)) == [set()] * len(asked)
 
 

@@ -13,19 +13,20 @@ MOST_OFFERED = 1_000
 _NUMBERED = re.compile(r"\(([0-9]{1,9})\)$")
 
 
-def offered(read: Reader, *, key: str) -> dict[int, str]:
-    """The names, by id, for the picker of this key.
+def offered(read: Reader, *, key: str, active_only: bool = False) -> dict[int, str]:
+    """The names, by id, for the picker of this key; ``active_only``: where something new begins.
 
     All customers; or, where a list of them would be too long, those that a search finds (its field is drawn here)
     and those chosen before.
     """
-    rows = read(customers.names, limit=MOST_OFFERED + 1)
+    rows = read(customers.names, active_only=active_only, limit=MOST_OFFERED + 1)
     if len(rows) <= MOST_OFFERED:
         return filters.distinct([(identity, name) for identity, name, _ in rows])
     text = st.text_input(
         "Find customers", key=f"{key}_search", type="search", placeholder="Name, key, e-mail or city", width=200
     )
-    names = {identity: name for identity, name, _ in read(customers.names, text=text or "", limit=MOST_OFFERED)}
+    found = read(customers.names, text=text or "", active_only=active_only, limit=MOST_OFFERED)
+    names = {identity: name for identity, name, _ in found}
     for identity in _chosen(key):
         if identity not in names and (name := read(customers.name_of, identity)):
             names[identity] = name
