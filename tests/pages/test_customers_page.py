@@ -236,3 +236,6 @@ def test_a_customer_is_merged_into_another_one_and_leads_to_it(page_as, sessions
     assert "Merged into Bolt GmbH" in shown(page)
     page.button(key="open_merged").click().run()
     assert page.title[0].value == "Bolt GmbH"
+    assert "was merged into it. The reports" in shown(page)
+    page.button(key=f"open_former_{twin}").click().run()
+    assert "Twin" in page.title[0].value

@@ -15,6 +15,15 @@ PAGES = {
 }
 
 
+# Where something new begins, and where what there is is read or paid.
+NEW = {
+    "run_customers": ("reports.py", {"tab": "Generate"}),
+    "new_invoice_customer": ("invoice_editor.py", {}),
+    "reports_customer": ("reports.py", {}),
+    "invoices_customer": ("invoices.py", {}),
+}
+
+
 @pytest.fixture
 def zed(sessions) -> int:
     """The last of more customers than any list offers."""
@@ -46,3 +55,15 @@ def test_a_link_to_the_one_beyond_the_list_chooses_it(page_as, zed):
     page = page_as("admin").visit("reports.py", reports_customer=f"Zed ({zed})")
 
     assert page.selectbox(key="reports_customer").value == zed
+
+
+@pytest.mark.parametrize("key", NEW)
+def test_who_is_deactivated_is_offered_to_read_and_nothing_new(page_as, sessions, key):
+    with sessions.begin() as session:
+        a_customer(session, "ON", name="Going on")
+        session.get_one(Customer, a_customer(session, "OFF", name="Given up")).active = False
+    file, query = NEW[key]
+    page = page_as("admin").visit(file, **query)
+    picker = next(one for one in (*page.selectbox, *page.multiselect) if one.key == key)
+    assert "Going on" in picker.options
+    assert ("Given up" in picker.options) == (key in ("reports_customer", "invoices_customer"))
