@@ -102,7 +102,7 @@ def _verbs(commands: Commands, name: str, summary: str) -> Commands:
 
 
 def _add_user(verbs: Commands) -> None:
-    add = _command(verbs, "add", "users:add", "add a person and print the link with which they choose a password")
+    add = _command(verbs, "add", "access:add_user", "add a person and print the link with which they choose a password")
     add.add_argument("email", metavar="EMAIL")
     add.add_argument("--role", required=True, choices=[role.value for role in Role])
     add.add_argument("--name", help="the name that others see; by default the part of the address before the @")
@@ -112,7 +112,7 @@ def _add_user(verbs: Commands) -> None:
 
 
 def _create_key(verbs: Commands) -> None:
-    create = _command(verbs, "create", "keys:create", "create a key and print it; it is never shown again")
+    create = _command(verbs, "create", "access:create_key", "create a key and print it; it is never shown again")
     create.add_argument("--name", required=True, metavar="N", help="what it is for")
     create.add_argument("--role", required=True, choices=[role.value for role in Role])
     create.add_argument("--customer", metavar="C", help="the only customer it may see: ref or integer id")
