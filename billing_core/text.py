@@ -10,7 +10,7 @@ LONGEST_REASON = 500
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 # What begins a direction of writing within a text, and what ends it.
-_END, _END_OF_ISOLATE = "\u202c", "\u2069"
+_END, _ISOLATE, _END_OF_ISOLATE = "\u202c", "\u2068", "\u2069"
 _DIRECTIONS = dict.fromkeys("\u202a\u202b\u202d\u202e", _END) | dict.fromkeys("\u2066\u2067\u2068", _END_OF_ISOLATE)
 
 
@@ -28,19 +28,23 @@ def is_torn(text: str) -> bool:
 
 
 def closed(text: str) -> str:
-    """The text, and at its end what ends the directions that it leaves open: else it would turn around what follows."""
+    """The text, with what ends the directions that it leaves open, and begins those that it ends: else it would turn
+    around what follows, or end what holds it.
+    """
     if text.isascii():
         return text
     open_ends: list[str] = []
+    begun_before = 0
     for character in text:
         if end := _DIRECTIONS.get(character):
             open_ends.append(end)
-        elif character == _END_OF_ISOLATE and character in open_ends:
-            while open_ends.pop() != character:
+        elif character == _END_OF_ISOLATE:
+            begun_before += character not in open_ends
+            while open_ends and open_ends.pop() != character:
                 pass
         elif open_ends[-1:] == [character]:
             open_ends.pop()
-    return text + "".join(reversed(open_ends))
+    return _ISOLATE * begun_before + text + "".join(reversed(open_ends))
 
 
 def needed(text: str, field: str, longest: int) -> str:

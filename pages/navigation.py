@@ -13,6 +13,7 @@ from billing_core.identity import Permission  # noqa: E402
 from pages.ui import address, collection_mode, context, failures, messages  # noqa: E402
 from pages.ui.inputs import parameters  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
+from pages.ui.text import OWN_DIRECTIONS  # noqa: E402
 
 # Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
 MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
@@ -58,6 +59,7 @@ st.set_page_config(
     page_title="Billing", page_icon=str(STATIC / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR
 )
 st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
+st.html(OWN_DIRECTIONS)
 failures.warn_of_lost_file()
 person = context.signed_in_for_this_run()
 # A page that the role may not see stays reachable by its address, where it says so.

@@ -33,6 +33,12 @@ def test_what_a_text_leaves_open_is_closed_at_its_end(text, ends):
     assert closed(text) == text + ends
 
 
+def test_what_a_text_ends_without_having_begun_it_begins_before_it():
+    assert closed(f"a{END_OF_ISOLATE}b{RLO}") == f"{FSI}a{END_OF_ISOLATE}b{RLO}{END}"
+    assert closed(f"{RLI}a{END_OF_ISOLATE}{END_OF_ISOLATE}") == f"{FSI}{RLI}a{END_OF_ISOLATE}{END_OF_ISOLATE}"
+    assert closed(f"{RLO}a{END_OF_ISOLATE}") == f"{FSI}{RLO}a{END_OF_ISOLATE}"
+
+
 @pytest.mark.parametrize("opened", [RLO, RLE, RLI, RLO + RLI + RLO, FSI + RLO])
 def test_what_follows_it_is_written_as_ever(opened):
     amount = " owes 123.45 USD"

@@ -17,10 +17,25 @@ _SPECIAL = re.compile(
 # Not the spaces inside numbers, which do not break. Four at the beginning would be code.
 _BLANKS = re.compile(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
+# Letters and marks by which a browser writes what stands beside them from right to left, too: "12.50 ,<name> USD".
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+# A longer text is no element for Streamlit's Markdown.
+_LONGEST_ELEMENT = 999
+# To be drawn once on each page: texts from right to left, which are such elements, keep their direction to themselves.
+# Within them the elements of ``_inert`` have none of their own, or 12:30 would read 30:12 there.
+OWN_DIRECTIONS = """<style>
+span:not([class], [style]) { unicode-bidi: plaintext; }
+span:not([class], [style]) span:not([class], [style]) { unicode-bidi: normal; }
+</style>"""
+
 
 def md(text: object) -> str:
     """The text as it is, on one line: nothing in it formats, links, draws or computes, and it is copied as it was."""
-    return _SPECIAL.sub(_inert, closed(_BLANKS.sub(" ", str(text))))
+    line = closed(_BLANKS.sub(" ", str(text)))
+    inert = _SPECIAL.sub(_inert, line)
+    return f":color[{inert}]" if _RIGHT_TO_LEFT.search(line) and len(inert) <= _LONGEST_ELEMENT else inert
 
 
 def untagged(text: str) -> str:

@@ -21,7 +21,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 WRITTEN = (
     " *[x](https://evil.example) www.evil.example ap@evil.example :material/delete: :material_face: :smile: "
-    ":streamlit: $x^2$ <b>bb</b> a -> b :red[r] `c` ~~d~~ [^1]"
+    ":streamlit: $x^2$ <b>bb</b> a -> b :red[r] `c` ~~d~~ [^1] אבג"
 )
 MADE = """
     () => [...document.querySelectorAll(`[data-testid=stApp] :is(a[href*="//evil"], a[href*="//www.evil"],
@@ -33,6 +33,18 @@ SHOWN = """
     () => [...document.querySelectorAll(`[data-testid=stApp] :is(
         [data-testid=stMarkdownContainer], [data-testid=stCaptionContainer], [data-testid=stHeading])`)]
         .map(one => one.textContent)
+"""
+# What stands on the wrong side of the text before it.
+TURNED = """
+    () => [...document.querySelectorAll("span:not([class], [style])")].filter(one => {
+        const next = one.nextSibling;
+        if (next?.nodeType !== Node.TEXT_NODE || !next.textContent.trim() || one.closest("span span:not([class])"))
+            return false;
+        const range = document.createRange();
+        range.selectNodeContents(next);
+        const [before, behind] = [[...one.getClientRects()].at(-1), range.getClientRects()[0]];
+        return before && behind && Math.abs(before.top - behind.top) < 5 && behind.left < before.right - 1;
+    }).map(one => one.parentElement.textContent)
 """
 
 
@@ -75,6 +87,7 @@ def test_what_others_wrote_is_read_as_it_was_written_on_every_page(product: Prod
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
         assert page.evaluate(MADE) == [], path
+        assert page.evaluate(TURNED) == [], path
         texts = [text for text in page.evaluate(SHOWN) if "[x]" in text]
         # The brand of a card is shown in words.
         shown = [text.replace("material face", "material_face") for text in texts]

@@ -2,9 +2,12 @@
 
 import re
 
-_ESCAPED = re.compile(r":color\[\\(.)\]|\\([!-/:-@\[-`{-~])")
+_ELEMENT = re.compile(r":color\[((?:[^\[\]\\]|\\.)*)\]")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def as_read(markdown: str) -> str:
-    """Without what ``md`` put around the characters of a text; what is our own Markdown stays."""
-    return _ESCAPED.sub(lambda found: found[1] or found[2], markdown)
+    """Without what ``md`` put around a text and its characters; what is our own Markdown stays."""
+    for _ in ("the inner elements", "those around a whole text"):
+        markdown = _ELEMENT.sub(r"\1", markdown)
+    return _ESCAPED.sub(r"\1", markdown)

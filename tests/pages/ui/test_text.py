@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pages.ui.tables import _icon_and_text
 from pages.ui.text import md, untagged
+from tests.pages.as_read import as_read
 
 # What Streamlit's frontend makes of the text that Markdown has left, piece by piece: mdast-util-gfm-autolink-literal,
 # remark-emoji, and its own icons, logo and arrows, as its JavaScript has them.
@@ -63,8 +64,21 @@ def test_a_text_has_one_line_and_no_indentation_of_which_markdown_would_make_cod
     assert md("1\N{NO-BREAK SPACE}450") == "1\N{NO-BREAK SPACE}450"
 
 
-def test_a_text_does_not_turn_around_what_follows_it():
-    assert md("Acme \u202e") + " 5" == "Acme \u202e\u202c 5"
+@pytest.mark.parametrize(
+    "text", ["אבג", "الشركة (ש.מ.)", "Acme \u202eCorp\u202c", "\u200fAcme", "שלום: ap@acme.example"]
+)
+def test_a_text_from_right_to_left_is_an_element_of_its_own(text):
+    assert re.fullmatch(r":color\[(?:[^\[\]\\]|\\.|:color\[\\.\])*\]", md(text))
+    assert as_read(md(text)) == text
+
+
+def test_it_is_none_where_it_would_be_too_long_for_one():
+    assert md("אבג" * 331) == f":color[{'אבג' * 331}]"
+    assert md("אבג" * 334) == "אבג" * 334
+
+
+def test_a_text_leaves_no_direction_open():
+    assert as_read(md("Acme \u202e")) == "Acme \u202e\u202c"
 
 
 def test_a_name_on_a_chart_brings_no_tag():
@@ -82,10 +96,6 @@ def test_a_name_on_a_chart_brings_no_tag():
 )
 def test_a_buttons_icon_is_ours_whatever_the_name_behind_it(shown, icon, text):
     assert _icon_and_text(shown) == (icon, text)
-
-
-def as_read(markdown: str) -> str:
-    return ESCAPED.sub(r"\1", ELEMENT.sub(r"\1", markdown))
 
 
 def made_of(markdown: str) -> list[str]:
