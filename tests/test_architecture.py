@@ -135,7 +135,7 @@ ORDER = {
         ["app"],
     ],
     "billing_core.web.api": [
-        ["access", "exact_json", "paging"],
+        ["access", "exact_json", "lacking", "paging"],
         ["routing", "problem_bodies"],
         ["problems", "invoices", "usage_events"],
         ["middleware", "analytics", "billing", "businesses", "reports", "usage"],

@@ -18,17 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from billing_core import VERSION, runtime
-from billing_core.bill_runs import planning, progress, rehearsal
+from billing_core.bill_runs import legal_content, planning, progress, rehearsal
 from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.progress import Progress
 from billing_core.bill_runs.rehearsal import Change
+from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
 from billing_core.commands.reports import warn_of_outdated
 from billing_core.customers import queries as customers
 from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import SYSTEM
+from billing_core.invoices.legal_content.missing import in_words
 from billing_core.jobs import bill_run_work, nudges
 from billing_core.money import Money
 from billing_core.processes import current, pausing
@@ -237,6 +239,9 @@ def _answer(run_id: int) -> Answer:
     if done.goal is RunGoal.REHEARSAL:
         data["changes"], told = _changes(run_id, done.total)
         lines += told
+    if done.goal in (RunGoal.REHEARSAL, RunGoal.SENT):
+        data["lacking"], told = _lacking(run_id)
+        lines += told
     if done.waiting:
         lines.append(f"{done.waiting} not done: run {run_id} was paused or stopped")
     return Answer(data, "\n".join(lines), refused=bool(failed) or bool(done.waiting))
@@ -269,6 +274,20 @@ def _changes(run_id: int, customer_count: int) -> tuple[list[dict[str, Any]], li
         lines.append(f"  {row.customer_name}: {row.change.value}, {before} before, {now} now")
     lines.append(f"  {counts.get(Change.SAME, 0)} the same")
     return data, lines
+
+
+def _lacking(run_id: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the law of our country wants on the invoices of a run and they lack, as data and in words: of our details
+    by the business, of customers' by the customer.
+    """
+    with runtime.sessions()() as session:
+        found = legal_content.of_run(session, SYSTEM, run_id)
+        ours = businesses.names(session)
+    of_each = [(ours[key], lacks) for key, lacks in found.ours.items()]
+    of_each += [(found.names[key], lacks) for key, lacks in found.of_customers.items()]
+    data = [{"name": name, "lacks": [one.particular.value for one in lacks]} for name, lacks in of_each]
+    told = [f"  {name}: {in_words(lacks)}" for name, lacks in of_each]
+    return data, ["Large invoices lack by law or usage:", *told] if told else []
 
 
 def _customer(session: Session, ref_or_id: str) -> int:

@@ -16,6 +16,9 @@ from billing_core.dates import Day, Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
+from billing_core.invoices.legal_content import of_invoices
+from billing_core.invoices.legal_content.laws import Particular
+from billing_core.invoices.legal_content.wording import in_words
 from billing_core.invoices.models import InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.money import Money
@@ -94,6 +97,7 @@ def _invoice(session: Session, invoice_id: int) -> dict[str, Any]:
         {"description": line.description, "amount": Money(line.amount_minor, made.currency).amount}
         for line in queries.lines(session, made.id)
     ]
+    lacks = of_invoices.sent_without(session, made.id) if made.sent_at else []
     return {
         "invoice_id": made.id,
         "invoice": made.number,
@@ -101,7 +105,7 @@ def _invoice(session: Session, invoice_id: int) -> dict[str, Any]:
         "total": made.total.amount,
         "currency": made.currency,
         "lines": rows,
-    }
+    } | ({"lacks": list(lacks)} if lacks else {})
 
 
 def _failed(session: Session, customer_id: int, refusal: BillingError) -> dict[str, Any]:
@@ -119,6 +123,9 @@ def _told(data: dict[str, Any]) -> Iterator[str]:
         before = "" if one["created"] else ", made before"
         mailed = f", not mailed: {one['not_mailed']}" if "not_mailed" in one else ""
         yield f"{one['customer']} ({one['name']}): {named}{before}{mailed}"
+        for invoice in (one, *one.get("late_usage", [])):
+            if "lacks" in invoice:
+                yield f"  sent without {in_words(map(Particular, invoice['lacks']))}"
         for line in one["lines"]:
             yield f"  {line['description']}: {line['amount']:,} {one['currency']}"
     for one in data["failed"]:

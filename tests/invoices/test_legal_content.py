@@ -13,6 +13,7 @@ from billing_core.invoices import queries, service
 from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.legal_content import of_invoices
 from billing_core.invoices.legal_content.missing import Said, is_address, is_vat_id, missing, of_issuer
+from billing_core.invoices.legal_content.supply_dates import says_when
 from billing_core.money import Money
 from tests.invoices.company import NOW, READER, a_customer, a_draft, a_line
 
@@ -187,6 +188,49 @@ def test_a_vat_number_begins_with_its_country(text, country, is_one):
     assert is_vat_id(text, country) is is_one
 
 
+@pytest.mark.parametrize(
+    ("country", "currency", "total", "wanted"),
+    [
+        ("DE", "EUR", 25_000, False),
+        ("DE", "EUR", 25_001, True),
+        ("AT", "EUR", 100, True),
+        ("JP", "JPY", 100, True),
+        # Art. 226 (7): only where it differs from the date of the invoice.
+        ("FR", "EUR", 100_000, False),
+        ("GB", "GBP", 100_000, False),
+    ],
+)
+def test_the_day_of_supply_is_wanted_where_the_law_wants_it_always(country, currency, total, wanted):
+    issuer = replace(BERLIN, country=country)
+    assert ("supply_date" in lacks(FULL, issuer=issuer, total=Money(total, currency), says_when=False)) is wanted
+    assert "supply_date" not in lacks(FULL, issuer=issuer, total=Money(total, currency), says_when=True)
+
+
+def test_a_small_german_business_names_no_day_of_supply():
+    small = {"rates": ZERO, "zero_tax_reason": "Kleinunternehmer, § 19 UStG"}
+    assert lacks(FULL, **small, says_when=False) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "notes", "said"),
+    [
+        (["Beratung, 3. März 2026"], "", True),
+        (["Work, Mar 1 – 31, 2026"], "", True),
+        (["Conseil en mars 2026"], "", True),
+        (["Obra, 03/02/2026"], "", True),
+        (["Abo 11/2026"], "", True),
+        (["Beratung am 3.3.2026", "Fahrt"], "", False),
+        (["Beratung am 3.3.2026", "Fahrt"], "Leistungsdatum: 3. März 2026", True),
+        (["Beratung"], "Leistungsdatum entspricht dem Rechnungsdatum", True),
+        (["Beratung"], "Zahlbar bis 31.3.2026", False),
+        (["Plan 2026"], "", False),
+        (["Maintenance 24/7, version 1.2"], "", False),
+    ],
+)
+def test_the_day_of_supply_stands_in_the_lines_or_is_called_so(texts, notes, said):
+    assert says_when([(text, False) for text in texts], notes) is said
+
+
 def test_our_own_details_are_looked_at_before_there_is_an_invoice():
     ours = [one.words for one in of_issuer(replace(NOTHING, country="NL"))]
     assert ours == ["our address", "our btw-id (NL, 9 digits, B, 2 digits)", "our company register number"]
@@ -203,7 +247,7 @@ def test_drafts_are_looked_at_before_they_are_sent(session):
     found = of_invoices.of_many(session, READER, [bare.id, small.id, free.id])
     words = {key: [one.particular.value for one in lacking] for key, lacking in found.items()}
     # 238.00 and 119.00 are small; 438.00 is not.
-    assert words == {free.id: ["seller_tax_number", "zero_tax_reason"]}
+    assert words == {free.id: ["seller_tax_number", "supply_date", "zero_tax_reason"]}
     business.address = ""
     assert set(of_invoices.of_many(session, READER, [bare.id, small.id])) == {bare.id, small.id}
 

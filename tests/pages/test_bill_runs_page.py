@@ -1,5 +1,6 @@
 """Bill runs on the page of reports: started, refused, watched, stopped, and what a rehearsal says."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,8 @@ from sqlalchemy import func, select, update
 
 from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.businesses import queries as businesses
+from billing_core.businesses import service as business_details
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role, actor_with
@@ -537,6 +540,21 @@ def test_whoever_failed_in_a_rehearsal_is_shown_with_the_reason(page_as, session
     shown = page.dataframe[0].value
     assert shown[["Customer", "Note"]].values.tolist() == [["Bolt GmbH", reason]]
     assert "Total" not in shown
+
+
+def test_a_rehearsal_lists_what_the_invoices_would_lack_and_leads_there(page_as, sessions, company, rehearsed):
+    page = watching(page_as("admin"), rehearsed)
+    ours, theirs = (one.value for one in page.warning[-2:])
+    assert ours.startswith("All invoices would lack our address, our tax number")
+    assert theirs.startswith("**2 customers** lack what the law or usage wants")
+    assert f"](/customers?customer={company.bolt})" in theirs
+    with sessions.begin() as session:
+        mine = businesses.default_business(session)
+        wanted = replace(business_details.details(mine), address="1 Main St", tax_id="1")
+        business_details.change(session, SYSTEM, wanted=wanted, drawn_from=mine.version, now=utc_now())
+        session.execute(update(Customer).values(address="2 Main St"))
+    page = watching(page_as("admin"), rehearsed)
+    assert not any("lack" in one.value for one in page.warning)
 
 
 def test_one_click_starts_the_real_run_with_the_same_choices(page_as, sessions, rehearsed, begun):

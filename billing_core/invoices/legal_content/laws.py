@@ -23,6 +23,7 @@ class Particular(enum.StrEnum):
     CUSTOMER_ADDRESS = "customer_address"
     CUSTOMER_TAX_NUMBER = "customer_tax_number"
     CUSTOMER_VAT_ID = "customer_vat_id"
+    SUPPLY_DATE = "supply_date"
     ZERO_TAX_REASON = "zero_tax_reason"
 
 
@@ -69,6 +70,7 @@ _SELLER: Final = frozenset({P.SELLER_ADDRESS})
 _NUMBER: Final = frozenset({P.SELLER_TAX_NUMBER})
 _THEIR_NUMBER: Final = frozenset({P.CUSTOMER_TAX_NUMBER})
 _REGISTER: Final = frozenset({P.SELLER_REGISTER_NUMBER})
+_WHEN: Final = frozenset({P.SUPPLY_DATE})
 _REASON: Final = frozenset({P.ZERO_TAX_REASON})
 _NAMED: Final = frozenset({P.CUSTOMER_NAME})
 
@@ -95,20 +97,20 @@ LAWS: Final = {
     "AT": Law(
         "§ 11 UStG (Austria)",
         (
-            _upto("400", always=_SELLER),
-            _upto("10000", always=_PARTIES, taxed=_NUMBER, untaxed=_REASON),
-            _upto(None, always=_PARTIES, taxed=_NUMBER, untaxed=_REASON, domestic=_THEIR_NUMBER),
+            _upto("400", always=_SELLER | _WHEN),
+            _upto("10000", always=_PARTIES | _WHEN, taxed=_NUMBER, untaxed=_REASON),
+            _upto(None, always=_PARTIES | _WHEN, taxed=_NUMBER, untaxed=_REASON, domestic=_THEIR_NUMBER),
         ),
         currency="EUR",
         tax_number="UID (ATU and 8 digits)",
         shape=re.compile(r"ATU\d{8}"),
-        small_business=_SELLER,
+        small_business=_SELLER | _WHEN,
     ),
     "DE": Law(
         "§ 14 UStG (Germany)",
         (
             _upto("250", always=_SELLER, untaxed=_REASON),
-            _upto(None, always=_PARTIES | _NUMBER, untaxed=_REASON),
+            _upto(None, always=_PARTIES | _NUMBER | _WHEN, untaxed=_REASON),
         ),
         currency="EUR",
         tax_number="Steuernummer or USt-IdNr.",
@@ -205,7 +207,7 @@ LAWS: Final = {
     ),
     "JP": Law(
         "Consumption Tax Act, art. 57-4 (Japan)",
-        (_upto(None, taxed=_NUMBER | _NAMED),),
+        (_upto(None, taxed=_NUMBER | _NAMED | _WHEN),),
         tax_number="registration number (T and 13 digits)",
         shape=re.compile(r"T\d{13}"),
     ),

@@ -27,6 +27,7 @@ _SMALL_BUSINESS: Final = re.compile(
 class Said:
     """What an invoice says, or would say. ``customer_country``: ISO code, empty where it is not known. ``rates``: the
     tax rates of its lines, in percent. ``total`` with tax; None: not known yet, and so no small one.
+    ``says_when``: what it bills was supplied.
     """
 
     issuer: Issuer
@@ -37,6 +38,7 @@ class Said:
     customer_tax_id: str
     customer_country: str
     zero_tax_reason: str
+    says_when: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def _is_said(one: Particular, said: Said, law: Law) -> bool:
             return bool(said.customer_tax_id.strip())
         case Particular.CUSTOMER_VAT_ID:
             return is_vat_id(said.customer_tax_id, said.customer_country)
+        case Particular.SUPPLY_DATE:
+            return said.says_when
         case Particular.ZERO_TAX_REASON:
             return bool(said.zero_tax_reason.strip())
 

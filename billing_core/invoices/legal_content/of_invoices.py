@@ -1,6 +1,6 @@
 """What is missing on stored invoices: on drafts before they are sent, and on what was sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from billing_core.invoices import issuers
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.legal_content.laws import Particular
 from billing_core.invoices.legal_content.missing import Missing, Said, missing
+from billing_core.invoices.legal_content.supply_dates import says_when
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceLineItem
 from billing_core.money import Money
 
@@ -26,7 +27,15 @@ def of_many(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> dict[
     """What each of these invoices lacks, by its id; those that lack nothing are left out."""
     actor.require(Permission.INVOICE_READ)
     these = (among(Invoice.id, invoice_ids), visible_to(actor, Invoice.customer_id))
-    columns = (Invoice.id, Invoice.business_id, Invoice.issuer, Invoice.currency, Invoice.total_minor, *_COLUMNS)
+    columns = (
+        Invoice.id,
+        Invoice.business_id,
+        Invoice.issuer,
+        Invoice.currency,
+        Invoice.total_minor,
+        Invoice.notes,
+        *_COLUMNS,
+    )
     rows = session.execute(
         select(*columns, Customer.country, Invoice.customer_country, Invoice.sent_at)
         .join(Customer, Customer.id == Invoice.customer_id)
@@ -35,17 +44,15 @@ def of_many(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> dict[
     ).all()
     ours = session.scalars(select(Business).where(Business.id.in_({row.business_id for row in rows})))
     businesses = {business.id: business for business in ours}
-    taxed_at: dict[int, set[Any]] = {row.id: set() for row in rows}
-    rates = select(InvoiceLineItem.invoice_id, InvoiceLineItem.tax_rate).distinct()
-    for invoice_id, rate in session.execute(rates.where(among(InvoiceLineItem.invoice_id, list(taxed_at)))):
-        taxed_at[invoice_id].add(rate)
+    lines = _lines(session, [row.id for row in rows])
     lacking = {}
     for row in rows:
         said = Said(
             issuer=_issuer(row.issuer, businesses[row.business_id]),
             total=Money(row.total_minor, row.currency),
-            rates=frozenset(taxed_at[row.id]),
+            rates=frozenset(line.tax_rate for line in lines[row.id]),
             customer_country=row.customer_country if row.sent_at else row.country,
+            says_when=_says_when(lines[row.id], row.notes),
             **{name: getattr(row, name) for name in _STATED},
         )
         if found := missing(said):
@@ -62,6 +69,7 @@ def of_sending(
         total=invoice.total,
         rates=frozenset(line.tax_rate for line in lines),
         customer_country=customer_country,
+        says_when=_says_when(lines, invoice.notes),
         **{name: getattr(invoice, name) for name in _STATED},
     )
     found = [one.particular.value for one in missing(said)]
@@ -73,6 +81,21 @@ def sent_without(session: Session, invoice_id: int) -> list[Particular]:
     sent = select(InvoiceEvent.data).where(InvoiceEvent.invoice_id == invoice_id, InvoiceEvent.kind == EventKind.SENT)
     data = session.scalars(sent.order_by(InvoiceEvent.id.desc()).limit(1)).one_or_none() or {}
     return [Particular(one) for one in data.get("missing", ())]
+
+
+def _lines(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """What the check looks at of the lines of each invoice; of those alike one."""
+    lines: dict[int, list[Any]] = {invoice_id: [] for invoice_id in invoice_ids}
+    columns = [getattr(InvoiceLineItem, name) for name in ("invoice_id", "tax_rate", "report_id", "usage_line_id")]
+    statement = select(*columns, InvoiceLineItem.description).where(among(InvoiceLineItem.invoice_id, invoice_ids))
+    for line in session.execute(statement.distinct()):
+        lines[line.invoice_id].append(line)
+    return lines
+
+
+def _says_when(lines: Iterable[Any], notes: str) -> bool:
+    """``lines`` are stored rows or lines of a draft. Those of reports and usage bill days that their words name."""
+    return says_when(((one.description, (one.report_id or one.usage_line_id) is not None) for one in lines), notes)
 
 
 def _issuer(facts: Mapping[str, Any] | None, business: Business) -> issuers.Issuer:

@@ -13,6 +13,7 @@ from billing_core.identity import Actor
 from billing_core.invoices.lists import by_offset
 from billing_core.payments import opening
 from billing_core.subscriptions import further
+from billing_core.web.api import lacking
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.billing import bodies
 from billing_core.web.api.billing.bodies import NewInvoice, OpenInvoice, OpenInvoiceList, Status
@@ -28,7 +29,10 @@ MOST_AT_ONCE: Final = 100
 # Skipping more takes longer than any program waits.
 _LARGEST_OFFSET: Final = 10_000_000
 _CREATED: dict[int | str, dict[str, Any]] = {
-    201: {"headers": {"Location": {"description": "The invoice's own address", "schema": {"type": "string"}}}},
+    201: {
+        "headers": {"Location": {"description": "The invoice's own address", "schema": {"type": "string"}}}
+        | lacking.DESCRIBED
+    },
     404: {"description": "There is no such customer or subscription, or the caller may not see it"},
 }
 # They may be absent from an address; null cannot be written there, and the description does not offer it.
@@ -55,7 +59,8 @@ def create_open_invoice(caller: CurrentCaller, session: Transaction, given: NewI
     if given.subscription_id is not None:
         further.attach(session, caller.actor, given.subscription_id, invoice, now=utc_now())
     answer = _one(session, caller.actor, invoice.public_id)
-    return ExactJSON(answer, 201, {"Location": f"/v1/billing/invoice/{invoice.public_id}"})
+    headers = {"Location": f"/v1/billing/invoice/{invoice.public_id}", **lacking.headers(session, invoice.id)}
+    return ExactJSON(answer, 201, headers)
 
 
 @router.get("", response_model=OpenInvoiceList, summary="List invoices of all businesses")

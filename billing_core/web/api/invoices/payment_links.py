@@ -18,6 +18,7 @@ from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.links import workflow
 from billing_core.online_payments.links.queries import LinkRow
 from billing_core.settings import settings
+from billing_core.web.api import lacking
 from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.responses import LINK_CREATED, refusals
@@ -56,7 +57,8 @@ def create_payment_link(caller: CurrentCaller, invoice_id: InvoiceId) -> Respons
     gateway = configured.gateway(sessions, settings())
     link_id = workflow.create(sessions, caller.actor, gateway, invoice.id, now=utc_now())
     with sessions() as session:
-        return ExactJSON(_answer(links.one(session, caller.actor, link_id)), 201)
+        headers = lacking.headers(session, invoice.id)
+        return ExactJSON(_answer(links.one(session, caller.actor, link_id)), 201, headers)
 
 
 @router.get("", response_model=PaymentLink, responses=refusals(404), summary="Get the payment link")

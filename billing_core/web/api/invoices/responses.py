@@ -16,6 +16,7 @@ from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists.keyset import Listed
 from billing_core.invoices.models import LineType
 from billing_core.invoices.rows import InvoiceView, LineRow
+from billing_core.web.api import lacking
 from billing_core.web.api.exact_json import WrittenNumber, money, number
 from billing_core.web.api.problem_bodies import Refusal
 
@@ -263,7 +264,9 @@ _MEANINGS = {
     503: "The database is busy",
 }
 _ALWAYS = (400, 401, 403, 429, 500, 503)
-_ETAG = {"ETag": {"description": "For `If-Match` and `If-None-Match`", "schema": {"type": "string"}}}
+_ETAG = {
+    "ETag": {"description": "For `If-Match` and `If-None-Match`", "schema": {"type": "string"}}
+} | lacking.DESCRIBED
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists import keyset
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payments import status_changes
+from billing_core.web.api import lacking
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON, encode
 from billing_core.web.api.invoices import responses
@@ -141,8 +142,10 @@ def one(session: Session, actor: Actor, invoice_id: str) -> InvoiceView:
 
 def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, status: int = 200) -> Response:
     """The invoice as it is now, with its entity tag."""
-    body, tag = _encoded(session, one(session, actor, invoice_id), now)
-    return Response(body, status, headers={"ETag": tag}, media_type=_JSON)
+    invoice = one(session, actor, invoice_id)
+    body, tag = _encoded(session, invoice, now)
+    headers = {"ETag": tag} | (lacking.headers(session, invoice.id) if invoice.sent_at else {})
+    return Response(body, status, headers=headers, media_type=_JSON)
 
 
 def published(session: Session, invoice: InvoiceView, *, now: datetime) -> responses.Invoice:

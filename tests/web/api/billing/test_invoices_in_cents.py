@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
@@ -67,6 +68,17 @@ def test_the_documents_example(client, acme, sessions):
         )
         # Nobody is written to.
         assert session.scalars(select(OutboxMessage).where(OutboxMessage.channel == "mail")).all() == []
+
+
+def test_what_the_law_wants_and_is_missing_is_told_in_a_header_and_refuses_nothing(client, acme, sessions):
+    bare = created(client, acme)
+    assert (bare.status_code, bare.headers["Invoice-Lacks"]) == (201, "seller_address, customer_address")
+    with sessions.begin() as session:
+        default_business(session).address = "1 Main St"
+        session.get_one(Customer, acme.id).address = "2 Main St"
+    full = created(client, acme)
+    assert full.status_code == 201
+    assert "Invoice-Lacks" not in full.headers
 
 
 def test_what_is_left_out_is_one_unit_due_by_the_customers_terms(client, sessions):
