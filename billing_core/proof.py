@@ -41,11 +41,14 @@ def either_way(one: Select[*tuple[Any, ...]], other: Select[*tuple[Any, ...]]) -
 
 
 def misplaced(
-    session: Session, name: InstrumentedAttribute[str], order: InstrumentedAttribute[str], words: str
+    session: Session,
+    name: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
+    order: InstrumentedAttribute[str],
+    words: str,
 ) -> tuple[str, ...]:
     """The first names whose kept order is not where they stand among names, in words, as ``named`` has it."""
     kept = session.execute(select(name, order).distinct().execution_options(yield_per=_AT_ONCE))
-    wrong = (words.format(text) for text, place in kept if place != reading_order(text))
+    wrong = (words.format(text) for text, place in kept if place != reading_order(text or ""))
     return tuple(islice(wrong, NAMED))
 
 

@@ -7,8 +7,9 @@ marks stand before figures, figures before letters. A run of figures is the numb
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, Final
 
 LONGEST_ORDER: Final = 250
@@ -39,8 +40,21 @@ def reading_order(name: str) -> str:
     return _END_OF_LEVEL.join(levels).rstrip(_END_OF_LEVEL)[:LONGEST_ORDER]
 
 
-def _weights(piece: str) -> Iterator[tuple[int, int, int]]:
-    yield from (tuple(element[:3]) for element in _collator().collation_elements(piece))
+def _weights(piece: str) -> Iterable[tuple[int, int, int]]:
+    """No two characters of ASCII are weighed together."""
+    return chain.from_iterable(map(_of_one, piece)) if piece.isascii() else _together(piece)
+
+
+def orders_of(facts: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Where those of its texts with these names stand, as the columns beside them keep it."""
+    return {f"{name}_order": reading_order(facts[name] or "") for name in names if name in facts}
+
+
+def _together(piece: str) -> list[tuple[int, int, int]]:
+    return [(letter, accent, case) for letter, accent, case, *_ in _collator().collation_elements(piece)]
+
+
+_of_one = cache(_together)
 
 
 @cache

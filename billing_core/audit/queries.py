@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
 from billing_core.database.functions import equals, mentions, readable
+from billing_core.database.ordering import natural
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.identity.models import User
@@ -89,7 +90,7 @@ def one(session: Session, actor: Actor, entry_id: int) -> tuple[AuditRow, list[F
 def actors(session: Session, actor: Actor, *, limit: int = 1_000) -> dict[int, str]:
     """The possible actors, by id: everybody with an account, and the system."""
     actor.require(Permission.AUDIT_READ)
-    people = session.execute(select(User.id, User.name, User.email).order_by(func.lower(User.name)).limit(limit))
+    people = session.execute(select(User.id, User.name, User.email).order_by(natural(User.name), User.id).limit(limit))
     return {SYSTEM_ID: "The system"} | {user_id: f"{name} ({email})" for user_id, name, email in people}
 
 

@@ -9,6 +9,7 @@ from billing_core.bill_runs.models import BillRun, BillRunCustomer
 from billing_core.bill_runs.progress import visible
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
+from billing_core.database.ordering import natural
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers
 from billing_core.invoices.documents import legibility
@@ -46,7 +47,7 @@ def of_run(session: Session, actor: Actor, run_id: int) -> Unprintable:
         texts |= {f"{facts[0]}, {field}": fact for field, fact in zip(_OF_CUSTOMER.values(), facts, strict=True)}
     for business in session.scalars(select(Business).where(Business.id.in_(ours)).order_by(Business.id)):
         texts |= {f"{business.name}, {label}": text for label, text in _of(business).items()}
-    texts |= {f"Service {name}": name for name in session.scalars(select(Service.name).order_by(Service.name))}
+    texts |= {f"Service {name}": name for name in session.scalars(select(Service.name).order_by(natural(Service.name)))}
     return legibility.found_in(texts)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from billing_core.businesses.models import Business
 from billing_core.customers.same import LONGEST_KEY, email_key
 from billing_core.database import Base
-from billing_core.database.types import ReadingOrder
+from billing_core.database.types import ReadingOrder, order_of
 from billing_core.languages.available import nearest, regional
 from billing_core.reading_order import reading_order
 from billing_core.recipients import LONGEST_LIST
@@ -31,11 +31,6 @@ def _key_of_email(context: DefaultExecutionContext) -> str:
     return email_key(str(given.get("email") or ""))
 
 
-def _order_of_name(context: DefaultExecutionContext) -> str:
-    given: dict[str, object] = context.get_current_parameters()  # type: ignore[no-untyped-call]
-    return reading_order(str(given["name"]))
-
-
 class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
@@ -43,7 +38,8 @@ class Customer(Base):
     reminded. ``time_zone`` is the IANA zone in whose days its usage is billed; ``zero_tax_reason`` is why its invoices
     have tax of 0 %. Both are the business's where they are empty. ``format_region`` is the country whose way of writing
     numbers and dates its documents have; empty: its own. ``email_key`` is what its address has in common with other
-    ways of writing it, by which programs find it, and ``name_order`` where its name stands among names; those in
+    ways of writing it, by which programs find it, and ``name_order`` and
+    ``ref_order`` where its name and ref stand in lists; those in
     ``further_emails``, ``cc_emails`` and ``bcc_emails``, lists with commas, get its mails too. One with
     ``merged_into_id`` is that other customer now.
     """
@@ -51,6 +47,7 @@ class Customer(Base):
     __tablename__ = "customers"
     __table_args__ = (
         Index("ix_customers_name_order", "name_order", "id"),
+        Index("ix_customers_ref_order", "ref_order", "id"),
         Index("ix_customers_email_key", "email_key", "id"),
     )
 
@@ -59,8 +56,9 @@ class Customer(Base):
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
     business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"), index=True)
     ref: Mapped[str] = mapped_column(String(64), unique=True)
+    ref_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("ref"), server_default="")
     name: Mapped[str] = mapped_column(String(200))
-    name_order: Mapped[str] = mapped_column(ReadingOrder, default=_order_of_name, server_default="")
+    name_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("name"), server_default="")
     email: Mapped[str] = mapped_column(String(254), default="")
     email_key: Mapped[str] = mapped_column(String(LONGEST_KEY), default=_key_of_email, server_default="")
     further_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
@@ -88,10 +86,10 @@ class Customer(Base):
 
     __mapper_args__ = {"version_id_col": version}
 
-    @validates("name")
-    def _keep_order(self, _name: str, name: str) -> str:
-        self.name_order = reading_order(name)
-        return name
+    @validates("name", "ref")
+    def _keep_order(self, column: str, text: str) -> str:
+        setattr(self, f"{column}_order", reading_order(text))
+        return text
 
     @validates("email")
     def _keep_key(self, _name: str, email: str) -> str:

@@ -11,7 +11,8 @@ from billing_core.proof import Check
 
 def checks(session: Session) -> Iterator[Check]:
     yield Check(
-        "Customers stand in lists where their names do",
+        "Customers stand in lists where their names and refs do",
         proof.count(session, Customer),
-        proof.misplaced(session, Customer.name, Customer.name_order, "the customer {0}"),
+        proof.misplaced(session, Customer.name, Customer.name_order, "the customer {0}")
+        + proof.misplaced(session, Customer.ref, Customer.ref_order, "the ref {0}"),
     )

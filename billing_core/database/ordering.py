@@ -2,14 +2,45 @@
 page of it begins.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, SQLColumnExpression
+from sqlalchemy import ColumnElement, SQLColumnExpression, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from billing_core.database.folding import fold
 from billing_core.errors import Invalid
 
 Keys = TypeVar("Keys")
+_DIGITS: Final = 20
+_NUMBER: Final = re.compile("[0-9]+")
+
+
+class natural(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is
+    """A text as lists that are not kept in order are sorted by it: without case and accents, each number in it as a
+    number of up to 20 digits. PostgreSQL's function was made by a migration. Where ``reading_order`` is kept, use that.
+    """
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(natural, "sqlite")
+def _on_sqlite(element: natural, compiler: SQLCompiler, **options: object) -> str:
+    return f"natural_order({compiler.process(element.clauses, **options)})"
+
+
+@compiles(natural, "postgresql")
+def _on_postgresql(element: natural, compiler: SQLCompiler, **options: object) -> str:
+    return f"""(natural_order({compiler.process(element.clauses, **options)}) COLLATE "C")"""
+
+
+def natural_order(text: str | None) -> str | None:
+    """The same for SQLite, which is given it as it is opened."""
+    return None if text is None else _NUMBER.sub(lambda number: number[0].lstrip("0").rjust(_DIGITS, "0"), fold(text))
 
 
 def chosen(orderings: Mapping[str, Keys], order_by: str) -> Keys:

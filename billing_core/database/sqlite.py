@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from billing_core.database.files.opened_file import OpenedFile
 from billing_core.database.folding import fold
+from billing_core.database.ordering import natural_order
 from billing_core.database.pool import Pool, Prepared, close_idle
 from billing_core.money import nearest
 from billing_core.text import is_torn
@@ -117,6 +118,7 @@ def _forget(connection: Any, _record: Any) -> None:
 def _prepare(connection: Any, _record: Any) -> None:
     connection.create_function("folded", 1, _folded, deterministic=True)
     connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
+    connection.create_function("natural_order", 1, natural_order, deterministic=True)
     connection.create_function("readable_json", 1, _readable_json, deterministic=True)
     connection.create_function("rounded_product", 5, _rounded_product, deterministic=True)
     for pragma in (

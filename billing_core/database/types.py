@@ -1,9 +1,11 @@
 """Column types: exact decimals as scaled integers, instants as UTC, the order of names."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.types import TypeDecorator
 
 from billing_core.dates import in_utc
@@ -15,7 +17,7 @@ from billing_core.money import (
     USAGE_PRICE_PLACES,
     scaled,
 )
-from billing_core.reading_order import LONGEST_ORDER
+from billing_core.reading_order import LONGEST_ORDER, reading_order
 
 # SQLite only gives a rowid alias (and so a cheap key) to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -50,6 +52,16 @@ Percent = Scaled(PERCENT_PLACES)
 
 # What ``reading_order`` makes of a name, which SQLite compares like this without being told.
 ReadingOrder = String(LONGEST_ORDER).with_variant(String(LONGEST_ORDER, collation="C"), "postgresql")
+
+
+def order_of(column: str) -> Callable[[DefaultExecutionContext], str]:
+    """The default of the ``ReadingOrder`` of a new row: of the text that it has in this column, if any."""
+
+    def order(context: DefaultExecutionContext) -> str:
+        given: dict[str, object] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return reading_order(str(given.get(column) or ""))
+
+    return order
 
 
 def stored_on_sqlite(instant: datetime) -> str:

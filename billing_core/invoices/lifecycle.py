@@ -20,6 +20,7 @@ from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, Invoi
 from billing_core.invoices.payment_links import Asked, LinkState
 from billing_core.ledger import service as ledger
 from billing_core.ledger.service import Entry
+from billing_core.reading_order import orders_of
 
 _INVOICES = cast("Table", Invoice.__table__)
 _EVENTS = cast("Table", InvoiceEvent.__table__)
@@ -337,12 +338,8 @@ def _check_move(change: Change) -> None:
 def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[dict[str, Any]]:
     """Write the facts, and return what each invoice has by then of them and of what follows from them."""
     rows = [
-        {
-            **one.facts,
-            "state": one.to or one.invoice.state,
-            "updated_at": now,
-            "version": one.invoice.version + 1,
-        }
+        {**one.facts, **orders_of(one.facts, "number", "customer_name")}
+        | {"state": one.to or one.invoice.state, "updated_at": now, "version": one.invoice.version + 1}
         for one in changes
     ]
     keys = [{"key": one.invoice.id, "seen": one.invoice.version} for one in changes]

@@ -2,6 +2,7 @@
 
 import enum
 import secrets
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database import Base
-from billing_core.database.types import BigId, LineQuantity, Percent, UnitPrice
+from billing_core.database.types import BigId, LineQuantity, Percent, ReadingOrder, UnitPrice, order_of
 from billing_core.money import Money
 from billing_core.rating.models import Service
 from billing_core.recipients import LONGEST_LIST
@@ -83,16 +84,8 @@ class EventKind(enum.StrEnum):
     DELAYED = "delayed"
 
 
-def _invoice_public_id() -> str:
-    return f"inv_{secrets.token_hex(8)}"
-
-
-def _line_public_id() -> str:
-    return f"li_{secrets.token_hex(8)}"
-
-
-def _credit_note_public_id() -> str:
-    return f"cn_{secrets.token_hex(8)}"
+def _public_id(kind: str) -> Callable[[], str]:
+    return lambda: f"{kind}_{secrets.token_hex(8)}"
 
 
 def _token() -> str:
@@ -159,8 +152,12 @@ class Invoice(Base):
         _only("ix_invoices_issued", "issued_on", "id"),
         _only("ix_invoices_due_on", "due_on", "id"),
         _only("ix_invoices_created", "created_at", "id"),
+        _only("ix_invoices_number_order", "business_id", "number_order", "id"),
+        _only("ix_invoices_customer_name_order", "customer_name_order", "id"),
+        _only("ix_invoices_currency_total", "currency", "total_minor", "id"),
+        _only("ix_invoices_currency_due", "currency", "due_minor", "id"),
+        # Searches for an amount look up the total, and what is due.
         _only("ix_invoices_total", "total_minor", "id"),
-        # Searches for an amount look up what is due, as they do the total.
         _only("ix_invoices_due", "due_minor", "id", where="state = 'open'"),
         # For programs, which read a business's invoices newest first, all or those of one status.
         _only("ix_invoices_business", "business_id", "id"),
@@ -171,12 +168,14 @@ class Invoice(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_invoice_public_id)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id("inv"))
     token: Mapped[str] = mapped_column(String(64), unique=True, default=_token)
     business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     state: Mapped[InvoiceState] = mapped_column(default=InvoiceState.DRAFT)
     number: Mapped[str | None] = mapped_column(String(64))
+    # Where its number stands in lists; drafts without one come first.
+    number_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("number"), server_default="")
     series: Mapped[str | None] = mapped_column(String(64))
     sequence: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
@@ -187,6 +186,7 @@ class Invoice(Base):
     reference: Mapped[str] = mapped_column(String(120), default="")
 
     customer_name: Mapped[str] = mapped_column(String(200), default="")
+    customer_name_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("customer_name"), server_default="")
     customer_email: Mapped[str] = mapped_column(String(254), default="")
     further_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
     cc_emails: Mapped[str] = mapped_column(String(LONGEST_LIST), default="", server_default="")
@@ -279,7 +279,7 @@ class InvoiceLineItem(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_line_public_id)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id("li"))
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     position: Mapped[int]
     description: Mapped[str] = mapped_column(String(2000))
@@ -350,7 +350,7 @@ class CreditNote(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_credit_note_public_id)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id("cn"))
     business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))

@@ -85,6 +85,7 @@ class PaymentLink(Base):
         Index(
             "uq_payment_links_living", "invoice_id", unique=True, sqlite_where=_ONE_LIVING, postgresql_where=_ONE_LIVING
         ),
+        Index("ix_payment_links_amount", "currency", "amount_minor", "id"),
         Index("ix_payment_links_invoice_id", "invoice_id", "id"),
         Index("ix_payment_links_state", "state", "expires_at", "id"),
         Index("ix_payment_links_gateway_id", "gateway_id"),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals
-from billing_core.database.ordering import chosen
+from billing_core.database.ordering import chosen, ordered
 from billing_core.dates import Day
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
@@ -51,10 +51,10 @@ ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "issued_on": (Invoice.issued_on,),
     "due_on": (Invoice.due_on,),
     "created_at": (Invoice.created_at,),
-    "number": (Invoice.business_id, Invoice.number),
-    "total_amount": (Invoice.total_minor,),
-    "amount_due": (Invoice.due_minor,),
-    "customer_name": (Invoice.customer_name,),
+    "number": (Invoice.business_id, Invoice.number_order),
+    "total_amount": (Invoice.currency, Invoice.total_minor),
+    "amount_due": (Invoice.currency, Invoice.due_minor),
+    "customer_name": (Invoice.customer_name_order,),
     "currency": (Invoice.currency,),
     "id": (),
 }
@@ -293,8 +293,4 @@ def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] 
 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
-    keys = (*chosen(ORDERINGS, order_by), Invoice.id)
-    # Drafts have no number: sort them first where PostgreSQL would put them last, and vice versa.
-    if order_by.startswith("-"):
-        return [key.desc().nulls_last() if key is Invoice.number else key.desc() for key in keys]
-    return [key.asc().nulls_first() if key is Invoice.number else key.asc() for key in keys]
+    return ordered(order_by, *chosen(ORDERINGS, order_by), Invoice.id)

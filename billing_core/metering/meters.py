@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.database.functions import equals
+from billing_core.database.ordering import natural
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import alerts, bucket_changes, buckets, rebucketing
@@ -55,7 +56,7 @@ def rows(session: Session, actor: Actor) -> list[MeterRow]:
         MeterRow(
             one.id, one.code, one.name, one.aggregation, one.unique_of, one.unit, tuple(_in_order(kept.get(one.id, [])))
         )
-        for one in session.scalars(select(Meter).order_by(Meter.code))
+        for one in session.scalars(select(Meter).order_by(natural(Meter.code), Meter.code))
     ]
 
 

@@ -5,12 +5,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
+from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import mentions
-from billing_core.database.ordering import chosen, ordered
+from billing_core.database.ordering import chosen, natural, ordered
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
@@ -55,14 +55,14 @@ class OrderFilter:
     order_by: str = "-order_date"
 
 
-ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
-    "number": Order.number,
+ORDERINGS: dict[str, SQLColumnExpression[Any]] = {
+    "number": natural(Order.number),
     "order_date": Order.order_date,
     "status": Order.status,
-    "reference_number": Order.reference_number,
-    "ship_to_name": Order.ship_to_name,
+    "reference_number": natural(Order.reference_number),
+    "ship_to_name": natural(Order.ship_to_name),
     "ship_to_country": Order.ship_to_country,
-    "carrier": Order.carrier,
+    "carrier": natural(Order.carrier),
     "weight": Order.weight,
     "packages": Order.packages,
 }

@@ -63,6 +63,7 @@ class Payment(Base):
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("fee_minor >= 0 AND fee_minor <= amount_minor", name="fee"),
         Index("ix_payments_received", "received_on", "id"),
+        Index("ix_payments_amount", "currency", "amount_minor", "id"),
         # The total of all payments that stand is read from this index alone.
         Index(
             "ix_payments_standing",

@@ -157,18 +157,19 @@ COLUMNS: tuple[Any, ...] = (
     Payment.created_by,
     charged_back,
 )
-ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
-    "received_on": Payment.received_on,
-    "amount": Payment.amount_minor,
-    "customer": Customer.name_order,
-    "created_at": Payment.created_at,
+ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
+    "received_on": (Payment.received_on,),
+    "amount": (Payment.currency, Payment.amount_minor),
+    # Customer by customer, as an index has each one's payments.
+    "customer": (Customer.name_order, Customer.id, Payment.received_on),
+    "created_at": (Payment.created_at,),
 }
 
 
 def listing(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
     """Every matching payment, in the requested order, without a limit: for streamed exports."""
     actor.require(Permission.PAYMENT_READ)
-    order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Payment.id)
+    order = ordered(filters.order_by, *chosen(ORDERINGS, filters.order_by), Payment.id)
     return (
         select(*COLUMNS)
         .join(Customer, Customer.id == Payment.customer_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.database.functions import mentions
+from billing_core.database.ordering import natural
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission, Role, tokens
 from billing_core.identity.api_keys import ApiKey, KeyMode
@@ -154,7 +155,7 @@ def revoke(session: Session, actor: Actor, key_id: int, *, now: datetime) -> Non
 def page(session: Session, actor: Actor, *, text: str = "", limit: int = 100, offset: int = 0) -> list[KeyRow]:
     """One page of the keys whose name or public key contains the text: valid ones first, by name."""
     actor.require(Permission.USER_MANAGE)
-    order = (ApiKey.revoked_at.is_not(None), func.lower(ApiKey.name), ApiKey.id)
+    order = (ApiKey.revoked_at.is_not(None), natural(ApiKey.name), ApiKey.id)
     rows = session.execute(_rows().where(_containing(text)).order_by(*order).limit(limit).offset(offset))
     return [KeyRow(*row) for row in rows]
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.database.functions import mentions
+from billing_core.database.ordering import natural
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission, Role, sessions
 from billing_core.identity.models import User, UserSession
@@ -40,7 +41,7 @@ def people(
 ) -> list[PersonRow]:
     """One page of the people whose name or address contains the text, by name."""
     actor.require(Permission.USER_MANAGE)
-    statement = _rows(now).where(_containing(text)).order_by(func.lower(User.name), User.id)
+    statement = _rows(now).where(_containing(text)).order_by(natural(User.name), User.id)
     return [PersonRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import matching, visible_to
 from billing_core.database.functions import equals
+from billing_core.database.ordering import natural
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
@@ -83,7 +84,7 @@ def plans(session: Session, actor: Actor, *, day: date, limit: int = 200, offset
         select(Plan.code, Plan.name, PlanVersion.number, *_TERMS, on_it)
         .join_from(Plan, PlanVersion, PlanVersion.plan_id == Plan.id)
         .where(PlanVersion.number == latest_number(), _seen_by(actor))
-        .order_by(Plan.code)
+        .order_by(natural(Plan.code), Plan.code)
     )
     return [PlanRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
@@ -91,7 +92,7 @@ def plans(session: Session, actor: Actor, *, day: date, limit: int = 200, offset
 def codes(session: Session, actor: Actor) -> list[str]:
     """Of all plans that this actor sees, for a filter."""
     actor.require(Permission.PLAN_READ)
-    return list(session.scalars(select(Plan.code).where(_seen_by(actor)).order_by(Plan.code)))
+    return list(session.scalars(select(Plan.code).where(_seen_by(actor)).order_by(natural(Plan.code), Plan.code)))
 
 
 def count(session: Session, actor: Actor) -> int:

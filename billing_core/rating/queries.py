@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.ordering import natural
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.rating.facts import Rows
@@ -55,7 +56,7 @@ class ServiceRow:
 def card_on(session: Session, actor: Actor, customer_id: int, day: date) -> list[RateRow]:
     """The customer's rates that are valid on the day, by the service's name."""
     held = (Rate.in_force, Rate.valid_from <= day, or_(Rate.valid_to.is_(None), Rate.valid_to >= day))
-    return _rows(session, _rates(actor, customer_id).where(*held).order_by(Service.name, Service.id))
+    return _rows(session, _rates(actor, customer_id).where(*held).order_by(natural(Service.name), Service.id))
 
 
 def history(session: Session, actor: Actor, customer_id: int, service_id: int) -> list[RateRow]:
@@ -67,7 +68,7 @@ def history(session: Session, actor: Actor, customer_id: int, service_id: int) -
 def versions(session: Session, actor: Actor, customer_id: int) -> list[RateRow]:
     """Every version in force of every rate of the customer, by service, newest first."""
     statement = _rates(actor, customer_id).where(Rate.in_force)
-    return _rows(session, statement.order_by(Service.name, Service.id, Rate.valid_from.desc()))
+    return _rows(session, statement.order_by(natural(Service.name), Service.id, Rate.valid_from.desc()))
 
 
 def one(session: Session, actor: Actor, rate_id: int) -> RateRow:
@@ -89,7 +90,7 @@ def services(session: Session, actor: Actor) -> list[ServiceRow]:
         select(Service.id, Service.code, Service.name, Service.cost_type, priced)
         .outerjoin(Rate, (Rate.service_id == Service.id) & Rate.in_force & visible_to(actor, Rate.customer_id))
         .group_by(Service.id, Service.code, Service.name, Service.cost_type)
-        .order_by(Service.name, Service.id)
+        .order_by(natural(Service.name), Service.id)
         .limit(MOST_ROWS)
     )
     return [ServiceRow(*row) for row in session.execute(statement)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, and_, case, func, not_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -108,8 +108,12 @@ def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*t
     summed = select(owed.c.customer_id, owed.c.currency, *sums).group_by(owed.c.currency, owed.c.customer_id).subquery()
     amounts = [summed.c[bucket.key] for bucket in BUCKETS]
     overdue = sum(amounts[2:], start=amounts[1])
-    orderings = {"name": Customer.name_order, "total": amounts[0] + overdue, "overdue": overdue}
-    first = ordered(order_by, chosen(orderings, order_by))
+    orderings: dict[str, tuple[SQLColumnExpression[Any], ...]] = {
+        "name": (Customer.name_order,),
+        "total": (summed.c.currency, amounts[0] + overdue),
+        "overdue": (summed.c.currency, overdue),
+    }
+    first = ordered(order_by, *chosen(orderings, order_by))
     return (
         select(summed.c.customer_id, Customer.name, summed.c.currency, summed.c.invoices, *amounts)
         .join(Customer, Customer.id == summed.c.customer_id)

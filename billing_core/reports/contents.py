@@ -9,11 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select, true
+from sqlalchemy.orm import Session
 
 from billing_core.database.functions import mentions
-from billing_core.database.ordering import chosen, ordered
+from billing_core.database.ordering import chosen, natural, ordered
 from billing_core.errors import NotFound
 from billing_core.orders.models import OrderLine, OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
@@ -86,12 +86,12 @@ _SERVICE_TOTALS = select(*(getattr(ReportServiceTotal, name) for name in Service
     ReportServiceTotal.amount_minor.desc(), ReportServiceTotal.service_id
 )
 ORDERS = tuple(getattr(ReportOrder, name) for name in OrderRow.__dataclass_fields__)
-ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
-    "order_number": ReportOrder.order_number,
-    "reference_number": ReportOrder.reference_number,
+ORDERINGS: dict[str, SQLColumnExpression[Any]] = {
+    "order_number": natural(ReportOrder.order_number),
+    "reference_number": natural(ReportOrder.reference_number),
     "order_date": ReportOrder.order_date,
     "status": ReportOrder.status,
-    "ship_to_name": ReportOrder.ship_to_name,
+    "ship_to_name": natural(ReportOrder.ship_to_name),
     "total_items": ReportOrder.total_items,
     "line_items": ReportOrder.line_items,
     "total_amount": ReportOrder.total_minor,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
 from billing_core.database import Base
-from billing_core.database.types import BigId, Quantity, UnitPrice
+from billing_core.database.types import BigId, Quantity, ReadingOrder, UnitPrice, order_of
 from billing_core.orders.models import Order, OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
 
@@ -32,7 +32,8 @@ class BillingReport(Base):
     __table_args__ = (
         UniqueConstraint("customer_id", "period_start", "period_end", "services", "version"),
         Index("ix_billing_reports_created_at", "created_at", "id"),
-        Index("ix_billing_reports_total", "total_minor", "id"),
+        Index("ix_billing_reports_currency_total", "currency", "total_minor", "id"),
+        Index("ix_billing_reports_customer_name_order", "customer_name_order", "id"),
         Index("ix_billing_reports_period", "period_start", "period_end", "id"),
         Index("ix_billing_reports_current", "superseded_at", "customer_id"),
         CheckConstraint("period_end >= period_start", name="period"),
@@ -42,6 +43,7 @@ class BillingReport(Base):
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=_uuid)
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     customer_name: Mapped[str] = mapped_column(String(200))
+    customer_name_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("customer_name"), server_default="")
     period_start: Mapped[date]
     period_end: Mapped[date]
     services: Mapped[str] = mapped_column(String(500), default="")

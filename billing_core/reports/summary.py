@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, exists, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, exists, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import matching, visible_to
 from billing_core.database.functions import equals
-from billing_core.database.ordering import chosen, no_such_start, ordered
+from billing_core.database.ordering import chosen, natural, no_such_start, ordered
 from billing_core.dates import day_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
@@ -81,6 +81,8 @@ ORDERINGS = (
     "latest_report",
     "question_count",
 )
+# Customers without such a value come last in either direction.
+_MAY_BE_MISSING = {"average_amount", "first_report", "latest_report"}
 
 
 def page(
@@ -145,10 +147,14 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
         "order_count": func.coalesce(billed.c.order_count, 0),
         "question_count": func.coalesce(billed.c.question_count, 0),
     }
-    sortable = {
-        **columns,
-        "customer_name": Customer.name_order,
-        "average_amount": (2 * billed.c.total_minor + billed.c.report_count) // (2 * billed.c.report_count),
+    average = (2 * billed.c.total_minor + billed.c.report_count) // (2 * billed.c.report_count)
+    sortable: dict[str, tuple[SQLColumnExpression[Any], ...]] = {
+        **{name: (column,) for name, column in columns.items()},
+        "customer_ref": (Customer.ref_order,),
+        "customer_name": (Customer.name_order,),
+        "city": (natural(Customer.city),),
+        "total_amount": (currency, columns["total_amount"]),
+        "average_amount": (currency, average),
     }
     statement: Select[*tuple[Any, ...]] = (
         select(*(column.label(label) for label, column in columns.items()))
@@ -163,9 +169,9 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
         statement = statement.where(equals(Customer.country, filters.country))
     if filters.currency:
         statement = statement.where(equals(currency, filters.currency))
-    # Customers without a value come last in either direction.
-    (key,) = ordered(filters.order_by, chosen({name: sortable[name] for name in ORDERINGS}, filters.order_by))
-    return statement.order_by(key.nulls_last(), Customer.id, currency)
+    keys = chosen({name: sortable[name] for name in ORDERINGS}, filters.order_by)
+    missing = [keys[-1].is_(None)] if filters.order_by.removeprefix("-") in _MAY_BE_MISSING else []
+    return statement.order_by(*missing, *ordered(filters.order_by, *keys), Customer.id, currency)
 
 
 def _billed(*which: ColumnElement[bool]) -> Subquery:

@@ -32,6 +32,11 @@ def checks(session: Session) -> Iterator[Check]:
     yield _versions(session)
     yield _billing_months(session)
     yield _figures(session)
+    yield Check(
+        "Reports stand in lists where their customers' names do",
+        proof.count(session, BillingReport),
+        proof.misplaced(session, BillingReport.customer_name, BillingReport.customer_name_order, "reports of {0}"),
+    )
 
 
 def _report_totals(session: Session) -> Check:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import matching, visible_to
 from billing_core.database.functions import among, equals
-from billing_core.database.ordering import chosen, ordered
+from billing_core.database.ordering import chosen, natural, ordered
 from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, UsageDay, ZoneKind
@@ -323,8 +323,8 @@ def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]
         statement = statement.where(equals(tier, overview.plan))
     keys: dict[str, SQLColumnExpression[Any]] = {
         "name": Customer.name_order,
-        "ref": Customer.ref,
-        "plan": tier,
+        "ref": Customer.ref_order,
+        "plan": natural(tier),
         "calls": calls_in(period),
     }
     (key,) = ordered(overview.order_by, chosen(keys, overview.order_by))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.database.ordering import natural
 from billing_core.identity import Actor
 from billing_core.views.models import SavedView
 
@@ -21,7 +22,7 @@ def of_page(session: Session, actor: Actor, page: str, *, limit: int = 100) -> l
     statement = (
         select(SavedView.id, SavedView.name, SavedView.query)
         .where(SavedView.user_id == actor.user_id, SavedView.page == page)
-        .order_by(SavedView.name)
+        .order_by(natural(SavedView.name), SavedView.id)
         .limit(limit)
     )
     return [View(*row) for row in session.execute(statement)]

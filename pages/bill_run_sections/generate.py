@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import RunSource
 from billing_core.customers import queries as customers
+from billing_core.database.ordering import natural
 from billing_core.identity import Actor, Permission
 from billing_core.rating.models import Service
 from pages.bill_run_sections import recent, run, starting
@@ -43,5 +44,5 @@ def _chosen(read: Reader) -> Chosen:
 
 
 def _services(session: Session) -> list[tuple[int, str]]:
-    statement = select(Service.id, Service.name).order_by(Service.name, Service.id)
+    statement = select(Service.id, Service.name).order_by(natural(Service.name), Service.id)
     return [(identity, name) for identity, name in session.execute(statement)]

@@ -175,9 +175,17 @@ STRANGE = "postings to invoice id {}, which is not this customer's or currency's
 TWICE = [(order, one) for order in ("A-1", "A-2") for one in ("Handling", "Picking")]
 # The damages by the name of the check: a statement, and what the check then names.
 DAMAGES = {
-    "Customers stand in lists where their names do": [
+    "Customers stand in lists where their names and refs do": [
         ("UPDATE customers SET name_order = 'z' WHERE ref = 'POOR'", "the customer Poor"),
         ("UPDATE customers SET name = 'Rich' WHERE ref = 'POOR'", "the customer Rich"),
+        ("UPDATE customers SET ref = 'RICH' WHERE ref = 'POOR'", "the ref RICH"),
+    ],
+    "Invoices stand in lists where their numbers and customers' names do": [
+        ("UPDATE invoices SET number = 'X-1' WHERE id = 1", "the number X-1"),
+        ("UPDATE invoices SET customer_name_order = '' WHERE id = 1", "invoices of Customer C1"),
+    ],
+    "Reports stand in lists where their customers' names do": [
+        ("UPDATE billing_reports SET customer_name = 'Rich' WHERE id = 2", "reports of Rich"),
     ],
     "Each report's total is the sum of its orders, of its charges and of its services": [
         ("UPDATE billing_reports SET total_minor = total_minor + 1 WHERE id = 1", "report 1"),

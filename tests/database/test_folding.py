@@ -9,6 +9,7 @@ from sqlalchemy import func, literal, select
 from billing_core.businesses.models import Business
 from billing_core.database.folding import fold, folded
 from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import natural, natural_order
 
 SAME = [
     ("KÖLN", "Köln", "köln", "koln", "ko\u0308ln"),
@@ -72,3 +73,29 @@ def test_half_a_character_is_in_no_text(session):
         for found in (mentions(torn, Business.name), equals(Business.name, torn)):
             assert session.scalar(select(func.count(Business.id)).where(found)) == 0
     assert session.scalar(select(func.count(Business.id)).where(mentions("", Business.name))) == 1
+
+
+def test_the_database_sorts_texts_by_the_numbers_in_them(session):
+    texts = [
+        "",
+        "7",
+        "007",
+        "9",
+        "10",
+        "a 1",
+        "Ä 2",
+        "a 10",
+        "A-9-3",
+        "a-9-12",
+        "b",
+        "é0",
+        "ＩＮＶ９",
+        "inv10",
+        "x" + "9" * 64,
+    ]
+    for text in (*texts, "0" * 30, "1" + "0" * 25):
+        assert session.scalar(select(natural(literal(text)))) == natural_order(text)
+    assert sorted(["inv-10", "INV-9", "Äpfel 10", "apfel 9", "7"], key=natural_order) == [
+        *("7", "apfel 9", "Äpfel 10", "INV-9", "inv-10"),
+    ]
+    assert session.scalar(select(natural(func.nullif("", "")))) is None

@@ -40,8 +40,10 @@ from billing_core.payments.models import Allocation, PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.reading_order import reading_order
 from billing_core.receivables import verification as receivables
+from billing_core.reports.models import BillingReport
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.reports import company as reports_company
 from tests.reports.company import MARCH, billed
 
 COMPARED = {"compare_type": True, "include_object": migrate.declared}
@@ -529,17 +531,30 @@ def test_customers_of_a_former_version_are_found_by_their_addresses(empty_databa
     assert keys == ["ap@straße.example", "", "ap@straße.example"]
 
 
-def test_customers_of_a_former_version_are_listed_by_their_names(empty_database):
+def test_names_and_numbers_of_a_former_version_stand_where_new_ones_would(empty_database):
     names = ["Ärzte AG", "Azur", "Store 9", "Store 10", "Müller & Söhne GmbH", "北京 7", "Йод", "\U0001f600"]
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        priced = [reports_company.a_customer(session, f"C-{place}", name=name) for place, name in enumerate(names)]
+        billed(session, priced[4], MARCH)
+        an_invoice(session, priced[0], customer_name="Ärzte 9")
+        a_draft(session, priced[0], customer_name="")
     with for_changes(empty_database.engine).begin() as connection:
-        command.upgrade(migrate.configuration(connection), "0065")
-        _add_customers(connection, dict.fromkeys(names, ""))
+        command.downgrade(migrate.configuration(connection), "0077")
 
     migrate.upgrade(empty_database.engine)
 
     with empty_database() as session:
         kept = dict(session.execute(select(Customer.name, Customer.name_order)).all())
+        others = [
+            *session.execute(select(Customer.ref, Customer.ref_order)),
+            *session.execute(select(Invoice.number, Invoice.number_order)),
+            *session.execute(select(Invoice.customer_name, Invoice.customer_name_order)),
+            *session.execute(select(BillingReport.customer_name, BillingReport.customer_name_order)),
+        ]
     assert kept == {name: reading_order(name) for name in names}
+    assert len(others) == len(names) + 2 + 2 + 1
+    assert all(place == reading_order(text or "") for text, place in others)
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):

@@ -10,9 +10,9 @@ from billing_core.invoices import models, payment_links
 @pytest.mark.parametrize(
     ("make", "shape"),
     [
-        (models._invoice_public_id, "inv_[0-9a-f]{16}"),
-        (models._line_public_id, "li_[0-9a-f]{16}"),
-        (models._credit_note_public_id, "cn_[0-9a-f]{16}"),
+        (models._public_id("inv"), "inv_[0-9a-f]{16}"),
+        (models._public_id("li"), "li_[0-9a-f]{16}"),
+        (models._public_id("cn"), "cn_[0-9a-f]{16}"),
         (models._token, r"[\w-]{32}"),
         (payment_links.new_public_id, "lnk_[0-9a-f]{16}"),
         (payment_links.new_token, r"[\w-]{32}"),

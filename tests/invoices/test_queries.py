@@ -7,10 +7,11 @@ import pytest
 
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices import after_sending, lifecycle, queries, service
+from billing_core.invoices import after_sending, custom_number, lifecycle, queries, service
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.invoices.service import Details
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 
 
@@ -74,6 +75,7 @@ def _three(session):
         ({"order_by": "number"}, [0, 1, 2]),
         ({"order_by": "-customer_name"}, [2, 1, 0]),
         ({"order_by": "total_amount"}, [1, 2, 0]),
+        ({"order_by": "-amount_due"}, [0, 2, 1]),
         ({"issued_from": date(2026, 3, 3)}, [2, 1]),
         ({"issued_to": date(2026, 3, 2)}, [0]),
         ({"due_from": date(2026, 4, 2), "due_to": date(2026, 4, 2)}, [1]),
@@ -99,6 +101,46 @@ def test_filters_and_order(session, facts, found):
     listed = session.execute(queries.listing(session, SYSTEM, InvoiceFilter(**facts), today=TODAY)).all()
     assert [row.id for row in listed] == [invoices[place].id for place in found]
     assert queries.ids(session, SYSTEM, InvoiceFilter(**facts), today=TODAY) == [invoices[at].id for at in found]
+
+
+def test_numbers_are_sorted_as_numbers_and_drafts_without_one_stand_first(session):
+    acme = a_customer(session)
+    numbers = ["9-A", "999", "1000", "INV-9", "inv-9b", "INV-10", "INV-2026-999", "INV-2026-1000", "R 7/9", "R 7/10"]
+    found = {number: a_draft(session, acme) for number in numbers[::-1]}
+    for number, draft in found.items():
+        custom_number.give(session, SYSTEM, draft.id, number, now=NOW)
+    service.send(session, SYSTEM, found["1000"].id, now=NOW)
+    draft = a_draft(session, acme)
+
+    expected = [draft.id, *(found[number].id for number in numbers)]
+    assert _ids(session, order_by="number") == expected
+    assert _ids(session, order_by="-number") == expected[::-1]
+
+
+def test_amounts_are_sorted_within_their_currency(session):
+    """1,000 yen are less than 100 dollars, and 20 dollars less than both; nobody compares them."""
+    acme = a_customer(session)
+    amounts = {"EUR 5": ("EUR", "5"), "EUR 70": ("EUR", "70"), "JPY 1000": ("JPY", "1000"), "USD 20": ("USD", "20")}
+    found = {
+        name: an_invoice(session, acme, a_line(unit_price=price, quantity="1", tax_rate="0"), currency=currency).id
+        for name, (currency, price) in reversed(amounts.items())
+    }
+    for order_by in ("total_amount", "amount_due"):
+        assert _ids(session, order_by=order_by) == [found[name] for name in amounts]
+        assert _ids(session, order_by=f"-{order_by}") == [found[name] for name in reversed(amounts)]
+
+
+def test_invoices_stand_by_the_name_that_is_on_them(session):
+    acme = a_customer(session)
+    names = ["Apfel", "Äpfel 9", "Äpfel 10", "Ärzte", "Azur"]
+    found = {name: a_draft(session, acme, customer_name=name) for name in names[::-1]}
+    renamed = found["Ärzte"]
+    facts = Details(customer_name="Zebra")
+    service.update_details(session, SYSTEM, renamed.id, facts, now=NOW, today=TODAY)
+
+    expected = [found[name].id for name in ("Apfel", "Äpfel 9", "Äpfel 10", "Azur", "Ärzte")]
+    assert _ids(session, order_by="customer_name") == expected
+    assert _ids(session, order_by="-customer_name") == expected[::-1]
 
 
 def test_pages_follow_each_other_and_counting_stops_where_told(session):
@@ -145,6 +187,14 @@ def test_somebody_of_one_customer_sees_its_invoices_alone(session):
     ("filters", "step"),
     [
         (InvoiceFilter(), "SCAN invoices USING INDEX ix_invoices_issued"),
+        (InvoiceFilter(order_by="-number"), "SCAN invoices USING INDEX ix_invoices_number_order"),
+        (InvoiceFilter(order_by="customer_name"), "SCAN invoices USING INDEX ix_invoices_customer_name_order"),
+        (InvoiceFilter(order_by="-total_amount"), "SCAN invoices USING INDEX ix_invoices_currency_total"),
+        (InvoiceFilter(order_by="amount_due"), "SCAN invoices USING INDEX ix_invoices_currency_due"),
+        (
+            InvoiceFilter(order_by="-total_amount", currency="EUR"),
+            "SEARCH invoices USING INDEX ix_invoices_currency_total (currency=?)",
+        ),
         (
             InvoiceFilter(status=(InvoiceStatus.OVERDUE,), order_by="due_on"),
             "SEARCH invoices USING INDEX ix_invoices_state_due_on (state=?)",

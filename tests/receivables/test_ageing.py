@@ -144,6 +144,21 @@ def test_customers_are_listed_by_name_by_what_is_late_and_by_all_that_they_owe(s
     assert listed("-name") == by_name[::-1]
 
 
+def test_customers_are_listed_by_what_they_owe_in_one_currency_after_the_other(session, history):
+    """9,000 yen are not more than 80 dollars."""
+    one, other = history.customers
+    history.send(one, 80_00, terms=1)
+    history.send(other, 20_00, terms=1)
+    history.send(one, 9_000, terms=1, currency="JPY")
+    asked = Scope(today=FIRST + timedelta(days=50))
+
+    for order_by in ("total", "overdue"):
+        rows = ageing.by_customer(session, SYSTEM, asked, order_by=f"-{order_by}")
+        listed = [(row.currency, row.total_minor) for row in rows]
+        assert listed == [("USD", 80_00), ("USD", 20_00), ("JPY", 9_000)]
+        assert ageing.by_customer(session, SYSTEM, asked, order_by=order_by) == rows[::-1]
+
+
 def test_customers_who_owe_as_much_are_listed_by_name(session):
     history = History(session)
     for ref in ("C3", "C1", "C2"):

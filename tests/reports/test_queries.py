@@ -88,8 +88,9 @@ def test_a_bare_date_is_a_day_where_the_business_is(session, reports):
 @pytest.mark.parametrize(
     ("order_by", "expected"),
     [
-        ("total_amount", ["acme march", "tokyo", "acme april"]),
-        ("-total_amount", ["acme april", "tokyo", "acme march"]),
+        # 700 yen stand before any dollars.
+        ("total_amount", ["tokyo", "acme march", "acme april"]),
+        ("-total_amount", ["acme april", "acme march", "tokyo"]),
         ("created_at", ["acme march", "acme april", "tokyo"]),
         ("-id", ["tokyo", "acme april", "acme march"]),
         ("start_date", ["acme march", "tokyo", "acme april"]),
@@ -121,7 +122,9 @@ def test_pages_follow_each_other(session, reports):
     assert queries.page(session, SYSTEM, ReportFilter(), limit=1, offset=1) == everything[1:2]
 
 
-@pytest.mark.parametrize("order_by", ["-created_at", "total_amount", "-customer_name", "output_format", "id"])
+@pytest.mark.parametrize(
+    "order_by", ["-created_at", "-total_amount", "-customer_name", "created_by", "output_format", "id"]
+)
 def test_the_page_after_a_report_begins_where_it_ended(session, reports, order_by):
     """Two of the three were made at the same instant, two for the same customer, all in the same format."""
     wanted = ReportFilter(order_by=order_by)
@@ -167,17 +170,17 @@ def test_replaced_versions_are_listed_only_when_asked_for(session, reports):
 
 def test_orders_of_a_report_are_searched_sorted_and_paged(session):
     acme = a_customer(session)
-    for number, items in (("B-1", 30), ("A-2", 10), ("A-3", 20)):
+    for number, items in (("B-1", 30), ("A-9", 10), ("a-10", 20)):
         an_order(session, acme, number, items=items, ship_to_name=f"Shop {number}")
     report = billed(session, acme)
 
     def numbers(**wanted):
         return [order.order_number for order in contents.orders(session, report, **wanted)]
 
-    assert numbers(order_by="order_number") == ["A-2", "A-3", "B-1"]
-    assert numbers(order_by="-total_amount") == ["B-1", "A-3", "A-2"]
-    assert numbers(order_by="total_amount", limit=1, offset=1) == ["A-3"]
-    assert numbers(text="shop a", order_by="order_number") == ["A-2", "A-3"]
+    assert numbers(order_by="order_number") == ["A-9", "a-10", "B-1"]
+    assert numbers(order_by="-total_amount") == ["B-1", "a-10", "A-9"]
+    assert numbers(order_by="total_amount", limit=1, offset=1) == ["a-10"]
+    assert numbers(text="shop a", order_by="order_number") == ["A-9", "a-10"]
     assert (contents.order_count(session, report), contents.order_count(session, report, text="p a-")) == (3, 2)
     # By their SKU too, which is the same here.
     assert contents.order_count(session, report, text="ä-1") == 3
@@ -236,6 +239,20 @@ def test_every_ordering_of_the_summary_works(session, reports):
             assert len(summary.page(session, SYSTEM, SummaryFilter(order_by=sign + name))) == 3
     with pytest.raises(Invalid):
         summary.page(session, SYSTEM, SummaryFilter(order_by="amount"))
+
+
+def test_the_summary_is_sorted_by_amounts_of_one_currency_after_the_other(session, reports):
+    """Tokyo: 7 yen. Acme: 16.00 USD, 8.00 on average. Others without reports have nothing, and no average."""
+    a_customer(session, "C-10", name="Euro", currency="EUR")
+    a_customer(session, "C-9", name="Dollar")
+
+    def names(order_by):
+        return [row.customer_ref for row in summary.page(session, SYSTEM, SummaryFilter(order_by=order_by))]
+
+    assert names("total_amount") == ["C-10", "TYO", "C-9", "ACME-1"]
+    assert names("-total_amount") == ["ACME-1", "C-9", "TYO", "C-10"]
+    assert names("average_amount") == ["TYO", "ACME-1", "C-10", "C-9"]
+    assert names("customer_ref") == ["ACME-1", "C-9", "C-10", "TYO"]
 
 
 def test_replaced_reports_do_not_count_in_the_summary(session, reports):

@@ -24,7 +24,7 @@ def add(table: str, name: str, order: str) -> None:
     connection, last = op.get_bind(), 0
     found = sa.select(rows.c.id, rows.c[name]).order_by(rows.c.id).limit(_BATCH)
     while batch := connection.execute(found.where(rows.c.id > last)).all():
-        connection.execute(change, [{"which": key, "place": _order(text)} for key, text in batch])
+        connection.execute(change, [{"which": key, "place": _order(text or "")} for key, text in batch])
         last = batch[-1][0]
 
 

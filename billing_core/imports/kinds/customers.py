@@ -60,6 +60,7 @@ def _resolve(staged: Staged) -> Select[Any]:
         rows.c.line,
         rows.c.customer_ref.label("ref"),
         *staged.columns(*_PLAIN),
+        rows.c.ref_order,
         rows.c.name_order,
         *([rows.c.email_key] if "email" in staged.given else []),
         currency.label("currency"),
@@ -135,9 +136,10 @@ DEFINITION = Definition(
     derived=(
         Derived("public_id", None, new_public_id),
         Derived("uuid", None, new_uuid),
+        Derived("ref_order", "customer_ref", reading_order),
         Derived("name_order", "name", reading_order),
         Derived("email_key", "email", email_key),
     ),
-    unshown=frozenset({"name_order", "email_key"}),
+    unshown=frozenset({"ref_order", "name_order", "email_key"}),
     insert_only=frozenset({"public_id", "uuid", "business_id", "created_at"}),
 )

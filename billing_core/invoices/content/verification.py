@@ -20,6 +20,12 @@ def checks(session: Session) -> Iterator[Check]:
     yield _tax_rows(session)
     yield _line_credits(session)
     yield searching.check(session)
+    yield Check(
+        "Invoices stand in lists where their numbers and customers' names do",
+        proof.count(session, Invoice),
+        proof.misplaced(session, Invoice.number, Invoice.number_order, "the number {0}")
+        + proof.misplaced(session, Invoice.customer_name, Invoice.customer_name_order, "invoices of {0}"),
+    )
 
 
 def _sums(session: Session) -> Check:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.amounts import has_amount
@@ -83,13 +83,13 @@ COLUMNS: tuple[Any, ...] = tuple(
     _OF_INVOICE[field.name] if field.name in _OF_INVOICE else getattr(PaymentLink, field.name)
     for field in fields(LinkRow)
 )
-ORDERINGS: dict[str, Any] = {
+ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     # Ids follow the order of creation: along the primary key nothing has to be sorted.
-    "created_at": PaymentLink.id,
-    "amount": PaymentLink.amount_minor,
-    "customer_name": Invoice.customer_name,
-    "expires_at": PaymentLink.expires_at,
-    "clicks": PaymentLink.clicks,
+    "created_at": (),
+    "amount": (PaymentLink.currency, PaymentLink.amount_minor),
+    "customer_name": (Invoice.customer_name_order,),
+    "expires_at": (PaymentLink.expires_at,),
+    "clicks": (PaymentLink.clicks,),
 }
 
 
@@ -178,6 +178,4 @@ def _matching(actor: Actor, filters: LinkFilter, *, states: bool = True) -> Sequ
 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
-    column = chosen(ORDERINGS, order_by)
-    keys = (column, PaymentLink.id) if column is not PaymentLink.id else (column,)
-    return ordered(order_by, *keys)
+    return ordered(order_by, *chosen(ORDERINGS, order_by), PaymentLink.id)
