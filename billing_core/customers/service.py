@@ -16,7 +16,7 @@ from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest, own_name, regions
 from billing_core.recipients import LISTS, kept
-from billing_core.text import reason_of
+from billing_core.text import control_character, reason_of
 
 # The editable fields, with the length of each as declared by its column.
 LENGTHS: dict[str, int] = {
@@ -125,7 +125,11 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
         for name, value in stripped.items()
         if len(value) > LENGTHS[name] and name not in problems
     }
-    problems |= {name: "contains a character that no text has" for name, value in stripped.items() if "\x00" in value}
+    problems |= {
+        name: f"contains the control character {character}"
+        for name, value in stripped.items()
+        if (character := control_character(value))
+    }
     if stripped.get("name") == "":
         problems["name"] = "must not be empty"
     if stripped.get("language", SOURCE_LANGUAGE) not in languages():

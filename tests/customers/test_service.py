@@ -62,6 +62,7 @@ def test_a_stale_form_does_not_overwrite_what_somebody_else_saved(session):
         ("country", "Atlantis"),
         ("email", "no address"),
         ("city", "a\x00b"),
+        ("name", "Acme \x1b[2J"),
         ("currency", "EUR"),
         ("ref", "OTHER"),
     ],
