@@ -4,6 +4,7 @@ from typing import Final
 
 from billing_core import figures
 from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
+from billing_core.bounces.figures import BOUNCED_MAILS
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
@@ -34,6 +35,7 @@ FIGURES: Final = {
         *of_subscribers.FIGURES,
         FAILED_MAILS,
         KEPT_MAILS,
+        BOUNCED_MAILS,
         FAILED_WEBHOOKS,
         FAILED_IN_RUNS,
         PAUSED_RUNS,

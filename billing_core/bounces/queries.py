@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.bounces import addresses
@@ -30,6 +30,21 @@ class BounceRow:
     told_at: datetime
     dismissed_at: datetime | None
     dismissed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """An address of a customer that needs attention, from which ``mails`` came back; the other fields are of the last.
+    ``customer_id``: None where the mail was to no customer.
+    """
+
+    address: str
+    mails: int
+    reason: str
+    told_at: datetime
+    message_id: int
+    customer_id: int | None
+    customer_name: str | None
 
 
 _COLUMNS: Final = tuple(getattr(Bounce, field.name) for field in fields(BounceRow))
@@ -58,6 +73,17 @@ def of_addresses(session: Session, actor: Actor, named: Collection[str]) -> list
     return _newest(found)
 
 
+def unreached(session: Session, actor: Actor, *, limit: int) -> list[Unreached]:
+    """The addresses that need attention, those of the newest mails first."""
+    actor.require(Permission.OUTBOX_READ)
+    each = joined(select(func.max(Bounce.id).label("id"), func.count().label("mails")))
+    each = each.where(_visible_to(actor), addresses.needs_attention())
+    last = each.group_by(OutboxMessage.customer_id, Bounce.address_key).subquery()
+    told = (Bounce.reason, Bounce.told_at, Bounce.message_id, OutboxMessage.customer_id, Customer.name)
+    statement = joined(select(Bounce.address, last.c.mails, *told)).join(last, last.c.id == Bounce.id)
+    return [Unreached(*row) for row in session.execute(statement.order_by(Bounce.id.desc()).limit(limit))]
+
+
 def joined(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Bounces with their mails, and the customer and the invoice of each, if any."""
     statement = statement.select_from(Bounce).join(OutboxMessage, OutboxMessage.id == Bounce.message_id)
@@ -66,9 +92,14 @@ def joined(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 
 def _rows(session: Session, actor: Actor, *which: ColumnElement[bool], limit: int | None = _MOST) -> list[BounceRow]:
-    visible = true() if actor.customer_id is None else OutboxMessage.customer_id == actor.customer_id
-    statement = joined(select(*_COLUMNS)).where(visible, *which).order_by(Bounce.told_at, Bounce.id).limit(limit)
+    statement = (
+        joined(select(*_COLUMNS)).where(_visible_to(actor), *which).order_by(Bounce.told_at, Bounce.id).limit(limit)
+    )
     return [BounceRow(*row) for row in session.execute(statement)]
+
+
+def _visible_to(actor: Actor) -> ColumnElement[bool]:
+    return true() if actor.customer_id is None else OutboxMessage.customer_id == actor.customer_id
 
 
 def _newest(rows: list[BounceRow]) -> list[BounceRow]:

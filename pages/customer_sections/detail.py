@@ -24,6 +24,7 @@ from pages.customer_sections import (
     orders,
     payments,
     reminders,
+    returned_mails,
     standing,
     statement,
     subscriptions,
@@ -99,6 +100,7 @@ def _header(read: Reader, actor: Actor, customer: Customer) -> None:
         st.markdown(md(" · ".join(part for part in (customer.ref, place, emails) if part)), width="content")
     merging.note(read, customer)
     standing.note(customer)
+    returned_mails.note(read, actor, customer)
     reminders.note(read, customer)
     if actor.may(Permission.INVOICE_READ):
         money.draw(read, actor, customer)

@@ -18,7 +18,7 @@ from billing_core.settings import settings
 from pages.invoice_sections import recalling
 from pages.ui import context, formats, mail_words, messages, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import lacking, print_hint
+from pages.ui.inputs import bounced_addresses, lacking, print_hint
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -123,6 +123,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
     if not going:
         return
     mail_words.warn_of_none()
+    bounced_addresses.warn({address for plan in going for address in plan.recipients.everybody})
     columns = [
         *who,
         tables.text("To", "to"),

@@ -4,6 +4,7 @@ import streamlit as st
 
 from billing_core.bounces.queries import BounceRow
 from pages.ui import formats
+from pages.ui.inputs import bounced_addresses
 from pages.ui.text import md
 
 
@@ -11,6 +12,10 @@ def draw(rows: list[BounceRow], zone: str) -> None:
     for row in rows:
         icon = ":material/unsubscribe:" if row.final else ":material/schedule_send:"
         (st.error if row.final else st.info)(_sentence(row, zone), icon=icon)
+        if row.final and row.dismissed_at is None:
+            bounced_addresses.button(row.address, f"dismiss_bounce_{row.id}")
+        elif row.dismissed_at is not None:
+            st.caption(f"Dismissed by {md(row.dismissed_by)} on {md(formats.instant(row.dismissed_at, zone))}.")
 
 
 def _sentence(row: BounceRow, zone: str) -> str:

@@ -20,7 +20,7 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from billing_core.subscriptions.overview import attention as subscribers
-from pages.overview_sections import at_the_doors, failed_charges, odd_terms, unsent_mails
+from pages.overview_sections import at_the_doors, bounced_mails, failed_charges, odd_terms, unsent_mails
 from pages.overview_sections.matter import Matter
 from pages.ui import formats
 from pages.ui.figures.cards import Known
@@ -175,6 +175,7 @@ def _about_money(actor: Actor, today: Day) -> list[Matter]:
         ),
     ]
     listed += unsent_mails.matters(actor, now)
+    listed += bounced_mails.matters(actor, now)
     if actor.may(Permission.WEBHOOK_ENDPOINT_WRITE):
         untold = Matter(
             FAILED_WEBHOOKS,

@@ -15,6 +15,7 @@ from billing_core.subscriptions.upkeep import asking
 from pages.subscription_sections import wording
 from pages.ui import collection_mode, context, formats, mail_words, messages
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import bounced_addresses
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -72,6 +73,7 @@ def dialog(shown: Shown) -> None:
         "one did not pay."
     )
     mail_words.warn_of_none()
+    bounced_addresses.warn_of_customer(shown.row.customer_id)
     if st.button("Mail it", type="primary", icon=":material/forward_to_inbox:", key="do_ask_for_card"):
         mail_card_address(shown.row.id)
 

@@ -13,6 +13,7 @@ from billing_core.usage.alerts import GREATEST, MOST_RECIPIENTS, AlertRow, Thres
 from pages.ui import formats, mail_words, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import bounced_addresses
 from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -183,4 +184,5 @@ def _recipients(told: Told, *, key: str) -> Told:
     to_customer = st.checkbox("Mail the organization too", told.to_customer, key=f"alert_to_customer_{key}")
     mail_words.warn_of_none()
     addresses = (text or "").replace(",", "\n").replace(";", "\n").split()
+    bounced_addresses.warn(addresses)
     return replace(told, recipients=tuple(addresses), to_customer=to_customer)

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from billing_core.invoices.models import Invoice
 from billing_core.mailing import service as mailing
 from billing_core.outbox.models import MessageState, OutboxMessage
-from billing_core.recipients import Recipients
+from billing_core.recipients import LISTS, Recipients
 from tests.invoices.company import GRACE, NOW, TODAY, a_customer, an_invoice
 
 
@@ -14,6 +14,9 @@ def a_mailed_invoice(
 ) -> tuple[Invoice, OutboxMessage]:
     """To ap@acme.example unless told otherwise."""
     invoice = an_invoice(session, a_customer(session, **customer))
+    for name in LISTS:
+        setattr(invoice, name, customer.get(name, ""))
+    session.flush()
     message_id = mailing.send_invoice(session, GRACE, invoice.id, now=NOW, today=TODAY, to=to)
     return invoice, taken(session, message_id)
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from billing_core.recipients import LONGEST_LIST, Recipients
 from pages.ui import formats
+from pages.ui.inputs import bounced_addresses
 from pages.ui.text import md
 
 
@@ -21,6 +22,7 @@ def draw(recipients: Recipients, prefix: str, identity: object) -> Recipients:
             st.markdown(f":red[:material/error: {md(formats.with_days(reason))}]")
     if not typed.faults and len(typed.everybody) > 1:
         st.caption(f"Goes to {md(typed.in_words())}.")
+    bounced_addresses.warn(typed.everybody)
     return typed
 
 

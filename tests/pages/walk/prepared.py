@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
+from billing_core.bounces import recording, reports
+from billing_core.bounces.models import Bounce
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customer_lifecycle import deactivating, merging
@@ -40,6 +42,7 @@ from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEv
 from billing_core.online_payments.off_session import methods
 from billing_core.orders.models import Order
 from billing_core.outbox import service as outbox
+from billing_core.outbox.mail import mail_id
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
 from billing_core.outgoing_webhooks import service as outgoing_webhooks
@@ -119,6 +122,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             ("invoice_editor.py", {"invoice": paid_by_link}),
             # Among all the mails the list of messages shows none of these.
             ("admin/outbox.py", {"message": of_a_link}),
+            ("admin/outbox.py", {"message": first(Bounce.message_id)}),
             ("payments.py", {"record": owing}),
             ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
             ("customers.py", {"customer": first(Order.customer_id), "customer_tab": "Orders"}),
@@ -244,7 +248,7 @@ def _credit(session: Session, now: datetime) -> None:
 
 
 def _mails(session: Session, now: datetime) -> None:
-    """One that waits, one that nobody could deliver, one without a mail server to bring it away."""
+    """One that waits, one that nobody could deliver, one without a mail server to bring it away; one that came back."""
     invoice_id = session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.OPEN).limit(1)).one()
     content = {"text": "Words", "html": "<p>Words</p>", "attachments": [["invoice_pdf", invoice_id]]}
     for state in (MessageState.WAITING, MessageState.FAILED, MessageState.HELD_BACK):
@@ -252,10 +256,14 @@ def _mails(session: Session, now: datetime) -> None:
         mail = Message(MAIL, "invoice", f"walk:{state}", "ap@example.com", subject, ("invoice", invoice_id), content)
         message_id = outbox.put(session, SYSTEM, mail, now=now, not_before=now + timedelta(hours=1))
         _become(session, message_id, state)
+    mail = Message(MAIL, "invoice", "walk:back", "back@example.com", "It came back", ("invoice", invoice_id), content)
+    _become(session, outbox.put(session, SYSTEM, mail, now=now), MessageState.DELIVERED)
+    told = reports.Told(("back@example.com",), True, "5.1.1", "No such mailbox")
+    recording.record(session, SYSTEM, reports.Report((mail_id("walk:back"),), (told,)), now=now)
 
 
 def _become(session: Session, message_id: int, state: MessageState) -> None:
-    attempts = 3 if state is MessageState.FAILED else 0
+    attempts = {MessageState.FAILED: 3, MessageState.DELIVERED: 1}.get(state, 0)
     changed = update(OutboxMessage).where(OutboxMessage.id == message_id).values(state=state, attempts=attempts)
     session.execute(changed)
 

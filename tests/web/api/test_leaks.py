@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from pypdf import PdfReader
 from sqlalchemy import select
 
+from billing_core.bounces.figures import BOUNCED_MAILS
 from billing_core.database import Base
 from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
@@ -82,6 +83,7 @@ FORBIDDEN = {
 REFUSED_FIGURES = tuple(
     figure.key
     for figure in (
+        BOUNCED_MAILS,
         FAILED_EVENTS,
         FAILED_IMPORTS,
         FAILED_MAILS,
