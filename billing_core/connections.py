@@ -49,6 +49,45 @@ def mail_server(url: str) -> MailServer:
     return MailServer(host, port or (465 if parts.scheme == "smtps" else 587), tls, user, password)
 
 
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A folder of a mail server that speaks IMAP; its encryption is "from the start", "required" or "never"."""
+
+    server: MailServer
+    folder: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.server.user}@{self.server}/{self.folder}"
+
+    def __str__(self) -> str:
+        return f"“{self.folder}” at {self.server}"
+
+
+def mailbox(url: str) -> Mailbox:
+    """The mailbox that a URL names; user, password and folder percent-encoded. A folder beyond ASCII as IMAP has it."""
+    refusal = ValueError(
+        "must read imaps://user:password@host:993/INBOX or imap://user:password@host:143/INBOX?starttls=1"
+    )
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise refusal from None
+    starttls = parse_qs(parts.query).get("starttls", [""])[-1]
+    # A password never leaves unencrypted by itself.
+    tls = {"": "required", "1": "required", "0": "never"}.get(starttls)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    folder = unquote(parts.path.removeprefix("/")) or "INBOX"
+    if parts.scheme not in ("imap", "imaps") or not (host and user and password) or tls is None or port == 0:
+        raise refusal
+    if not (folder.isascii() and folder.isprintable()) or '"' in folder or "\\" in folder or len(folder) > 200:
+        raise ValueError("names a folder that is not as IMAP has it, such as INBOX or INBOX/Bounces")
+    if parts.scheme == "imaps":
+        tls = "from the start"
+    return Mailbox(MailServer(host, port or (993 if parts.scheme == "imaps" else 143), tls, user, password), folder)
+
+
 def database(url: str) -> str:
     """The URL of a database with the driver that we ship."""
     try:

@@ -38,6 +38,7 @@ _ADDRESSES: dict[str, Callable[[str], object]] = {
     "database_url": connections.database,
     "redis_url": connections.redis,
     "smtp_url": connections.mail_server,
+    "bounce_mailbox": connections.mailbox,
     "public_url": connections.website,
     "stripe_api_base": connections.website,
 }
@@ -86,6 +87,11 @@ class Settings(BaseSettings):
         "",
         description="The address to which mail servers return our mails (the envelope's sender); unset: the address "
         "that mails come from",
+    )
+    bounce_mailbox: SecretStr | None = Field(
+        None,
+        description="The mailbox of that address, read by IMAP, such as imaps://user:password@host:993/INBOX or "
+        "imap://user:password@host/INBOX?starttls=1; unset: none is read",
     )
     bounce_secret: SecretStr | None = Field(
         None,
@@ -274,6 +280,11 @@ class Settings(BaseSettings):
     def sends_mails(self) -> bool:
         """Whether there is a mail server. Without one mails are kept: they can be read, and nobody gets them."""
         return self.smtp_url is not None
+
+    @property
+    def bounces_from(self) -> connections.Mailbox | None:
+        """The mailbox to which mails come back; None: none is read."""
+        return None if self.bounce_mailbox is None else connections.mailbox(self.bounce_mailbox.get_secret_value())
 
     @property
     def served_over_https(self) -> bool:

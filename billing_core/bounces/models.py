@@ -1,8 +1,8 @@
-"""What mail servers told of our mails after they had taken them."""
+"""What mail servers told of our mails after they had taken them, and how far their mailbox is read."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
@@ -43,3 +43,16 @@ class Bounce(Base):
     dismissed_at: Mapped[datetime | None]
     dismissed_by_id: Mapped[int | None]
     dismissed_by: Mapped[str] = mapped_column(String(200), default="", server_default="")
+
+
+class ReadMailbox(Base):
+    """How far a mailbox is read, by its ``name`` (user, server and folder): all up to ``last_uid``, among the numbers
+    that this ``uid_validity`` has given (RFC 3501).
+    """
+
+    __tablename__ = "read_mailboxes"
+
+    name: Mapped[str] = mapped_column(String(500), primary_key=True)
+    uid_validity: Mapped[int] = mapped_column(BigInteger)
+    last_uid: Mapped[int] = mapped_column(BigInteger)
+    read_at: Mapped[datetime]

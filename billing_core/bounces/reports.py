@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
+from email.errors import MessageError
 from email.message import Message
 from email.policy import Compat32
 from typing import Final
@@ -58,7 +59,7 @@ def read(raw: bytes) -> Report | None:
         mail = message_from_bytes(raw, policy=_Short())
         told = list(_told(mail)) or list(older_forms.told(_fields(mail), _text(mail)))
         names = _names(mail) if told else []
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError, MessageError):
         # What the standard library does with mails that are none.
         return None
     return Report(tuple(names), tuple(told[:_MOST_TOLD])) if names and told else None

@@ -28,6 +28,7 @@ HEARD: Final = {
     Queue.LINK_EXPIRY: SCHEDULES,
     Queue.PRUNING: SCHEDULES,
     Queue.USAGE_ARCHIVES: SCHEDULES,
+    Queue.BOUNCES: SCHEDULES,
 }
 # Kinds of work with a queue of DBOS's to themselves: where they are paused, nothing is taken from it.
 PAUSED_WHOLE: Final = (Queue.BILL_RUNS, Queue.IMPORTS, Queue.RENEWALS, Queue.CHARGES)

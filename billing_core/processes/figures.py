@@ -33,8 +33,9 @@ def _failed(_scope: Scope) -> Select[*tuple[Any, ...]]:
 FAILED_SCHEDULES: Final = Figure(
     key="failed_schedules",
     title="Scheduled work that failed",
-    definition="Work that is due every hour or every day (reminders, the end of payment links, pruning, archives of "
-    "usage) and failed the last time. The next time tries again, and once it succeeds the failure is gone from here.",
+    definition="Work that is due by the clock (reminders, the end of payment links, pruning, archives of usage, mails "
+    "that came back) and failed the last time. The next time tries again; once it succeeds the failure is gone from "
+    "here.",
     formula="number of kinds of work",
     permission=Permission.JOBS_MANAGE,
     rows=_failed,

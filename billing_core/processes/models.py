@@ -36,6 +36,7 @@ class Queue(enum.StrEnum):
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"
     USAGE_ARCHIVES = "usage archives"
+    BOUNCES = "bounces"
 
 
 # What this version knows: a newer one beside it may have written others.

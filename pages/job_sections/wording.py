@@ -35,6 +35,7 @@ QUEUES: dict[Queue, Words] = {
     Queue.LINK_EXPIRY: Words("Payment link expiry", "payment link", "payment_links.py"),
     Queue.PRUNING: Words("Pruning of old records", "record"),
     Queue.USAGE_ARCHIVES: Words("Archives of usage", "month"),
+    Queue.BOUNCES: Words("Mails that came back", "mail", "admin/outbox.py", {"state": "bounced"}),
 }
 KINDS = {ProcessKind.APP: "Product", ProcessKind.WORKER: "Worker", ProcessKind.COMMAND: "Command"}
 PROCESS_STATES: dict[ProcessState, tuple[str, Color]] = {

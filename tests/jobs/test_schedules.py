@@ -10,7 +10,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import Conflict
 from billing_core.jobs import engine, pauses, queues
-from billing_core.jobs.schedules import archiving, daily, due, link_expiry, outcomes, pruning
+from billing_core.jobs.schedules import archiving, daily, due, link_expiry, outcomes, pruning, returned_mails
 from billing_core.processes.models import FailedSchedule, Process, Queue
 from billing_core.settings import settings
 from tests.jobs import lingering
@@ -34,6 +34,19 @@ def test_when_it_was_due_the_last_time(minute, hour, now, expected):
     assert due.Schedule("x", Queue.PRUNING, print, minute, hour).last_due(now) == expected
 
 
+@pytest.mark.parametrize(
+    ("minute", "now", "expected"),
+    [
+        (0, datetime(2026, 3, 1, 14, 0, tzinfo=UTC), datetime(2026, 3, 1, 14, 0, tzinfo=UTC)),
+        (0, datetime(2026, 3, 1, 14, 14, 59, tzinfo=UTC), datetime(2026, 3, 1, 14, 0, tzinfo=UTC)),
+        (0, datetime(2026, 3, 1, 14, 59, 59, tzinfo=UTC), datetime(2026, 3, 1, 14, 45, tzinfo=UTC)),
+        (5, datetime(2026, 3, 1, 0, 4, tzinfo=UTC), datetime(2026, 2, 28, 23, 50, tzinfo=UTC)),
+    ],
+)
+def test_what_is_due_several_times_an_hour(minute, now, expected):
+    assert due.Schedule("x", Queue.BOUNCES, print, minute, every=15).last_due(now) == expected
+
+
 @pytest.mark.slow
 def test_a_start_catches_up_once_for_the_installation(monkeypatch):
     done = []
@@ -42,6 +55,7 @@ def test_a_start_catches_up_once_for_the_installation(monkeypatch):
         (link_expiry, "end_due"),
         (pruning, "prune"),
         (archiving, "archive_old"),
+        (returned_mails, "read_mailbox"),
     ):
         monkeypatch.setattr(module, step, lambda step=step: done.append(step) or 0)
     now = datetime(2026, 3, 1, 14, 30, tzinfo=UTC)
@@ -54,18 +68,20 @@ def test_a_start_catches_up_once_for_the_installation(monkeypatch):
                 "sched-payment-links-2026-03-01T14:05:00+00:00",
                 "sched-pruning-2026-03-01T02:20:00+00:00",
                 "sched-usage-archives-2026-03-01T02:40:00+00:00",
+                "sched-returned-mails-2026-03-01T14:30:00+00:00",
             ]
             for name in names:
                 DBOS.retrieve_workflow(name).get_result()
             kept = {schedule["schedule_name"]: schedule for schedule in DBOS.list_schedules()}
         finally:
             engine.stop()
-    assert sorted(done) == ["archive_old", "end_due", "prune", "remind_due"]
+    assert sorted(done) == ["archive_old", "end_due", "prune", "read_mailbox", "remind_due"]
     assert {name: (each["schedule"], each["queue_name"]) for name, each in kept.items()} == {
         "reminders": ("0 * * * *", queues.SCHEDULES),
         "payment-links": ("5 * * * *", queues.SCHEDULES),
         "pruning": ("20 2 * * *", queues.SCHEDULES),
         "usage-archives": ("40 2 * * *", queues.SCHEDULES),
+        "returned-mails": ("0-59/15 * * * *", queues.SCHEDULES),
     }
 
 
@@ -104,6 +120,7 @@ def test_what_failed_at_its_last_time_is_kept_until_a_later_one_succeeds(session
         (link_expiry, "end_due", Queue.LINK_EXPIRY, "payment-links"),
         (pruning, "prune", Queue.PRUNING, "pruning"),
         (archiving, "archive_old", Queue.USAGE_ARCHIVES, "usage-archives"),
+        (returned_mails, "read_mailbox", Queue.BOUNCES, "returned-mails"),
     ],
 )
 def test_a_schedule_that_fails_needs_attention(sessions, monkeypatch, module, step, queue, name):

@@ -15,7 +15,7 @@ from billing_core.jobs.overview.schedules import ScheduleRow
 from billing_core.processes.models import KNOWN_QUEUES, PausedQueue, Queue
 
 # What is due by the clock, and leaves no row behind that waits.
-SCHEDULED: Final = (Queue.REMINDERS, Queue.LINK_EXPIRY, Queue.PRUNING, Queue.USAGE_ARCHIVES)
+SCHEDULED: Final = (Queue.REMINDERS, Queue.LINK_EXPIRY, Queue.PRUNING, Queue.USAGE_ARCHIVES, Queue.BOUNCES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ QUEUES: Final = {
     "payment-links": Queue.LINK_EXPIRY,
     "pruning": Queue.PRUNING,
     "usage-archives": Queue.USAGE_ARCHIVES,
+    "returned-mails": Queue.BOUNCES,
 }
 _TABLE: Final = "workflow_schedules"
 _UNDER_WAY: Final = ("ENQUEUED", "PENDING", "DELAYED")
