@@ -1,6 +1,8 @@
 """What other people wrote is shown as they wrote it."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,8 @@ MADE_AFTERWARDS = [
 # What separates one piece of text from the next one.
 ELEMENT = re.compile(r":color\[(?:\\(.))?\]")
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+PAGES = Path(__file__).parents[3] / "pages"
 
 HOSTILE = [
     "see www.evil.example, WWW.Evil.Example/a?b=c",
@@ -96,6 +100,19 @@ def test_a_name_on_a_chart_brings_no_tag():
 )
 def test_a_buttons_icon_is_ours_whatever_the_name_behind_it(shown, icon, text):
     assert _icon_and_text(shown) == (icon, text)
+
+
+def test_what_is_shown_as_it_is_anyway_does_not_pass_through_it():
+    """Short messages do so themselves, and a badge shows its text's backslashes."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PAGES.rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    twice = [
+        ast.unparse(call)
+        for call in calls
+        if ast.unparse(call.func).split(".")[-1] in ("badge", "say", "attempt")
+        if any(isinstance(node, ast.Name) and node.id == "md" for one in call.args for node in ast.walk(one))
+    ]
+    assert twice == []
 
 
 def made_of(markdown: str) -> list[str]:
