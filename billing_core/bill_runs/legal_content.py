@@ -62,8 +62,12 @@ def of_chosen(
 
 
 def _lacking(session: Session, actor: Actor, chosen: ColumnElement[bool], rate: Decimal) -> Lacking:
-    """Of invoices of any size: how much it will be is not known for all of them."""
+    """Of invoices of any size: how much it will be is not known for all of them. Who is bound to one customer reads
+    nothing of it: it is for us to know.
+    """
     found = Lacking({}, {}, {})
+    if actor.customer_id is not None:
+        return found
     businesses = {business.id: business for business in session.scalars(select(Business))}
     issuing = {key: issuers.of_business(business) for key, business in businesses.items()}
     columns = [getattr(Customer, name) for name in _NEEDED]

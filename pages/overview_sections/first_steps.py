@@ -6,13 +6,18 @@ import streamlit as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses import queries as businesses
 from billing_core.customers.queries import visible_to
 from billing_core.identity import Actor, Permission
+from billing_core.invoices import issuers
+from billing_core.invoices.legal_content.missing import of_issuer
 from billing_core.invoices.models import Invoice
 from billing_core.orders.models import Order
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
+from pages.ui.inputs import lacking
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 
 class _ThereAre(NamedTuple):
@@ -71,6 +76,19 @@ def draw(read: Reader, actor: Actor) -> None:
                     st.caption("An administrator or a manager does this.")
                 elif st.button(label, icon=icon, key=f"step_{page}"):
                     st.switch_page(page, query_params={"tab": "Generate"} if page == "reports.py" else {})
+    if actor.may(Permission.BUSINESS_WRITE):
+        _our_details(read)
+
+
+def _our_details(read: Reader) -> None:
+    """What invoices will say of us, before there is one."""
+    for business in read.plain(businesses.every, active_only=True):
+        lacks = [one.words for one in of_issuer(issuers.of_business(business))]
+        lacks += [] if business.bank_details.strip() else ["our bank details"]
+        if lacks:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(f"Invoices of {md(business.name)} would lack {md(', '.join(lacks))}.", width="content")
+                lacking.to_business(business.id)
 
 
 def _there_are(session: Session, actor: Actor) -> _ThereAre:

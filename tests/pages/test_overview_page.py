@@ -34,6 +34,8 @@ def test_an_empty_company_is_told_what_to_do_next(page_as, role):
 
     assert not page.exception
     assert page.info[0].value == "Nothing has been billed yet. These three steps lead to the first report."
+    lacks = "Invoices of My business would lack our address, our tax number, our bank details."
+    assert (lacks in [one.value for one in page.caption]) is (role == "admin")
     buttons = {button.label for button in page.main.button}
     assert {"Import files", "Open rate cards"} <= buttons if role == "admin" else "Import files" not in buttons
     assert ("Generate reports" in buttons) == (role != "finance")

@@ -56,10 +56,10 @@ class Missing:
 
 
 def in_words(found: Iterable[Missing]) -> str:
-    """Such as “our address, the customer's name (§ 14 UStG (Germany))”."""
+    """Such as “our address, the customer's name, by § 14 UStG (Germany)”."""
     found = list(found)
     laws = " and ".join(dict.fromkeys(one.law for one in found if one.law))
-    return ", ".join(one.words for one in found) + (f" ({laws})" if laws else "")
+    return ", ".join(one.words for one in found) + (f", by {laws}" if laws else "")
 
 
 def missing(said: Said) -> list[Missing]:

@@ -14,8 +14,8 @@ _NAMES: Final = {
     Particular.CUSTOMER_ADDRESS: "the customer's address",
     Particular.CUSTOMER_TAX_NUMBER: "the customer's tax number",
     Particular.CUSTOMER_VAT_ID: "the customer's VAT number for the European Union",
-    Particular.SUPPLY_DATE: "the date of supply, in its lines or notes",
-    Particular.ZERO_TAX_REASON: "the reason for 0 % tax, such as Reverse charge",
+    Particular.SUPPLY_DATE: "the date of supply (in its lines or notes)",
+    Particular.ZERO_TAX_REASON: "the reason for 0 % tax (such as Reverse charge)",
 }
 
 

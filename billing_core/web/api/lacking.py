@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from billing_core.identity import Actor
 from billing_core.invoices.legal_content import of_invoices
 
 HEADER: Final = "Invoice-Lacks"
@@ -15,7 +16,10 @@ DESCRIBED: Final[dict[str, Any]] = {
 }
 
 
-def headers(session: Session, invoice_id: int) -> dict[str, str]:
-    """Empty where it is complete, or still a draft. The caller has checked that it may be seen."""
-    lacks = of_invoices.sent_without(session, invoice_id)
+def headers(session: Session, actor: Actor, invoice_id: int) -> dict[str, str]:
+    """Empty where it is complete, or still a draft, and for whom it bills: what we lack is for us to know.
+
+    The caller has checked that this actor may see it.
+    """
+    lacks = of_invoices.sent_without(session, invoice_id) if actor.customer_id is None else []
     return {HEADER: ", ".join(lacks)} if lacks else {}

@@ -59,7 +59,8 @@ def create_open_invoice(caller: CurrentCaller, session: Transaction, given: NewI
     if given.subscription_id is not None:
         further.attach(session, caller.actor, given.subscription_id, invoice, now=utc_now())
     answer = _one(session, caller.actor, invoice.public_id)
-    headers = {"Location": f"/v1/billing/invoice/{invoice.public_id}", **lacking.headers(session, invoice.id)}
+    headers = {"Location": f"/v1/billing/invoice/{invoice.public_id}"}
+    headers |= lacking.headers(session, caller.actor, invoice.id)
     return ExactJSON(answer, 201, headers)
 
 

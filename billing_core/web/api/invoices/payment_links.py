@@ -57,7 +57,7 @@ def create_payment_link(caller: CurrentCaller, invoice_id: InvoiceId) -> Respons
     gateway = configured.gateway(sessions, settings())
     link_id = workflow.create(sessions, caller.actor, gateway, invoice.id, now=utc_now())
     with sessions() as session:
-        headers = lacking.headers(session, invoice.id)
+        headers = lacking.headers(session, caller.actor, invoice.id)
         return ExactJSON(_answer(links.one(session, caller.actor, link_id)), 201, headers)
 
 

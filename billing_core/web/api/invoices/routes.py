@@ -144,7 +144,7 @@ def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, s
     """The invoice as it is now, with its entity tag."""
     invoice = one(session, actor, invoice_id)
     body, tag = _encoded(session, invoice, now)
-    headers = {"ETag": tag} | (lacking.headers(session, invoice.id) if invoice.sent_at else {})
+    headers = {"ETag": tag} | (lacking.headers(session, actor, invoice.id) if invoice.sent_at else {})
     return Response(body, status, headers=headers, media_type=_JSON)
 
 

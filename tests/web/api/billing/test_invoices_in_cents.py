@@ -70,7 +70,7 @@ def test_the_documents_example(client, acme, sessions):
         assert session.scalars(select(OutboxMessage).where(OutboxMessage.channel == "mail")).all() == []
 
 
-def test_what_the_law_wants_and_is_missing_is_told_in_a_header_and_refuses_nothing(client, acme, sessions):
+def test_what_the_law_wants_and_is_missing_is_told_in_a_header_and_refuses_nothing(client, program, acme, sessions):
     bare = created(client, acme)
     assert (bare.status_code, bare.headers["Invoice-Lacks"]) == (201, "seller_address, customer_address")
     with sessions.begin() as session:
@@ -78,6 +78,10 @@ def test_what_the_law_wants_and_is_missing_is_told_in_a_header_and_refuses_nothi
         session.get_one(Customer, acme.id).address = "2 Main St"
     full = created(client, acme)
     assert full.status_code == 201
+    address = f"/api/invoices/{bare.json()['id']}"
+    assert client.get(address).headers["Invoice-Lacks"] == "seller_address, customer_address"
+    theirs = program("finance", customer_id=acme.id).get(address)
+    assert (theirs.status_code, "Invoice-Lacks" in theirs.headers) == (200, False)
     assert "Invoice-Lacks" not in full.headers
 
 
