@@ -127,16 +127,19 @@ def _refuse_outdated(session: Session, message: Claimed) -> None:
     state, business_id, due_minor, covered, *held_until = session.execute(
         about.where(Invoice.id == int(message.subject_id))
     ).one()
-    if message.topic in REMINDERS and state is not InvoiceState.OPEN:
+    old = utc_now() - message.created_at > STALE
+    another_due = message.content.get("due_minor", due_minor) != due_minor
+    if message.topic in (*REMINDERS, MailKind.CHARGE_FAILED) and state is not InvoiceState.OPEN:
         raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
     today = businesses.day_at(session, business_id, now=utc_now())
     if message.topic in REMINDERS and any(until is not None and until >= today for until in held_until):
         raise Unwanted("The invoice or its customer is held in the meantime")
     if message.topic in REMINDERS and covered:
         raise Unwanted("The customer’s credit covers the invoice in the meantime")
-    if message.topic in REMINDERS and message.content.get("due_minor", due_minor) != due_minor:
-        raise Unwanted("Another amount is due in the meantime: a new reminder says how much")
-    if message.topic in REMINDERS and utc_now() - message.created_at > STALE:
+    # Who has paid since yesterday still gets the invoice.
+    if another_due and (old or message.topic in REMINDERS):
+        raise Unwanted("Another amount is due in the meantime: a new mail says how much")
+    if message.topic in REMINDERS and old:
         raise Unwanted("It is more than a day old, and counts the days until then: a new reminder says how many")
     if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:
         raise Unwanted("The invoice is cancelled in the meantime")

@@ -243,6 +243,7 @@ def _send(
                 sender=senders[invoice.id],
                 attachments=[["invoice_pdf", invoice.id]],
                 name=mails.key(known.get(invoice.id), invoice.public_id),
+                facts={"due_minor": invoice.due_minor},
             )
         )
         traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mail_to": plan.to}))

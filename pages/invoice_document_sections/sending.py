@@ -86,7 +86,8 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
                 icon=":material/event_busy:",
             )
     elif told := mail_words.of_before(plan.before, read.company.time_zone):
-        st.markdown(f"{told} Sending it again changes nothing in the invoice.")
+        again = "again" if plan.sent_before else "by mail"
+        st.markdown(f"{told} Sending it {again} changes nothing in the invoice.")
     else:
         st.markdown("Sending it by mail changes nothing in the invoice.")
 

@@ -73,15 +73,15 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
                 service.retry(session, actor, [message.id], now=utc_now())
             messages.say("It is being retried now.", icon=":material/refresh:")
             st.rerun()
-        if message.state is MessageState.HELD_BACK and st.button(
-            "Release",
-            icon=":material/send:",
-            key="message_release",
-            help="It is sent now where there is a mail server, and otherwise kept again",
+        deliverable = settings().sends_mails or message.channel != MAIL
+        if (
+            message.state is MessageState.HELD_BACK
+            and deliverable
+            and st.button("Send it now", icon=":material/send:", key="message_release", help="Nobody has got it")
         ):
             with context.transaction() as session:
                 service.release(session, actor, [message.id], now=utc_now())
-            messages.say("It is released.", icon=":material/send:")
+            messages.say("It is being sent now.", icon=":material/send:")
             st.rerun()
         if message.recallable and st.button(
             "Recall",

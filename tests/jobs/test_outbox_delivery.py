@@ -103,6 +103,7 @@ def test_a_nudge_is_answered_at_once():
 def test_a_killed_process_loses_no_mail_and_repeats_only_what_it_could_not_mark(
     sessions, configured, office, database_url, dying, times
 ):
+    configured("smtp://mail.example")
     message_ids = send_invoices(sessions, 4)
     with MailServer(office) as url:
         environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "BILLING_SMTP_URL": url, "DYING": dying}
@@ -121,8 +122,10 @@ def test_a_killed_process_loses_no_mail_and_repeats_only_what_it_could_not_mark(
     assert len({mail["Message-ID"] for mail in office.mails}) == len(message_ids)
 
 
-def test_without_a_mail_server_mails_are_held_back_and_can_be_looked_at(sessions, configured):
+def test_without_a_mail_server_any_more_mails_are_held_back_and_can_be_looked_at(sessions, configured):
+    configured("smtp://mail.example")
     (message_id,) = send_invoices(sessions)
+    configured("")
     assert outbox_delivery.deliver_some() == 1
     assert states(sessions) == {MessageState.HELD_BACK: 1}
     with sessions() as session:
@@ -133,8 +136,8 @@ def test_without_a_mail_server_mails_are_held_back_and_can_be_looked_at(sessions
 
 
 def test_a_server_that_is_down_and_a_refused_address_are_told_apart(sessions, configured, office):
-    send_invoices(sessions)
     configured(f"smtp://127.0.0.1:{free_port()}")
+    send_invoices(sessions)
     outbox_delivery.deliver_some()
     assert states(sessions) == {MessageState.WAITING: 1}
     assert "cannot be reached" in errors(sessions)[0]

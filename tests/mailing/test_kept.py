@@ -23,6 +23,24 @@ def states(session) -> list[MessageState]:
     return list(session.scalars(select(OutboxMessage.state).order_by(OutboxMessage.id)))
 
 
+def released(sessions, invoice_id: int, message_id: int, paid_minor: int) -> list[str]:
+    """To whom it leaves when somebody releases it, after so much was paid."""
+    left: list[str] = []
+
+    def send(message: Claimed) -> None:
+        with sessions() as session:
+            dispatch._refuse_outdated(session, message)
+        left.append(message.recipient)
+
+    with sessions.begin() as session:
+        if paid_minor:
+            money = Received("USD", paid_minor, PaymentMethod.BANK_TRANSFER, TODAY)
+            received.record_for(session, GRACE, invoice_id, received=money, today=TODAY, now=NOW)
+        outbox.release(session, GRACE, [message_id], now=utc_now())
+    delivery.deliver_due(sessions, {"mail": send})
+    return left
+
+
 def test_a_kept_mail_does_not_leave_once_there_is_a_mail_server_unless_somebody_releases_it(sessions):
     left: list[str] = []
     with sessions.begin() as session:
@@ -80,24 +98,30 @@ def test_a_kept_reminder_has_reminded_nobody(session):
 )
 def test_a_reminder_that_was_kept_leaves_only_while_it_is_so(sessions, age, paid_minor, why):
     """238.00 are due; the reminder asks for them and counts the days."""
-    left: list[str] = []
     with sessions.begin() as session:
         invoice = an_invoice(session, a_customer(session))
         then = utc_now() - age
         (message_id,) = reminders.remind_now(session, GRACE, [invoice.id], now=then, today=TODAY).message_ids
-    with sessions.begin() as session:
-        if paid_minor:
-            some = Received("USD", paid_minor, PaymentMethod.BANK_TRANSFER, TODAY)
-            received.record_for(session, GRACE, invoice.id, received=some, today=TODAY, now=NOW)
-        outbox.release(session, GRACE, [message_id], now=utc_now())
-
-    def send(message: Claimed) -> None:
-        with sessions() as session:
-            dispatch._refuse_outdated(session, message)
-        left.append(message.recipient)
-
-    delivery.deliver_due(sessions, {"mail": send})
+    left = released(sessions, invoice.id, message_id, paid_minor)
     with sessions() as session:
         message = session.get_one(OutboxMessage, message_id)
     assert left == ([] if why else ["ap@acme.example"])
+    assert (message.state is RECALLED, message.last_error[: len(why)]) == (bool(why), why)
+
+
+@pytest.mark.parametrize(
+    ("age", "paid_minor", "why"),
+    [
+        (timedelta(hours=25), 0, ""),
+        (timedelta(hours=1), 238_00, ""),
+        (timedelta(hours=25), 100_00, "Another amount is due in the meantime"),
+    ],
+)
+def test_an_invoice_that_was_kept_for_days_does_not_ask_for_what_is_paid(sessions, age, paid_minor, why):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        message_id = service.send_invoice(session, GRACE, invoice.id, now=utc_now() - age, today=TODAY)
+    assert released(sessions, invoice.id, message_id, paid_minor) == ([] if why else ["ap@acme.example"])
+    with sessions() as session:
+        message = session.get_one(OutboxMessage, message_id)
     assert (message.state is RECALLED, message.last_error[: len(why)]) == (bool(why), why)

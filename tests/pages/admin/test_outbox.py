@@ -74,6 +74,17 @@ def test_a_mail_is_recalled_before_it_leaves(page_as, sessions, mail):
     assert "message_recall" not in {button.key for button in page.button}
 
 
+@pytest.mark.parametrize("server", [None, "smtp://mail.example"])
+def test_a_kept_mail_can_be_sent_once_there_is_a_mail_server(page_as, sessions, mail, monkeypatch, server):
+    become(sessions, mail, MessageState.HELD_BACK)
+    monkeypatch.setattr(settings(), "smtp_url", server and SecretStr(server))
+    page = page_as("admin").visit("admin/outbox.py", message=str(mail))
+    assert ("message_release" in {button.key for button in page.button}) == bool(server)
+    if server:
+        page.button(key="message_release").click().run()
+        assert state_of(sessions, mail) is MessageState.WAITING
+
+
 def test_a_failed_mail_says_why_and_is_tried_again(page_as, sessions, mail):
     become(sessions, mail, MessageState.FAILED, attempts=8, last_error="No such mailbox")
     page = page_as("admin").visit("admin/outbox.py", message=str(mail))
