@@ -42,6 +42,7 @@ def started(database_url: str, folder, smtp_url: str, *, log: int = subprocess.P
     return subprocess.Popen(command, env=kept | ours, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_workers_do_everything_once_and_end_when_they_are_told_to(sessions, database_url, tmp_path):
     """Mails and an event of the gateway wait; nobody serves a page."""
     beside_each_other = 2 if sessions.engine.dialect.name == "postgresql" else 1
