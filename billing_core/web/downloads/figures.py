@@ -26,8 +26,9 @@ router = APIRouter(prefix="/downloads", route_class=StrictRoute)
 def rows_of_figure(
     key: str,
     actor: CurrentActor,
+    # What is asked for "up to a day" begins before there was anything.
     start_date: AnyDay | None = None,
-    end_date: AnyDay | None = None,
+    end_date: Day | None = None,
     currency: Currency | None = None,
     customer_id: Id | None = None,
     known_at: Instant | None = None,

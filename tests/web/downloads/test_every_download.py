@@ -44,7 +44,7 @@ NO_TEXT = ("a\0b", "x" * 201)
 WRONG = {
     (*NO_DAY, *OUT_OF_REACH): "due_from due_to received_from received_to issued_from issued_to as_at today month "
     "first_day start_date end_date",
-    NO_DAY: "rows_of_figure.start_date rows_of_figure.end_date created_after created_before",
+    NO_DAY: "rows_of_figure.start_date created_after created_before",
     NO_INSTANT: "known_at",
     NO_ID: "customer_id business_id version older",
     NO_CHOICE: "status order_by currency method undone current_only with_reports active excel inline tab agreement "
