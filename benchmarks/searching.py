@@ -1,5 +1,5 @@
 """Searching a million invoices against searching a thousand: the first page of what is found, by texts that are on few,
-on many and on none.
+on many and on none, in the invoice or in a line.
 """
 
 import time
@@ -27,8 +27,24 @@ SOUGHT = {
     "two letters": "77",
     "a reference": "PO-7919",
     "an amount": "10,77",
+    "a text of one line": "delivery 7919,",
+    "a SKU in a line of every 5,000th": "ab-4711",
+    "a line that every invoice has": "pallets",
+    "what the oldest 3,500 have": "oldest",
     "nothing": "no such thing",
 }
+
+
+# Three lines each: one that some have, one that all have, and one of its own.
+_LINES = """
+INSERT INTO invoice_line_items (public_id, invoice_id, position, description, quantity, unit_price, type, tax_rate,
+                                amount_minor, created_at)
+    SELECT 'li_' || id || '_' || place, id, place, CASE place WHEN 1 THEN 'Picking, zone ' || (id % 200)
+           WHEN 2 THEN CASE WHEN id <= 3500 THEN 'Storage of the oldest pallets' ELSE 'Storage of pallets' END
+           ELSE 'Delivery ' || id || ', SKU AB-' || (id % 5000) END,
+           1000000, 1000000, 'service', 0, 100, '2026-03-01 12:00:00.000000'
+    FROM invoices JOIN (SELECT 1 AS place UNION ALL SELECT 2 UNION ALL SELECT 3) ORDER BY id, place
+"""
 
 
 def run(scratch: Path) -> list[dict]:
@@ -58,6 +74,7 @@ def _company(file: Path, invoices: int) -> Sessions:
         )
         session.flush()
         session.execute(text(invoicing._MANY), {"invoices": invoices})
+        session.execute(text(_LINES))
     sqlite.refresh_statistics(sessions.engine)
     return sessions
 

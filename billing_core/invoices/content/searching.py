@@ -71,7 +71,7 @@ def _some(session: Session, sought: str, limit: int) -> list[int]:
         return []
     by_text = _by_text_on_sqlite if _is_on_sqlite(session) else _by_text_on_postgresql
     by_amount = (select(Invoice.id).where(text(f"({LISTED})"), amount) for amount in (_total(sought), _due(sought)))
-    by_service = select(InvoiceLineItem.invoice_id).where(InvoiceLineItem.service_id.in_(_services(sought))).distinct()
+    by_service = select(InvoiceLineItem.invoice_id).where(InvoiceLineItem.service_id.in_(_services(sought)))
     return list(session.scalars(union_all(*by_text(sought), *by_amount, by_service).limit(limit)))
 
 
@@ -104,8 +104,9 @@ def _holding(words: TableClause, bare: str) -> Select[Any]:
 
 
 def _by_text_on_postgresql(sought: str) -> tuple[Select[int], Select[int]]:
+    # Each as often as it has such lines: to tell them apart it would find all of them first.
     by_line = select(InvoiceLineItem.invoice_id).where(mentions(sought, InvoiceLineItem.description))
-    return select(Invoice.id).where(mentions(sought, *SEARCHED)), by_line.distinct()
+    return select(Invoice.id).where(mentions(sought, *SEARCHED)), by_line
 
 
 def _services(sought: str) -> Select[int]:
