@@ -35,11 +35,9 @@ from billing_core.rating.models import Service
 from billing_core.text import is_torn
 
 SEARCHED: Final = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
-# A page of as many is looked up by their ids. For one of some more the list is read in its own order, each id compared
-# with theirs: the oldest alone may have the text. Of still more, one in some hundred that are read whole is one. To
-# count them, each of them has to be found: reading more than the others takes longer than looking up this many.
-FEW: Final = 3_000
-SOME: Final = 10_000
+# A page of as many is looked up by their ids; of more, one in some hundred that are read is one. To count them, each of
+# them has to be found: reading more than the others takes longer than looking up this many.
+FEW: Final = 5_000
 COUNTED: Final = 50_000
 # Letters of both ends are enough to look a text up by; the whole is compared then.
 _END: Final = 6
@@ -54,29 +52,41 @@ def found(session: Session, sought: str, *, few: int) -> ColumnElement[bool]:
     """In SQL: the text is in the number, the customer's name or e-mail address, or the reference, or in the text or the
     service's code of a line, or it is the total or what is due. ``few``: up to how many are looked up by their ids.
     """
-    ids = _some(session, sought, max(few, SOME) + 1)
+    ids = _some(session, sought, few + 1)
     if len(ids) <= few:
         return among(Invoice.id, ids)
-    if len(ids) <= SOME:
-        # As an expression SQLite cannot look it up by, so that it reads the list; PostgreSQL chooses by itself.
-        return among(Invoice.id + 0 if _is_on_sqlite(session) else Invoice.id, ids)
+    on_invoice = mentions(sought, *SEARCHED) | _total(sought) | _due(sought)
+    if not _may_be_on_lines(session, sought):
+        return on_invoice
     of_line = mentions(sought, InvoiceLineItem.description) | InvoiceLineItem.service_id.in_(_services(sought))
-    on_line = exists().where(InvoiceLineItem.invoice_id == Invoice.id, of_line)
-    return mentions(sought, *SEARCHED) | _total(sought) | _due(sought) | on_line
+    return on_invoice | exists().where(InvoiceLineItem.invoice_id == Invoice.id, of_line)
 
 
 def _some(session: Session, sought: str, limit: int) -> list[int]:
     """The ids of those that are found, in no order, and some of them twice."""
     if is_torn(sought):
         return []
-    by_text = _by_text_on_sqlite if _is_on_sqlite(session) else _by_text_on_postgresql
     by_amount = (select(Invoice.id).where(text(f"({LISTED})"), amount) for amount in (_total(sought), _due(sought)))
-    by_service = select(InvoiceLineItem.invoice_id).where(InvoiceLineItem.service_id.in_(_services(sought)))
-    return list(session.scalars(union_all(*by_text(sought), *by_amount, by_service).limit(limit)))
+    parts = (*_by_text(session, sought), *by_amount, _by_service(sought))
+    return list(session.scalars(union_all(*parts).limit(limit)))
+
+
+def _may_be_on_lines(session: Session, sought: str) -> bool:
+    """Lines are read with each invoice only where one has it: they take the longest. Too short a text is in no index,
+    and would be looked for on all of them.
+    """
+    _, by_line = _by_text(session, sought)
+    short = len(fold(sought)) < 3
+    return short or any(session.scalar(each.limit(1)) is not None for each in (by_line, _by_service(sought)))
 
 
 def _is_on_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
+
+
+def _by_text(session: Session, sought: str) -> tuple[Select[int], Select[int]]:
+    """The ids of the invoices that say it, and of those on whose lines it is."""
+    return _by_text_on_sqlite(sought) if _is_on_sqlite(session) else _by_text_on_postgresql(sought)
 
 
 def _by_text_on_sqlite(sought: str) -> tuple[Select[int], Select[int]]:
@@ -107,6 +117,10 @@ def _by_text_on_postgresql(sought: str) -> tuple[Select[int], Select[int]]:
     # Each as often as it has such lines: to tell them apart it would find all of them first.
     by_line = select(InvoiceLineItem.invoice_id).where(mentions(sought, InvoiceLineItem.description))
     return select(Invoice.id).where(mentions(sought, *SEARCHED)), by_line
+
+
+def _by_service(sought: str) -> Select[int]:
+    return select(InvoiceLineItem.invoice_id).where(InvoiceLineItem.service_id.in_(_services(sought)))
 
 
 def _services(sought: str) -> Select[int]:
