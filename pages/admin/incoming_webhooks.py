@@ -91,6 +91,9 @@ event_filter = EventFilter(state=(WebhookState(state),) if state else (), type=k
 
 with context.reading() as session:
     total = queries.event_count(session, actor, event_filter)
+if text and sum(counts.values()) > queries.SEARCHED_PAYLOADS:
+    newest = formats.count(queries.SEARCHED_PAYLOADS)
+    st.caption(f"Errors and contents are searched in the newest {newest} of these events, ids in all of them.")
 if total == 0:
     if any(counts.values()):
         st.info("No event matches these filters. Clear one of them.", icon=":material/filter_alt_off:")

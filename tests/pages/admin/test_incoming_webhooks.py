@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.dates import utc_now
+from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookEvent, WebhookRefusal, WebhookState
 from billing_core.online_payments.webhooks import inbox
 from tests.invoices.company import a_customer
@@ -72,6 +73,13 @@ def test_it_is_filtered_by_state_type_and_text(page_as, log):
         assert list(page.dataframe[-1].value["Type"]) == types
     page = page_as("finance").visit("admin/incoming_webhooks.py", events_text="nowhere")
     assert "No event matches these filters" in shown(page)
+
+
+def test_it_says_where_it_has_not_searched(page_as, log, monkeypatch):
+    for searched, told in ((2, False), (1, True)):
+        monkeypatch.setattr(queries, "SEARCHED_PAYLOADS", searched)
+        page = page_as("finance").visit("admin/incoming_webhooks.py", events_text="nowhere")
+        assert (f"searched in the newest {searched} of these events" in shown(page)) == told
 
 
 def test_an_event_is_read_and_processed_again(page_as, sessions, log):
