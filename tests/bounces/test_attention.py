@@ -5,8 +5,9 @@ from sqlalchemy import select
 
 from billing_core import figures
 from billing_core.audit.models import AuditEntry
-from billing_core.bounces import queries, recording, reports, service
+from billing_core.bounces import addresses, queries, recording, reports, service
 from billing_core.bounces.figures import BOUNCED_MAILS
+from billing_core.bounces.models import Bounce
 from billing_core.customer_lifecycle import merging
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden
@@ -139,3 +140,11 @@ def test_whoever_is_bound_to_a_customer_reads_nothing_of_it(session):
     ):
         with pytest.raises(Forbidden):
             read()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_open_is_found_without_reading_all_that_ever_came_back(session):
+    statement = select(Bounce.id).where(Bounce.address_key.in_(["a@b.example"]), addresses.UNDISMISSED)
+    written = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {written}").all()
+    assert [row[3] for row in plan] == ["SEARCH mail_bounces USING INDEX ix_mail_bounces_open (address_key=?)"]
