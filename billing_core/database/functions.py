@@ -265,11 +265,12 @@ def equals(column: SQLColumnExpression[str], given: str) -> ColumnElement[bool]:
 
 def mentions(given: str, *columns: SQLColumnExpression[str] | SQLColumnExpression[str | None]) -> ColumnElement[bool]:
     """One of the columns contains the text, whatever the case and the accents. NUL, which PostgreSQL refuses, is
-    removed; half a character is in none.
+    removed; half a character is in none, and neither is NUL alone.
     """
-    if is_torn(given):
+    kept = given.replace("\0", "")
+    if is_torn(given) or (given and not kept):
         return false()
-    return folded(together(columns)).contains(fold(given.replace("\0", "")), autoescape=True)
+    return folded(together(columns)).contains(fold(kept), autoescape=True)
 
 
 def together(columns: Iterable[SQLColumnExpression[Any]]) -> ColumnElement[str]:

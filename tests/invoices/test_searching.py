@@ -98,6 +98,7 @@ def test_however_many_match_they_are_the_same(session, monkeypatch, few):
         '"muller"': [],
         "00": [0, 1, 2, 3, 4],
         "\ud800": [],
+        "\0": [],
         "muller\udfff": [],
         "rader": [0, 1, 2, 3, 4],
         "Räder xx": [2, 3, 4],
