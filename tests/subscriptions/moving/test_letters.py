@@ -4,13 +4,14 @@ import pytest
 from sqlalchemy import select, text
 
 from billing_core.identity import SYSTEM
+from billing_core.outbox.models import MessageState
 from billing_core.plans.terms import AddOn, Phase
 from billing_core.subscriptions import clock
 from billing_core.subscriptions.changes import cancelling, changing, pausing
 from billing_core.subscriptions.changes.cancelling import Ending
 from billing_core.subscriptions.changes.wanted import When
-from billing_core.subscriptions.models import ChangeState, MovedSubscription, MoveMail, SubscriptionChange
-from billing_core.subscriptions.moving import letters, service
+from billing_core.subscriptions.models import ChangeState, MovedSubscription, MoveMail, PlanMove, SubscriptionChange
+from billing_core.subscriptions.moving import letters, listing, service
 from tests.invoices.company import a_customer
 from tests.subscriptions.changed import changed
 from tests.subscriptions.moving.moves import NOW, a_version, gateway, moved
@@ -54,6 +55,17 @@ def test_each_customer_is_told_once_in_their_language(sessions, three):
     assert states(sessions) == [MoveMail.TOLD, MoveMail.TOLD, MoveMail.NONE]
     assert clock.remind(sessions, SYSTEM, now=NOW) == 0
     assert len(mails(sessions)) == 2
+
+
+def test_whose_mail_is_kept_was_not_told_as_far_as_the_list_says(sessions, three):
+    """There is no mail server; the third customer has no address."""
+    moved(sessions)
+    told(sessions)
+    kept = MessageState.HELD_BACK
+    with sessions() as session:
+        (move_id,) = session.scalars(select(PlanMove.id))
+        shown = [(row.mail, row.message) for row in listing.page(session, SYSTEM, move_id, limit=9)]
+    assert shown == [(MoveMail.TOLD, kept), (MoveMail.TOLD, kept), (MoveMail.NONE, None)]
 
 
 def test_usage_is_named_where_it_has_a_price(sessions):
