@@ -4,6 +4,7 @@ from billing_core.audit import models as audit
 from billing_core.bill_runs import models as bill_runs
 from billing_core.bounces import models as bounces
 from billing_core.businesses import models as businesses
+from billing_core.businesses import number_series
 from billing_core.customers import models as customers
 from billing_core.database import Base
 from billing_core.identity import api_keys, attempts, idempotent
@@ -49,6 +50,7 @@ __all__ = [
     "ledger",
     "mailing",
     "metering",
+    "number_series",
     "online_payments",
     "orders",
     "outbox",

@@ -2,8 +2,9 @@
 
 import re
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
+from billing_core.database.folding import fold
 from billing_core.errors import Invalid
 
 LONGEST_NUMBER: Final = 64
@@ -58,9 +59,39 @@ def written(series: str, sequence: int) -> str:
     return _SEQUENCE.sub(lambda found: f"{sequence:0{found[1] or 1}}", series, count=1)
 
 
-def sequence_in(series: str, number: str) -> int | None:
-    """The place of a number in a series; None where it does not match the series."""
-    before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
-    match = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
-    sequence = int(match[1]) if match else 0
-    return sequence if sequence and written(series, sequence) == number else None
+def key_of(number: str) -> str:
+    """What tells numbers apart: neither the case of letters nor their accents, nor how Unicode writes them, nor blanks
+    around them. ``INV-1``, ``inv-1`` and ``ＩＮＶ-１`` are the same.
+    """
+    return fold(" ".join(number.split()))
+
+
+def key_of_row(context: Any) -> str | None:
+    """The same, for the number of a row that is being inserted."""
+    number = context.get_current_parameters().get("number")
+    return None if number is None else key_of(number)
+
+
+def place_in(series: str, number: str) -> int | None:
+    """The place in a series that a number says, however many zeros it has; None where it is none of the series."""
+    before, after = (re.escape(fold(part)) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
+    match = re.fullmatch(f"{before}([0-9]+){after}", key_of(number))
+    return (int(match[1]) if match else 0) or None
+
+
+def year_in(number_format: str, number: str) -> int | None:
+    """The year of the series of this format that a number is one of; None where it is of none, or has no year."""
+    if "{year}" not in number_format:
+        return None
+    parts = re.split(r"(\{year\}|\{seq[^}]*\})", number_format)
+    first = parts.index("{year}")
+    written_so = [
+        ("(?P<year>[0-9]{4})" if at == first else "(?P=year)")
+        if part == "{year}"
+        else "[0-9]+"
+        if part.startswith("{seq")
+        else re.escape(fold(part))
+        for at, part in enumerate(parts)
+    ]
+    match = re.fullmatch("".join(written_so), key_of(number))
+    return (int(match["year"]) if match else 0) or None

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.businesses.choices import COLLECTS_BY, LATE_USAGE, countries
 from billing_core.businesses.models import Business
-from billing_core.businesses.number_format import check_format
+from billing_core.businesses.number_format import check_format, counter_of, key_of
 from billing_core.dates import time_zone
 from billing_core.email_addresses import address_fault
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
@@ -167,7 +167,7 @@ def checked(wanted: Details) -> Details:
             texts[field] = known(texts[field])
         except BillingError as error:
             reasons[field] = str(error)
-    if texts["invoice_format"] == texts["credit_note_format"]:
+    if _same_numbers(texts["invoice_format"], texts["credit_note_format"]):
         reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
     if texts["paper"] and texts["paper"] not in list(PaperSize):
         reasons["paper"] = f"one of {', '.join(PaperSize)}, or empty: as usual in the country of the time zone"
@@ -178,6 +178,11 @@ def checked(wanted: Details) -> Details:
     if reasons:
         raise Invalid("Some of the details cannot be saved", fields=reasons)
     return Details(**texts)
+
+
+def _same_numbers(one: str, other: str) -> bool:
+    """Whether two formats make the same numbers, but for zeros and the case of letters."""
+    return key_of(counter_of(one)) == key_of(counter_of(other))
 
 
 def _for_change(session: Session, business_id: int | None = None) -> Business:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_series import SeriesKind
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
@@ -24,15 +25,7 @@ from billing_core.invoices.billed_orders import keeping as billed_orders
 from billing_core.invoices.content import line_credits
 from billing_core.invoices.content.line_credits import Creditable, LinePart
 from billing_core.invoices.content.totals import WHOLE, Share
-from billing_core.invoices.models import (
-    CreditNote,
-    CreditNoteLine,
-    EventKind,
-    Invoice,
-    InvoiceLineItem,
-    LineType,
-    SeriesKind,
-)
+from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, InvoiceLineItem, LineType
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.formats import writing
 from billing_core.ledger import queries as balances

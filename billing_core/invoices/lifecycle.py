@@ -394,4 +394,4 @@ def _trace(one: Change) -> audit.Trace:
 
 # A copy of what the business's own audit trail has.
 # The instant of the trace says as much as ``failures_from``.
-_UNTRACED = {"issuer", "failures_from"}
+_UNTRACED = {"issuer", "failures_from", "number_key"}

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_format import key_of_row
 from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import BigId, LineQuantity, Percent, ReadingOrder, UnitPrice, order_of
@@ -46,11 +47,6 @@ class LineType(enum.StrEnum):
     PRODUCT = "product"
     FEE = "fee"
     OTHER = "other"
-
-
-class SeriesKind(enum.StrEnum):
-    INVOICE = "invoice"
-    CREDIT_NOTE = "credit_note"
 
 
 class EventKind(enum.StrEnum):
@@ -102,18 +98,6 @@ def _only(name: str, *columns: str, where: str = LISTED) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-class NumberSeries(Base):
-    """The last number drawn in one series of a business. ``series`` is the format with its year filled in and
-    ``{seq}`` left, without its zeros: ``INV-2026-{seq}``."""
-
-    __tablename__ = "number_series"
-
-    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"), primary_key=True)
-    kind: Mapped[SeriesKind] = mapped_column(primary_key=True)
-    series: Mapped[str] = mapped_column(String(64), primary_key=True)
-    last: Mapped[int]
-
-
 # The earliest of the three, those that are missing left out, as both databases read it.
 _LATE_AFTER: Final = (
     "CASE WHEN marked_late_after < due_on AND (failed_late_after IS NULL OR marked_late_after <= failed_late_after) "
@@ -128,13 +112,15 @@ class Invoice(Base):
     sums are those of its rounded lines; not so of what was sent before that rule, whose sums were rounded from exact
     ones and stay, and which do not state tax of 0 %. ``zero_tax_reason`` is why there is some. The names of customer
     and issuer are copies: editable in a draft, frozen with the number. ``customer_country`` is the customer's when it
-    was sent, for the tax return.
+    was sent, for the tax return. ``number_key`` tells numbers apart; of those that were the same before that rule, the
+    later ones have their id behind it.
     """
 
     __tablename__ = "invoices"
     __table_args__ = (
         UniqueConstraint("business_id", "number"),
         UniqueConstraint("business_id", "series", "sequence"),
+        Index("ix_invoices_number_key", "business_id", "number_key", unique=True),
         CheckConstraint("state = 'draft' OR number IS NOT NULL OR state = 'cancelled'", name="numbered"),
         CheckConstraint("(series IS NULL) = (sequence IS NULL)", name="series_with_sequence"),
         CheckConstraint("total_minor = subtotal_minor + tax_minor AND total_minor >= 0", name="total"),
@@ -176,6 +162,7 @@ class Invoice(Base):
     number: Mapped[str | None] = mapped_column(String(64))
     # Where its number stands in lists; drafts without one come first.
     number_order: Mapped[str] = mapped_column(ReadingOrder, default=order_of("number"), server_default="")
+    number_key: Mapped[str | None] = mapped_column(Text, default=key_of_row)
     series: Mapped[str | None] = mapped_column(String(64))
     sequence: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3))
@@ -337,6 +324,7 @@ class CreditNote(Base):
     __table_args__ = (
         UniqueConstraint("business_id", "number"),
         UniqueConstraint("business_id", "series", "sequence"),
+        Index("ix_credit_notes_number_key", "business_id", "number_key", unique=True),
         CheckConstraint("total_minor = subtotal_minor + tax_minor AND total_minor > 0", name="total"),
         Index("ix_credit_notes_invoice_id", "invoice_id"),
         Index("ix_credit_notes_issued_on", "issued_on", "id"),
@@ -355,6 +343,7 @@ class CreditNote(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     number: Mapped[str] = mapped_column(String(64))
+    number_key: Mapped[str | None] = mapped_column(Text, default=key_of_row)
     series: Mapped[str] = mapped_column(String(64))
     sequence: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))

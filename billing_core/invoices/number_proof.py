@@ -6,10 +6,11 @@ from datetime import date
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.number_series import SeriesKind
 from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import numbering
-from billing_core.invoices.models import CreditNote, Invoice, InvoiceState, SeriesKind
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.invoices.numbering import Series
 
 

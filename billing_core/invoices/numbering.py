@@ -4,6 +4,7 @@ The counter's row stays locked until that transaction ends, so that nobody draws
 that this one is used. A rollback returns the number with everything else.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +20,16 @@ from billing_core.businesses.number_format import (
     counter_of,
     filled_like,
     is_number,
-    sequence_in,
+    key_of,
+    place_in,
     series_of,
     written,
+    year_in,
 )
+from billing_core.businesses.number_series import NumberSeries, SeriesKind
 from billing_core.database.upserts import inserts
 from billing_core.errors import Conflict, Invalid
-from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
+from billing_core.invoices.models import CreditNote, Invoice
 
 _TABLES: dict[SeriesKind, type[Invoice] | type[CreditNote]] = {
     SeriesKind.INVOICE: Invoice,
@@ -40,11 +44,19 @@ _RAISE: dict[str, ReturningInsert[int]] = {
     ).returning(_SERIES.c.last)
     for name, new in inserts(_SERIES).items()
 }
+_COUNTERS = (
+    select(NumberSeries.series)
+    .where(
+        NumberSeries.business_id == bindparam("business"),
+        NumberSeries.kind == bindparam("kind", type_=_SERIES.c.kind.type),
+    )
+    .order_by(NumberSeries.last.desc(), NumberSeries.series)
+)
 _TAKEN = {
-    kind: select(table.number, table.series, table.sequence).where(
+    kind: select(table.number_key, table.series, table.sequence).where(
         table.business_id == bindparam("business"),
         or_(
-            table.number.in_(bindparam("numbers", expanding=True)),
+            table.number_key.in_(bindparam("keys", expanding=True)),
             and_(table.series == bindparam("counter"), table.sequence.in_(bindparam("places", expanding=True))),
         ),
     )
@@ -52,7 +64,7 @@ _TAKEN = {
 }
 _TAKE_IN = {
     kind: update(cast("Table", table.__table__)).where(
-        table.business_id == bindparam("owner"), table.number == bindparam("used"), table.sequence.is_(None)
+        table.business_id == bindparam("owner"), table.number_key == bindparam("used"), table.sequence.is_(None)
     )
     for kind, table in _TABLES.items()
 }
@@ -65,6 +77,10 @@ class Drawn:
     number: str
     series: str | None
     sequence: int | None
+
+    @property
+    def key(self) -> str:
+        return key_of(self.number)
 
 
 def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date) -> Drawn:
@@ -79,7 +95,7 @@ def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on:
     in it, so that the series stays whole.
     """
     series = series_of(_format(business, kind), issued_on)
-    counter = counter_of(series)
+    counter = _counter(session, business.id, kind, series)
     drawn: list[Drawn] = []
     while len(drawn) < count:
         missing = count - len(drawn)
@@ -93,26 +109,72 @@ def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on:
 
 
 def claim(session: Session, business: Business, kind: SeriesKind, number: str, issued_on: date) -> Drawn:
-    """Claim a custom number; Conflict where it is used, Invalid where it is not a valid number.
+    """Claim a custom number; Conflict where it is used or ahead of its turn, Invalid where it is not a valid number.
 
-    One that matches the series takes its place in it, so that the series stays whole.
+    One of a series takes its place there, written as the series writes it, so that the series stays whole: if it comes
+    after the next one, those between them might never be drawn. One of no series is kept as it is.
     """
-    number_text = " ".join(number.split())
+    number_text = " ".join(unicodedata.normalize("NFC", number).split())
     if not is_number(number_text):
         reason = f"may hold letters, digits, blanks and . / # - only, at most {LONGEST_NUMBER} characters"
         raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
-    series = series_of(_format(business, kind), issued_on)
-    counter = counter_of(series)
+    own = series_of(_format(business, kind), issued_on)
+    series = _like(session, business, kind, number_text, issued_on) or own
+    counter = _counter(session, business.id, kind, series)
     # By 0: draws nothing, but locks the row, so that nobody draws this number meanwhile.
     last = _raised(session, business.id, kind, counter, by=0)
-    sequence = sequence_in(series, number_text)
+    sequence = place_in(series, number_text)
+    next_place = _next(session, business.id, kind, counter, series, last)
+    if sequence is not None and sequence > next_place:
+        turn = written(series, next_place)
+        raise Conflict(
+            f"The number {number_text} is ahead of its turn: the next one of its series is {turn}",
+            fields={"invoice_number": f"is ahead of its turn, which is that of {turn}"},
+        )
     if _taken(session, business.id, kind, counter, {number_text: sequence}):
         raise Conflict(f"The number {number_text} is already used", fields={"invoice_number": "is already used"})
     if sequence is None:
         return Drawn(number_text, None, None)
     if sequence == last + 1:
         _raised(session, business.id, kind, counter, by=1)
-    return Drawn(number_text, counter, sequence)
+    return Drawn(written(series, sequence), counter, sequence)
+
+
+def _like(session: Session, business: Business, kind: SeriesKind, number: str, issued_on: date) -> str | None:
+    """The series that a number is one of: that of its day, one that is counted, or one of a year to come."""
+    number_format = _format(business, kind)
+    own = series_of(number_format, issued_on)
+    if place_in(own, number):
+        return own
+    counters = (filled_like(counter, number_format) for counter in _counters(session, business.id, kind))
+    if found := next((series for series in counters if place_in(series, number)), None):
+        return found
+    year = year_in(number_format, number)
+    return series_of(number_format, date(year, 1, 1)) if year and year > issued_on.year else None
+
+
+def _next(session: Session, business_id: int, kind: SeriesKind, counter: str, series: str, last: int) -> int:
+    """The first place behind the last one drawn that no document has."""
+    first = last + 1
+    while True:
+        places = {written(series, place): place for place in range(first, first + 100)}
+        taken = _taken(session, business_id, kind, counter, places)
+        if free := [place for number, place in places.items() if number not in taken]:
+            return free[0]
+        first += 100
+
+
+def _counter(session: Session, business_id: int, kind: SeriesKind, series: str) -> str:
+    """The key of the series' counter: one that counts already where only the case of letters differs."""
+    counter = counter_of(series)
+    same = [one for one in _counters(session, business_id, kind) if key_of(one) == key_of(counter)]
+    return same[0] if same else counter
+
+
+def _counters(session: Session, business_id: int, kind: SeriesKind) -> list[str]:
+    """Those that have counted furthest first."""
+    counting = {"business": business_id, "kind": kind}
+    return list(session.connection().execute(_COUNTERS, counting).scalars())
 
 
 def _format(business: Business, kind: SeriesKind) -> str:
@@ -137,10 +199,11 @@ def _taken(
     for start in range(0, len(numbers), 500):
         batch = numbers[start : start + 500]
         at = {place: number for number in batch if (place := place_of[number]) is not None}
-        chunk = {"business": business_id, "numbers": batch, "counter": counter, "places": list(at)}
-        for number, series, place in connection.execute(_TAKEN[kind], chunk):
-            if number is not None and number in place_of:
-                taken.add(number)
+        called = {key_of(number): number for number in batch}
+        chunk = {"business": business_id, "keys": list(called), "counter": counter, "places": list(at)}
+        for key, series, place in connection.execute(_TAKEN[kind], chunk):
+            if key in called:
+                taken.add(called[key])
             if series == counter and place in at:
                 taken.add(at[place])
     return taken
@@ -148,7 +211,7 @@ def _taken(
 
 def _take_in(session: Session, business_id: int, kind: SeriesKind, series: str, used: dict[str, int]) -> None:
     rows = [
-        {"owner": business_id, "used": number, "series": series, "sequence": sequence}
+        {"owner": business_id, "used": key_of(number), "series": series, "sequence": sequence}
         for number, sequence in used.items()
     ]
     if rows:

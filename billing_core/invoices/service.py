@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_series import SeriesKind
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.customers.standing import inactive, refuse_inactive
@@ -27,7 +28,7 @@ from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, DraftLine, checked
 from billing_core.invoices.legal_content import of_invoices
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
-from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
+from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent
 from billing_core.invoices.numbering import Drawn
 from billing_core.payment_terms.reading import understood
 
@@ -245,6 +246,7 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
         place = drawn.get(invoice.id) or Drawn(invoice.number or "", invoice.series, invoice.sequence)
         facts = {
             "number": place.number,
+            "number_key": place.key if invoice.id in drawn else invoice.number_key,
             "series": place.series,
             "sequence": place.sequence,
             "issuer": ours,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from billing_core.businesses import queries, service
+from billing_core.businesses import number_format, queries, service
 from billing_core.businesses.models import Business
 from billing_core.dates import utc_now
 from billing_core.identity import Permission
@@ -96,7 +96,7 @@ elif len(businesses) > 1:
 series = read.plain(numbering.series, business_id=chosen_id)
 fields, beside = st.columns([2, 1], gap="medium")
 with fields:
-    last = {one.series: one.last for one in series}
+    last = {number_format.key_of(one.series): one.last for one in sorted(series, key=lambda one: one.last)}
     details, reasons = business_form.draw(Drawn(form, saved, read.today, last))
     with st.container(horizontal=True):
         submitted = st.button(

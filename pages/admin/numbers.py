@@ -3,9 +3,10 @@
 import streamlit as st
 
 from billing_core.businesses import queries as businesses
+from billing_core.businesses.number_series import SeriesKind
 from billing_core.identity import Permission
 from billing_core.invoices import number_proof
-from billing_core.invoices.models import InvoiceState, SeriesKind
+from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.number_proof import NumberedDocument
 from billing_core.invoices.numbering import Series
 from pages.ui import address, context, formats, opened, tables

@@ -195,6 +195,6 @@ def _format(drawn: Drawn, field: str, label: str, places: dict[str, Any]) -> str
         series = number_format.series_of(number_format.check_format(text or ""), drawn.today)
     except BillingError:
         return text or ""
-    place = drawn.last.get(number_format.counter_of(series), 0) + 1
+    place = drawn.last.get(number_format.key_of(number_format.counter_of(series)), 0) + 1
     st.caption(f"The next one of this year: **{md(number_format.written(series, place))}**")
     return text or ""

@@ -187,6 +187,21 @@ DAMAGES = {
     "Reports stand in lists where their customers' names do": [
         ("UPDATE billing_reports SET customer_name = 'Rich' WHERE id = 2", "reports of Rich"),
     ],
+    "No two documents of a business have the same number, whatever the case of its letters": [
+        (
+            "UPDATE invoices SET number = 'inv-2026-001', number_key = 'inv-2026-001 #2' WHERE id = 2",
+            "invoice id 2, inv-2026-001, has the number of invoice id 1, INV-2026-001",
+        ),
+        ("UPDATE invoices SET number_key = 'x' WHERE id = 1", "invoice id 1, INV-2026-001, is not known by its number"),
+        (
+            "UPDATE invoices SET number_key = NULL WHERE id = 1",
+            "invoice id 1, INV-2026-001, is not known by its number",
+        ),
+        (
+            "UPDATE credit_notes SET number = 'cn-2026-001', number_key = 'x' WHERE id = 2",
+            "credit note id 2, cn-2026-001, has the number of credit note id 1, CN-2026-001",
+        ),
+    ],
     "Each report's total is the sum of its orders, of its charges and of its services": [
         ("UPDATE billing_reports SET total_minor = total_minor + 1 WHERE id = 1", "report 1"),
         ("UPDATE billing_reports SET order_count = 2 WHERE id = 1", "report 1"),

@@ -12,6 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_series import NumberSeries, SeriesKind
 from billing_core.database import Base, ReadOnly, Sessions, connect, for_changes
 from billing_core.database.copying import reading, writing
 from billing_core.database.engine import change_from_now_on, may_idle, read_at_one_moment
@@ -19,7 +20,6 @@ from billing_core.database.functions import as_rows
 from billing_core.database.pool import close_idle
 from billing_core.database.types import Scaled, UtcDateTime
 from billing_core.errors import Invalid
-from billing_core.invoices.models import NumberSeries, SeriesKind
 
 
 def an_entry(label="", at=datetime(2026, 1, 1, tzinfo=UTC)):

@@ -15,6 +15,7 @@ from billing_core import schema
 from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_series import NumberSeries
 from billing_core.customers.models import Customer
 from billing_core.database import connect, for_changes, migrate
 from billing_core.database.migrations import checks
@@ -22,8 +23,9 @@ from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, queries, service
+from billing_core.invoices.content import verification as invoice_proofs
 from billing_core.invoices.content.tax_rows import InvoiceTax
-from billing_core.invoices.models import CreditNote, Invoice, NumberSeries
+from billing_core.invoices.models import CreditNote, Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.ledger import service as ledger
 from billing_core.ledger import verification as proofs_of_the_ledger
@@ -42,7 +44,7 @@ from billing_core.reading_order import reading_order
 from billing_core.receivables import verification as receivables
 from billing_core.reports.models import BillingReport
 from tests.bill_runs.company import planned, rows, some_customers, worked_off
-from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice, content
 from tests.reports import company as reports_company
 from tests.reports.company import MARCH, billed
 
@@ -578,3 +580,31 @@ def test_a_check_that_is_not_there_cannot_be_changed(sessions, table, constraint
             checks.allow(table, constraint, "kind", ["card"])
         connection.rollback()
         assert inspect(connection).get_check_constraints("payments") == before
+
+
+def test_numbers_of_a_former_version_that_differ_in_case_alone_stay_and_are_named_by_verify(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        customer_id = a_customer(session)
+        made = [service.create(session, SYSTEM, content(session, customer_id), now=NOW, number=one) for one in "ABC"]
+        ids = [invoice.id for invoice in made]
+    with for_changes(empty_database.engine).begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0081")
+        for id_, number in zip(ids, ("Acme-7", "ACME-7", "acme-8"), strict=True):
+            connection.execute(
+                text("UPDATE invoices SET number = :number WHERE id = :id"), {"number": number, "id": id_}
+            )
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        kept = session.execute(select(Invoice.number, Invoice.number_key).order_by(Invoice.id))
+        assert [tuple(row) for row in kept] == [
+            ("Acme-7", "acme-7"),
+            ("ACME-7", f"acme-7 #{ids[1]}"),
+            ("acme-8", "acme-8"),
+        ]
+        wrong = [one for check in invoice_proofs.checks(session) for one in check.wrong]
+        assert wrong == [f"invoice id {ids[1]}, ACME-7, has the number of invoice id {ids[0]}, Acme-7"]
+    with empty_database.begin() as session, pytest.raises(Conflict, match="already used"):
+        service.create(session, SYSTEM, content(session, customer_id), now=NOW, number="aCME-7")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core import demo
+from billing_core.businesses.number_series import SeriesKind
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
 from billing_core.dates import Period, first_of_month
@@ -19,7 +20,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.identity.models import User
 from billing_core.identity.passwords import matches
 from billing_core.invoices import lifecycle, numbering
-from billing_core.invoices.models import Invoice, InvoicedReport, SeriesKind
+from billing_core.invoices.models import Invoice, InvoicedReport
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.ledger.models import LedgerPosting
 from billing_core.metering import verification as metering

@@ -4,14 +4,16 @@ from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from billing_core.businesses import number_format
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_series import NumberSeries, SeriesKind
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices import numbering
-from billing_core.invoices.models import Invoice, InvoiceState, SeriesKind
+from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.numbering import Drawn
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -96,7 +98,7 @@ def test_the_next_number_of_the_series_may_be_named(session):
 
 
 def test_a_number_ahead_of_its_turn_is_passed_over_later_and_leaves_no_hole(session):
-    _use(session, _claim(session, "INV-2026-003"))
+    _use(session, Drawn("INV-2026-003", "INV-2026-{seq}", 3))
     _use(session, *_draw(session, 3))
 
     (found,) = numbering.series(session)
@@ -105,7 +107,7 @@ def test_a_number_ahead_of_its_turn_is_passed_over_later_and_leaves_no_hole(sess
 
 
 def test_a_number_claimed_for_another_year_has_its_place_once_that_year_comes(session):
-    _use(session, _claim(session, "INV-2027-002"))
+    _use(session, Drawn("INV-2027-002", None, None))
     _use(session, *_draw(session, 2, day=date(2027, 1, 4)))
 
     (found,) = [series for series in numbering.series(session) if series.series == "INV-2027-{seq}"]
@@ -122,7 +124,7 @@ def test_a_number_claimed_before_the_format_changed_has_its_place_in_the_new_ser
 
 
 def test_more_or_fewer_zeros_go_on_with_the_same_series(session):
-    _use(session, *_draw(session, 2), _claim(session, "INV-2026-005"))
+    _use(session, *_draw(session, 2), Drawn("INV-2026-005", "INV-2026-{seq}", 5))
     default_business(session).invoice_format = "INV-{year}-{seq}"
     with pytest.raises(Conflict, match="already used"):
         _claim(session, "INV-2026-2")
@@ -137,6 +139,75 @@ def test_more_or_fewer_zeros_go_on_with_the_same_series(session):
     (found,) = numbering.series(session)
     assert (found.last, found.used, found.whole) == (7, 7, True)
     assert (found.first_number, found.last_number) == ("INV-2026-001", "INV-2026-0007")
+
+
+@pytest.mark.parametrize(
+    ("number", "following"),
+    [
+        ("INV-2026-004", "INV-2026-003"),
+        ("INV-2026-999", "INV-2026-003"),
+        ("INV-2026-999999999", "INV-2026-003"),
+        ("INV-2026-99999999999999999999", "INV-2026-003"),
+        ("inv-2026-00004", "INV-2026-003"),
+        ("ＩＮＶ-2026-９", "INV-2026-003"),
+        ("INV-2027-002", "INV-2027-001"),
+        ("INV-2025-009", "INV-2025-002"),
+    ],
+)
+def test_a_number_ahead_of_its_turn_is_refused_with_the_next_one(session, number, following):
+    _use(session, *_draw(session, 1, day=date(2025, 5, 5)), *_draw(session, 2))
+
+    with pytest.raises(Conflict, match=f"ahead of its turn: the next one of its series is {following}$"):
+        _claim(session, number)
+
+
+def test_the_next_number_is_behind_those_that_were_chosen_ahead_before(session):
+    _use(session, *_draw(session, 1), Drawn("INV-2026-002", None, None), Drawn("INV-2026-003", "INV-2026-{seq}", 3))
+
+    with pytest.raises(Conflict, match=r"is INV-2026-004$"):
+        _claim(session, "INV-2026-005")
+    _use(session, _claim(session, "INV-2026-004"))
+    _use(session, *_draw(session))
+    (found,) = numbering.series(session)
+    assert (found.last, found.used, found.last_number) == (5, 5, "INV-2026-005")
+
+
+def test_a_number_of_a_year_that_was_never_counted_here_is_one_of_its_own(session):
+    assert _claim(session, "INV-2019-777") == Drawn("INV-2019-777", None, None)
+
+
+@pytest.mark.parametrize(
+    "again", ["acme-é7", "ACME-É7", "ACME-E\u03017", "  ACME-é7 ", "ＡＣＭＥ-é7", "ACME-é７", "aCmE-É７"]
+)
+def test_numbers_that_differ_in_case_or_in_how_they_are_written_are_the_same(session, again):
+    _use(session, _claim(session, "Acme-é7"))
+
+    with pytest.raises(Conflict, match="already used"):
+        _claim(session, again)
+
+
+def test_the_next_number_in_other_letters_is_written_as_its_series_has_it(session):
+    _use(session, *_draw(session, 2))
+
+    assert _claim(session, "inv-2026-3") == Drawn("INV-2026-003", "INV-2026-{seq}", 3)
+
+
+def test_the_database_itself_refuses_the_same_number_in_other_letters(session):
+    _use(session, Drawn("A-1", None, None))
+
+    with pytest.raises(IntegrityError):
+        _use(session, Drawn("a-1", None, None))
+
+
+def test_a_format_in_other_letters_goes_on_with_the_same_series(session):
+    _use(session, *_draw(session, 2))
+    default_business(session).invoice_format = "inv-{year}-{seq:03}"
+    _use(session, *_draw(session, 2))
+
+    numbers = session.scalars(select(Invoice.number).order_by(Invoice.sequence)).all()
+    assert numbers == ["INV-2026-001", "INV-2026-002", "inv-2026-003", "inv-2026-004"]
+    (found,) = numbering.series(session)
+    assert (found.last, found.used, found.whole) == (4, 4, True)
 
 
 def test_a_hole_is_found_and_named(session):
@@ -179,8 +250,9 @@ def test_the_holes_of_one_series_are_not_those_of_another(session):
 
 
 def test_a_series_of_which_no_number_was_drawn_is_whole(session):
-    """Somebody chose a number of it that is not its turn: the counter stands at 0."""
-    _use(session, _claim(session, "INV-2026-007"))
+    """Somebody had chosen a number of it that was not its turn, before that was refused: the counter stands at 0."""
+    session.add(NumberSeries(business_id=1, kind=KIND, series="INV-2026-{seq}", last=0))
+    _use(session, Drawn("INV-2026-007", "INV-2026-{seq}", 7))
 
     (found,) = numbering.series(session)
 
@@ -205,7 +277,7 @@ def test_a_series_of_which_no_number_was_drawn_is_whole(session):
 )
 def test_holes_at_the_ends_and_side_by_side_are_named_up_to_the_limit(session, lost, limit, holes):
     _use(session, *_draw(session, 6))
-    _use(session, _claim(session, "INV-2026-009"))  # ahead: 7 and 8 are not holes yet
+    _use(session, Drawn("INV-2026-009", "INV-2026-{seq}", 9))  # ahead: 7 and 8 are not holes yet
     _lose(session, *(f"INV-2026-00{place}" for place in lost), business=default_business(session))
 
     (found,) = numbering.series(session)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, not_, or_, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
+from billing_core.database.folding import folded
 from billing_core.invoices.content import searching
 from billing_core.invoices.content.tax_rows import InvoiceTax
 from billing_core.invoices.content.totals import WHOLE
@@ -19,12 +20,43 @@ def checks(session: Session) -> Iterator[Check]:
     yield _sums(session)
     yield _tax_rows(session)
     yield _line_credits(session)
+    yield _numbers(session)
     yield searching.check(session)
     yield Check(
         "Invoices stand in lists where their numbers and customers' names do",
         proof.count(session, Invoice),
         proof.misplaced(session, Invoice.number, Invoice.number_order, "the number {0}")
         + proof.misplaced(session, Invoice.customer_name, Invoice.customer_name_order, "invoices of {0}"),
+    )
+
+
+def _numbers(session: Session) -> Check:
+    """Whatever the case of their letters. Some were given before that counted, and stay."""
+    wrong = (*_repeated(session, Invoice, "invoice"), *_repeated(session, CreditNote, "credit note"))
+    proven = proof.count(session, Invoice, Invoice.number.is_not(None)) + proof.count(session, CreditNote)
+    return Check("No two documents of a business have the same number, whatever the case of its letters", proven, wrong)
+
+
+def _repeated(session: Session, table: type[Invoice] | type[CreditNote], noun: str) -> tuple[str, ...]:
+    other, key = aliased(table), folded(table.number)
+    same = (
+        select(table.id, table.number, other.id, other.number)
+        .join(other, (other.business_id == table.business_id) & (other.number_key == key) & (other.id != table.id))
+        .where(table.number_key != key)
+        .order_by(table.id)
+    )
+    unknown = (
+        select(table.id, table.number)
+        .where(
+            table.number.is_not(None),
+            or_(table.number_key.is_(None), table.number_key != key),
+            table.id.not_in(same.with_only_columns(table.id).order_by(None)),
+        )
+        .order_by(table.id)
+    )
+    return (
+        *proof.named(session, same, f"{noun} id {{0}}, {{1}}, has the number of {noun} id {{2}}, {{3}}"),
+        *proof.named(session, unknown, f"{noun} id {{0}}, {{1}}, is not known by its number"),
     )
 
 
