@@ -120,6 +120,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
+            # An address that asks for what no page knows.
+            ("customers.py", {"nothing": "known"}),
             # Among all the mails the list of messages shows none of these.
             ("admin/outbox.py", {"message": of_a_link}),
             ("admin/outbox.py", {"message": first(Bounce.message_id)}),
