@@ -105,7 +105,7 @@ def test_filters_and_order(session, facts, found):
 
 def test_numbers_are_sorted_as_numbers_and_drafts_without_one_stand_first(session):
     acme = a_customer(session)
-    numbers = ["9-A", "999", "1000", "INV-9", "inv-9b", "INV-10", "INV-2026-999", "INV-2026-1000", "R 7/9", "R 7/10"]
+    numbers = ["9-A", "999", "1000", "INV-9", "inv-9b", "INV-10", "INV-2019-999", "INV-2019-1000", "R 7/9", "R 7/10"]
     found = {number: a_draft(session, acme) for number in numbers[::-1]}
     for number, draft in found.items():
         custom_number.give(session, SYSTEM, draft.id, number, now=NOW)
