@@ -104,6 +104,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
         def first(column: Any, *conditions: Any, order: Any = None) -> str:
             return str(session.scalars(select(column).where(*conditions).order_by(order).limit(1)).one())
 
+        lacking = (Invoice.state == InvoiceState.DRAFT, Invoice.customer_address == "")
         owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
         mailed = first(Invoice.customer_id, Invoice.due_minor > 0, Invoice.customer_email != "", order=newest_due)
         of_a_link = first(OutboxMessage.id, OutboxMessage.subject_kind == "payment_link", order=OutboxMessage.id.desc())
@@ -122,6 +123,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             ("invoice_editor.py", {"invoice": paid_by_link}),
             # An address that asks for what no page knows.
             ("customers.py", {"nothing": "known"}),
+            ("invoice_editor.py", {"invoice": first(Invoice.id, *lacking)}),
             # Among all the mails the list of messages shows none of these.
             ("admin/outbox.py", {"message": of_a_link}),
             ("admin/outbox.py", {"message": first(Bounce.message_id)}),
@@ -225,7 +227,9 @@ def _invoices(session: Session, now: datetime) -> None:
     _credit(session, now)
     said = queries.content(session, queries.one(session, SYSTEM, open_ones[0].id))
     lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in said.lines)
-    invoices.create(session, SYSTEM, replace(said, issued_on=today, due_on=today, lines=lines), now=now)
+    # It lacks something of the customer's, which is told before it is sent.
+    lacking = replace(said, issued_on=today, due_on=today, lines=lines, customer_address="")
+    invoices.create(session, SYSTEM, lacking, now=now)
     write_offs.write_off(session, SYSTEM, open_ones[0].id, reason="They are no more", today=today, now=now)
     open_ones[1].held_until, open_ones[1].hold_reason = today - timedelta(days=1), "They disputed a line"
     customer_id = session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(1)).one()
