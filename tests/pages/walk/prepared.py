@@ -227,7 +227,8 @@ def _invoices(session: Session, now: datetime) -> None:
     _credit(session, now)
     said = queries.content(session, queries.one(session, SYSTEM, open_ones[0].id))
     lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in said.lines)
-    # It lacks something of the customer's, which is told before it is sent.
+    # It lacks something of the customer's, which is told before it is sent: it is no small one.
+    lines = tuple(replace(line, quantity=line.quantity * 100) for line in lines)
     lacking = replace(said, issued_on=today, due_on=today, lines=lines, customer_address="")
     invoices.create(session, SYSTEM, lacking, now=now)
     write_offs.write_off(session, SYSTEM, open_ones[0].id, reason="They are no more", today=today, now=now)
