@@ -25,5 +25,5 @@ def _sentence(row: BounceRow, zone: str) -> str:
         if row.final
         else (f"It is late for {md(row.address)}, and still being tried, as of {when}")
     )
-    said = row.reason or row.status
-    return f"{told}: “{md(said)}”" if said else f"{told}."
+    answer = row.reason or row.status
+    return f"{told}: “{md(answer)}”" if answer else f"{told}."

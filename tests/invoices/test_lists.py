@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 from sqlalchemy import update
 
 from billing_core.businesses.models import Business
-from billing_core.errors import Forbidden, NotFound
+from billing_core.errors import Forbidden, Invalid
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending, lifecycle, service
 from billing_core.invoices.lifecycle import InvoiceStatus
@@ -153,7 +153,7 @@ def test_each_business_and_each_customer_sees_its_own(session):
     assert ids(page(session, bound)) == [mine]
     assert ids(page(session, bound, after=mine)) == []
     for actor, after in ((GRACE, elsewhere), (GRACE, "inv_x"), (GRACE, "inv_\0"), (bound, theirs)):
-        with pytest.raises(NotFound):
+        with pytest.raises(Invalid, match="starting_after: names nothing in this list"):
             page(session, actor, after=after)
 
 

@@ -46,8 +46,8 @@ def _warn(rows: Sequence[BounceRow]) -> None:
 
 def sentence(row: BounceRow, zone: str) -> str:
     """As Markdown."""
-    said = row.reason or row.status
-    because = f": “{md(said)}”" if said else ""
+    answer = row.reason or row.status
+    because = f": “{md(answer)}”" if answer else ""
     return f"A mail came back from {md(row.address)} on {md(formats.instant(row.told_at, zone))}{because}"
 
 
