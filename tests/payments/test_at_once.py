@@ -139,6 +139,7 @@ def test_a_draft_is_sent_once_and_takes_one_number(sessions):
     assert wrong_in(sessions) == []
 
 
+@pytest.mark.usefixtures("mail_server")
 def test_a_draft_is_mailed_once(sessions):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id

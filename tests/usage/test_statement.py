@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from billing_core.dates import Period
-from billing_core.errors import Forbidden, NotFound
+from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending
 from billing_core.invoices import service as invoices
@@ -244,7 +244,7 @@ def test_organizations_are_paged_with_the_plan_of_the_day(session):
     assert page(ref=" R3 ") == [("R3", "none")]
     bound = actor_with(Role.FINANCE, user_id=1, name="Mo", customer_id=ids[1])
     assert page(bound) == [("R2", "basic")]
-    with pytest.raises(NotFound):
+    with pytest.raises(Invalid, match="starting_after: names nothing in this list"):
         page(bound, starting_after="1b7e9f5c-3a44-4f0d-9d6b-6a1f0f3d2c11")
 
 
