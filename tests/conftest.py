@@ -46,6 +46,8 @@ _numbers = itertools.count()
 _TESTS: Final = Path(__file__).parent
 # They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
 _EDGES: Final = ("commands", "demo", "pages", "web")
+# Released migrations, and processes that end or are killed: each takes seconds, and is tried on SQLite.
+_LONG: Final = ("tests/database/test_migrations.py", "tests/jobs/test_ending.py", "tests/jobs/subscriptions/")
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -101,7 +103,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
         if "chromium" in fixtures:
             item.add_marker("browser")
-        if "postgresql" in parameters and (_is_of_an_edge(item) or item.get_closest_marker("drawn")):
+        if "postgresql" in parameters and (
+            _is_of_an_edge(item) or item.get_closest_marker("drawn") or item.nodeid.startswith(_LONG)
+        ):
             item.add_marker("later")
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
     items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())

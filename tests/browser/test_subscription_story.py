@@ -43,6 +43,7 @@ def token(tmp_path: Path) -> str:
     return token
 
 
+@pytest.mark.later
 def test_a_subscription_from_its_plan_to_its_end(token, product: Product, page: Page, tmp_path: Path):
     begun = utc_now()
     product.wait_until_it_answers()

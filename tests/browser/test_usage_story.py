@@ -87,6 +87,7 @@ def events(name: str, day: date, count: int) -> str:
     return HEAD + "".join(f"{name}{number},ACME,{day}T00:00:0{number}Z,,ana,/v1,0.2,\n" for number in range(count))
 
 
+@pytest.mark.later
 def test_what_comes_late_is_on_the_next_invoice(story: Story, page: Page):
     """Five calls two months ago, of which two cost; later one more, 0.25; four a month ago, of which one costs."""
     today = utc_now().date()
