@@ -35,6 +35,7 @@ class Field:
     must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's time ``zone``.
     ``synonyms`` are other names of the column, most usual first. Where most cells of a column differ, ``together``
     converts many at once, to what ``parse`` and ``blank`` make of each; None where one of them is unusual or wrong.
+    ``joint`` stands between several columns that are joined to one value.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Field:
     in_zone: bool = False
     synonyms: tuple[str, ...] = ()
     together: Callable[[Sequence[str]], list[Any] | None] | None = None
+    joint: str = " "
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Mapping a file's columns to ours: guessed from the names, editable, remembered per layout."""
 
+import enum
 import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -17,11 +18,33 @@ from billing_core.imports.models import ColumnMapping
 from billing_core.imports.source import Layout
 
 
-@dataclass(frozen=True, slots=True)
-class FromColumn:
-    """The value is in this column of the file."""
+class Together(enum.StrEnum):
+    """How several columns are one value. FIRST: the first that is filled. JOINED: all that are filled."""
 
-    column: str
+    FIRST = "first"
+    JOINED = "joined"
+
+
+@dataclass(frozen=True, slots=True)
+class FromColumns:
+    """The value is in these columns of the file; ``together`` matters where there are several. ``readings``: how its
+    numbers or dates are written, where that was chosen. ``words``: what words of the file stand for, as (theirs, ours).
+    """
+
+    columns: tuple[str, ...]
+    together: Together = Together.FIRST
+    readings: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def named(self) -> str:
+        """As people and commands write it."""
+        return ("|" if self.together is Together.FIRST else "+").join(self.columns)
+
+
+def from_column(column: str) -> FromColumns:
+    """The value is in this one column."""
+    return FromColumns((column,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +54,7 @@ class Fixed:
     value: str
 
 
-Origin = FromColumn | Fixed
+Origin = FromColumns | Fixed
 
 
 class Mapping(dict[str, Origin]):
@@ -51,14 +74,16 @@ def guess(definition: Definition, header: Iterable[str]) -> Mapping:
     for field in definition.fields:
         for name in (field.name, *field.synonyms):
             named_field = by_name.get(plain(name))
-            if named_field is not None and FromColumn(named_field) not in mapping.values():
-                mapping[field.name] = FromColumn(named_field)
+            if named_field is not None and from_column(named_field) not in mapping.values():
+                mapping[field.name] = from_column(named_field)
                 break
     return mapping
 
 
 def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Origin | None]:
-    """``field=column``, ``field==fixed value``, or ``field=`` to leave the field out."""
+    """``field=column``, ``field=A+B`` for columns that are joined, ``field=A|B`` for the first of them that is filled,
+    ``field==fixed value``, or ``field=`` to leave the field out.
+    """
     changes: dict[str, Origin | None] = {}
     for text in texts:
         name, equals, origin = text.partition("=")
@@ -68,7 +93,7 @@ def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Orig
         if origin.startswith("="):
             changes[name] = Fixed(origin[1:].strip())
         else:
-            changes[name] = FromColumn(origin.strip()) if origin.strip() else None
+            changes[name] = from_column(origin.strip()) if origin.strip() else None
     return changes
 
 
@@ -77,22 +102,34 @@ def settle(
 ) -> Mapping:
     """``start`` with the changes. Invalid where it names a column that the file lacks or omits a required one."""
     mapping = Mapping(start)
-    by_name = {plain(column): column for column in layout.header}
     for name, origin in (changes or {}).items():
         definition.field(name)
         if origin is None:
             mapping.pop(name, None)
-        elif isinstance(origin, Fixed):
-            mapping[name] = origin
         else:
-            column = origin.column if origin.column in layout.header else by_name.get(plain(origin.column))
-            if column is None:
-                raise Invalid(
-                    f"The file has no column “{origin.column}”. {_columns_of(layout)}", fields={name: "no such column"}
-                )
-            mapping[name] = FromColumn(column)
+            mapping[name] = origin if isinstance(origin, Fixed) else _in_file(layout, name, origin)
     _refuse_incomplete(definition, layout, mapping)
     return mapping
+
+
+def _in_file(layout: Layout, field: str, origin: FromColumns) -> FromColumns:
+    """With the columns as the file names them. A + or | stands between several, unless a column has it in its name."""
+    by_name = {plain(column): column for column in layout.header}
+    found = [_column(layout, by_name, name) for name in origin.columns]
+    if found == [None]:
+        (written,) = origin.columns
+        for sign, together in (("|", Together.FIRST), ("+", Together.JOINED)):
+            if sign in written:
+                names = [name.strip() for name in written.split(sign)]
+                return _in_file(layout, field, replace(origin, columns=tuple(names), together=together))
+    for name, column in zip(origin.columns, found, strict=True):
+        if column is None:
+            raise Invalid(f"The file has no column “{name}”. {_columns_of(layout)}", fields={field: "no such column"})
+    return replace(origin, columns=tuple(column for column in found if column is not None))
+
+
+def _column(layout: Layout, by_name: dict[str, str], name: str) -> str | None:
+    return name if name in layout.header else by_name.get(plain(name))
 
 
 def _refuse_incomplete(definition: Definition, layout: Layout, mapping: Mapping) -> None:
@@ -143,10 +180,26 @@ def layout_key(layout: Layout) -> str:
 
 def to_json(mapping: Mapping) -> dict[str, Any]:
     """The mapping as it is stored."""
-    return {
-        name: {"column": origin.column} if isinstance(origin, FromColumn) else {"value": origin.value}
-        for name, origin in sorted(mapping.items())
-    }
+    return {name: _origin_json(origin) for name, origin in sorted(mapping.items())}
+
+
+def _origin_json(origin: Origin) -> dict[str, Any]:
+    """Without what is as usual."""
+    if isinstance(origin, Fixed):
+        return {"value": origin.value}
+    stored: dict[str, Any] = (
+        {"column": origin.columns[0]}
+        if len(origin.columns) == 1
+        else {
+            "columns": list(origin.columns),
+            "together": origin.together.value,
+        }
+    )
+    if origin.readings:
+        stored["readings"] = list(origin.readings)
+    if origin.words:
+        stored["words"] = dict(origin.words)
+    return stored
 
 
 def from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) -> Mapping:
@@ -158,8 +211,12 @@ def from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) ->
             continue
         if "value" in origin:
             mapping[name] = Fixed(origin["value"])
-        elif origin.get("column") in layout.header:
-            mapping[name] = FromColumn(origin["column"])
+            continue
+        columns = tuple(origin["columns"]) if "columns" in origin else (origin.get("column"),)
+        if set(columns) <= set(layout.header):
+            together = Together(origin.get("together", Together.FIRST))
+            words = tuple(origin.get("words", {}).items())
+            mapping[name] = FromColumns(columns, together, tuple(origin.get("readings", ())), words)
     return mapping
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Select, Table, func, select
 from sqlalchemy.engine import Connection
 
 from billing_core.csv_text import marked_for_excel, rows_as_csv
-from billing_core.imports.mapping import FromColumn, Mapping
+from billing_core.imports.mapping import FromColumns, Mapping
 
 HEADER = ("line", "column", "value", "reason")
 
@@ -48,4 +48,4 @@ def _in_order(rejections: Table) -> Select[tuple[int, str, str, str]]:
 
 def _name(field: str, mapping: Mapping) -> str:
     origin = mapping.get(field)
-    return origin.column if isinstance(origin, FromColumn) else field
+    return origin.named if isinstance(origin, FromColumns) else field

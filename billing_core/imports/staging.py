@@ -18,7 +18,7 @@ from billing_core.database.loading import loader
 from billing_core.imports import source
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
-from billing_core.imports.mapping import FromColumn, Mapping
+from billing_core.imports.mapping import FromColumns, Mapping, Together
 
 Rejection = tuple[int, str, str, str]
 LONGEST_SHOWN = 120
@@ -69,37 +69,51 @@ class Reader:
 
     def __init__(self, field: Field, layout: source.Layout, mapping: Mapping, setting: Setting) -> None:
         self.field = field
-        self.place: int | None = None
+        self.places: list[int] = []
+        self._together = Together.FIRST
+        words: tuple[tuple[str, str], ...] = ()
         origin = mapping[field.name]
-        if isinstance(origin, FromColumn):
-            self.place = layout.header.index(origin.column)
+        if isinstance(origin, FromColumns):
+            self.places = [layout.header.index(column) for column in origin.columns]
+            self._together, words = origin.together, origin.words
         else:
             self.fixed = origin.value
         parse = partial(field.parse, zone=setting.time_zone) if field.in_zone else field.parse
-        self.known = _Known(field, parse)
+        self.known = _Known(field, parse, words)
 
     def values(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
         """Those of so many cells; raises Unreadable where one has none."""
-        if self.place is None:
+        if not self.places:
             return [self.known[self.fixed]] * count
-        cells = columns[self.place]
-        values = None if self.field.together is None else self.field.together(cells)
+        if len(self.places) == 1:
+            cells = columns[self.places[0]]
+        else:
+            cells = list(map(self._one, zip(*(columns[place] for place in self.places), strict=True)))
+        values = None if self.field.together is None or self.known.words else self.field.together(cells)
         return list(map(self.known.__getitem__, cells)) if values is None else values
 
     def cell(self, row: Sequence[str]) -> str:
-        return self.fixed if self.place is None else row[self.place]
+        if len(self.places) == 1:
+            return row[self.places[0]]
+        return self._one([row[place] for place in self.places]) if self.places else self.fixed
+
+    def _one(self, cells: Sequence[str]) -> str:
+        filled = [text for cell in cells if (text := cell.strip())]
+        return self.field.joint.join(filled if self._together is Together.JOINED else filled[:1])
 
 
 class _Known(dict[str, Any]):
     """Cell text -> stored value; raises Unreadable for a cell that has none."""
 
-    def __init__(self, field: Field, parse: Callable[[str], Any]) -> None:
+    def __init__(self, field: Field, parse: Callable[[str], Any], words: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._field, self._parse = field, parse
+        self.words = {_same_word(theirs): ours for theirs, ours in words}
 
     def __missing__(self, cell: str) -> Any:
-        if cell and not cell.isspace():
-            value = _stored(self._parse(cell), self._field)
+        written = self.words.get(_same_word(cell), cell) if self.words else cell
+        if written and not written.isspace():
+            value = _stored(self._parse(written), self._field)
         elif self._field.filled:
             raise Unreadable("is empty")
         else:
@@ -109,6 +123,10 @@ class _Known(dict[str, Any]):
         if len(cell) <= LONGEST_SHOWN:
             self[cell] = value
         return value
+
+
+def _same_word(cell: str) -> str:
+    return " ".join(cell.split()).casefold()
 
 
 class _Computed(dict[Any, Any]):

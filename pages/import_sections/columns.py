@@ -6,7 +6,7 @@ import streamlit as st
 from billing_core.identity import Actor
 from billing_core.imports import Kind, inbox
 from billing_core.imports.kind import EVERY_CUSTOMER, Field
-from billing_core.imports.mapping import Fixed, FromColumn, Origin
+from billing_core.imports.mapping import Fixed, FromColumns, Origin, Together, from_column
 from billing_core.imports.received import Received
 from pages.ui.context import transaction
 from pages.ui.text import md
@@ -66,14 +66,18 @@ def _choice(received: Received, field: Field) -> Origin | None:
         return EVERY
     if chosen == NOT_IN_FILE:
         return None
+    if chosen == _shown(received, field, current):
+        return current  # with all that was chosen for it
     by_choice = {_column_choice(name): name for name in received.layout.header} if received.layout else {}
-    return FromColumn(by_choice[chosen])
+    return from_column(by_choice[chosen])
 
 
 def _options(received: Received, field: Field) -> list[str]:
     header = received.layout.header if received.layout else ()
     everyone = [EVERYONE] if _may_be_everyone(received, field) else []
-    return [*map(_column_choice, header), *everyone, FIXED, NOT_IN_FILE]
+    current = received.mapping.get(field.name)
+    several = [_several(current)] if isinstance(current, FromColumns) and len(current.columns) > 1 else []
+    return [*several, *map(_column_choice, header), *everyone, FIXED, NOT_IN_FILE]
 
 
 def _column_choice(name: str) -> str:
@@ -81,9 +85,14 @@ def _column_choice(name: str) -> str:
     return f"column “{name}”" if name in (NOT_IN_FILE, FIXED, EVERYONE) else name
 
 
+def _several(origin: FromColumns) -> str:
+    signs = {Together.FIRST: "first filled of", Together.JOINED: "joined from"}
+    return f"{signs[origin.together]} {', '.join(f'“{name}”' for name in origin.columns)}"
+
+
 def _shown(received: Received, field: Field, origin: Origin | None) -> str:
-    if isinstance(origin, FromColumn):
-        return _column_choice(origin.column)
+    if isinstance(origin, FromColumns):
+        return _column_choice(origin.columns[0]) if len(origin.columns) == 1 else _several(origin)
     if origin == EVERY and _may_be_everyone(received, field):
         return EVERYONE
     return NOT_IN_FILE if origin is None else FIXED

@@ -12,7 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import Role, actor_with
 from billing_core.imports import Kind, claims, inbox, parts, queries, service, steps, upkeep
-from billing_core.imports.mapping import Fixed, FromColumn
+from billing_core.imports.mapping import Fixed, from_column
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.orders.models import Order
 from billing_core.processes import service as processes
@@ -138,10 +138,12 @@ def test_a_choice_is_kept_and_discards_an_earlier_check(receive, requested, file
     token = receive("customers.csv", b"customer_ref,name,note\nACME,Acme Inc,hello\n").token
     steps.work_off(sessions, requested(inbox.check))
     with sessions.begin() as session:
-        inbox.choose_origins(session, ADA, token, {"name": FromColumn("name")})
+        inbox.choose_origins(session, ADA, token, {"name": from_column("name")})
     assert files()[0].state is FileState.READY, "nothing has changed"
     with sessions.begin() as session:
-        inbox.choose_origins(session, ADA, token, {"name": FromColumn("note"), "currency": Fixed("EUR"), "email": None})
+        inbox.choose_origins(
+            session, ADA, token, {"name": from_column("note"), "currency": Fixed("EUR"), "email": None}
+        )
     (received,) = files()
     assert (received.state, received.outcome) == (FileState.NEW, None)
     steps.work_off(sessions, requested(inbox.import_))

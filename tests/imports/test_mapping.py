@@ -1,11 +1,18 @@
 """Which column is which: guessed, changed, fixed, remembered."""
 
-import pytest
+import io
+import json
 
+import pytest
+from sqlalchemy import select
+
+from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
 from billing_core.errors import Invalid
-from billing_core.imports import Kind, mapping
+from billing_core.identity import SYSTEM
+from billing_core.imports import Kind, mapping, service
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
-from billing_core.imports.mapping import Fixed, FromColumn
+from billing_core.imports.mapping import Fixed, FromColumns, Together, from_column
 from billing_core.imports.source import Layout
 from tests.imports import northwind
 
@@ -52,7 +59,7 @@ GUESSES = {
 @pytest.mark.parametrize(("kind", "columns"), GUESSES.items())
 def test_the_sample_s_columns_are_guessed(kind, columns):
     found = mapping.guess(DEFINITIONS[Kind(kind)], header_of(kind))
-    assert found == {name: FromColumn(column) for name, column in columns.items()}
+    assert found == {name: from_column(column) for name, column in columns.items()}
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -60,7 +67,7 @@ def test_our_own_names_are_guessed_however_they_are_written(kind):
     definition = DEFINITIONS[kind]
     names = [field.name for field in definition.fields]
     for written in (names, [name.upper() for name in names], [name.replace("_", " ").title() for name in names]):
-        assert mapping.guess(definition, written) == dict(zip(names, map(FromColumn, written), strict=True))
+        assert mapping.guess(definition, written) == dict(zip(names, map(from_column, written), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +96,8 @@ def test_columns_can_be_chosen_fixed_and_left_out():
     changes = mapping.read_changes(SERVICES, ["service_code=Extra=1", "cost_type==per_order", "name=title"])
     start = mapping.guess(SERVICES, LAYOUT.header)
     assert mapping.settle(SERVICES, LAYOUT, start, changes) == {
-        "service_code": FromColumn("Extra=1"),
-        "name": FromColumn("Title"),
+        "service_code": from_column("Extra=1"),
+        "name": from_column("Title"),
         "cost_type": Fixed("per_order"),
     }
     orders = DEFINITIONS[Kind.ORDERS]
@@ -135,3 +142,60 @@ def test_a_refused_file_s_mapping_is_not_remembered(sessions, take_in):
     assert not take_in("services", "Nr,Name,Art\npick,Picking,x\n", "service_code=Nr", "cost_type=Art").applied
     with pytest.raises(Invalid):
         take_in("services", "Nr,Name,Art\npick,Picking,per_item\n")
+
+
+PEOPLE = "Nr,First,Last,Firm,Kind\n1,Ada,Byron,,x\n2,Bo, ,,x\n3,Cy,Day,Day Ltd,x\n"
+
+
+def names(sessions):
+    with sessions() as session:
+        return session.scalars(select(Customer.name).order_by(Customer.ref)).all()
+
+
+def test_several_columns_are_joined_to_one_value(sessions, take_in):
+    take_in("customers", PEOPLE, "customer_ref=Nr", "name=First+last")
+    assert names(sessions) == ["Ada Byron", "Bo", "Cy Day"]
+
+
+def test_the_first_of_several_columns_that_is_filled_is_taken(sessions, take_in):
+    take_in("customers", PEOPLE, "customer_ref=Nr", "name=Firm|Last|First")
+    assert names(sessions) == ["Byron", "Bo", "Day Ltd"]
+
+
+def test_a_column_whose_name_has_a_plus_is_one_column(sessions, take_in):
+    take_in("customers", "Nr,A+B,A,B\n1,one,two,three\n", "customer_ref=Nr", "name=A+B")
+    assert names(sessions) == ["one"]
+
+
+def test_one_of_several_columns_that_the_file_lacks_is_named(take_in):
+    with pytest.raises(Invalid, match=r"^The file has no column “Middle”"):
+        take_in("customers", PEOPLE, "customer_ref=Nr", "name=First+Middle")
+
+
+def test_words_of_the_file_stand_for_ours(sessions):
+    content = io.BytesIO(b"Code,Title,Basis\na,A,Each Order\nb,B,PER_ITEM\nc,C,each  order\n")
+    basis = FromColumns(("Basis",), words=(("each order ", "per_order"),))
+    changes = {"service_code": from_column("Code"), "name": from_column("Title"), "cost_type": basis}
+    outcome = service.check(
+        sessions, SYSTEM, service.Incoming(Kind.SERVICES, content, "services.csv", changes), now=utc_now()
+    )
+    assert (outcome.new, outcome.rejected) == (3, 0), "what stands for nothing else is still read as it is"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        FromColumns(("Title",), readings=("comma",), words=(("On Hold", "submitted"),)),
+        FromColumns(("Title", "Basis"), Together.JOINED),
+        FromColumns(("Title", "Basis"), Together.FIRST),
+        Fixed("x"),
+    ],
+)
+def test_a_stored_mapping_is_the_same_when_it_is_read(origin):
+    chosen = mapping.Mapping(name=origin)
+    assert mapping.from_json(SERVICES, LAYOUT, json.loads(json.dumps(mapping.to_json(chosen)))) == chosen
+
+
+def test_a_mapping_of_columns_that_a_file_no_longer_has_is_forgotten():
+    stored = {"name": {"columns": ["Title", "Gone"], "together": "joined"}, "cost_type": {"column": "Basis"}}
+    assert mapping.from_json(SERVICES, LAYOUT, stored) == {"cost_type": from_column("Basis")}

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from billing_core.imports import Kind, cells
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.mapping import FromColumn
+from billing_core.imports.mapping import from_column
 from billing_core.imports.source import Batch, Layout
 from billing_core.imports.staging import Reader, read_batch
 
 FIELDS = DEFINITIONS[Kind.USAGE].fields
 NAMES = tuple(field.name for field in FIELDS)
 LAYOUT = Layout(NAMES, ",")
-MAPPING = {name: FromColumn(name) for name in NAMES}
+MAPPING = {name: from_column(name) for name in NAMES}
 SETTING = Setting(1, "USD", "UTC", datetime(2026, 3, 20, tzinfo=UTC))
 
 SPACES = st.sampled_from(["", "", "", " ", "\t", "\u00a0", "\u2003", "\n"])

@@ -112,7 +112,12 @@ DEFINITION = Definition(
         ),
         Field("email", cells.email, synonyms=("e-mail", "mail", "email address", "contact email", "billing email")),
         Field("phone", text_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
-        Field("address", text_up_to(500), synonyms=("street", "street address", "address line 1", "address 1")),
+        Field(
+            "address",
+            text_up_to(500),
+            synonyms=("street", "street address", "address line 1", "address 1"),
+            joint=", ",
+        ),
         Field("city", text_up_to(120), synonyms=("town", "locality")),
         Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
         Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),

@@ -113,7 +113,12 @@ ORDERS = Definition(
             synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
         ),
         Field("ship_to_name", text_up_to(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
-        Field("ship_to_address", text_up_to(500), synonyms=("ship address", "shipping address", "delivery address")),
+        Field(
+            "ship_to_address",
+            text_up_to(500),
+            synonyms=("ship address", "shipping address", "delivery address"),
+            joint=", ",
+        ),
         Field("ship_to_city", text_up_to(120), synonyms=("ship city", "shipping city", "delivery city")),
         Field(
             "ship_to_state",
