@@ -108,7 +108,9 @@ def test_a_person_dismisses_an_address_for_all_mails_until_the_next_comes_back(s
     assert (open_ones(session), warned(session, "ap@acme.example")) == ([], [])
     dismissed = queries.of_message(session, READER, message.id)
     assert [(row.dismissed_by, row.dismissed_at) for row in dismissed] == [(GRACE.name, LATER)]
-    entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "outbox.dismiss_bounce")).all()
+    entries = session.scalars(
+        select(AuditEntry).where(AuditEntry.action == "outbox.dismiss_bounce").order_by(AuditEntry.id)
+    ).all()
     assert [(entry.actor_name, entry.subject_label) for entry in entries] == [(GRACE.name, "ap@acme.example")] * 2
     with pytest.raises(Conflict, match="nothing to dismiss"):
         service.dismiss(session, GRACE, "ap@acme.example", now=LATER)

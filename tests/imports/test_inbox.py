@@ -279,9 +279,9 @@ def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(
     assert files()[0].state is FileState.IMPORTED
     with sessions() as session:
         assert session.scalars(select(ImportRun.created_by)).all() == ["Ada"]
-        assert session.scalars(select(AuditEntry.action).where(AuditEntry.actor_id == EVE.user_id)).all() == [
-            "jobs.retry"
-        ]
+        assert session.scalars(
+            select(AuditEntry.action).where(AuditEntry.actor_id == EVE.user_id).order_by(AuditEntry.id)
+        ).all() == ["jobs.retry"]
 
 
 def test_what_its_owner_has_begun_anew_is_not_tried_again_by_others(receive, requested, files, sessions, monkeypatch):

@@ -27,7 +27,9 @@ def issue(session, invoice, minor=None, *, actor=GRACE, reason="Returned", issue
 
 def audited(session):
     session.flush()
-    return session.scalars(select(AuditEntry).where(AuditEntry.action == "credit_note.issue")).all()
+    return session.scalars(
+        select(AuditEntry).where(AuditEntry.action == "credit_note.issue").order_by(AuditEntry.id)
+    ).all()
 
 
 def test_issuing_one_is_audited(session):

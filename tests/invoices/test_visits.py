@@ -33,7 +33,9 @@ def test_each_invoice_has_its_own_visits_in_the_customers_name(session):
     assert visits.mark_downloaded(session, second.token, now=NOW)
     names = [queries.events(session, invoice.id)[0].actor_name for invoice in (first, second)]
     assert names == ["Acme Corp", "The customer"]
-    audited = session.scalars(select(AuditEntry).where(AuditEntry.action == "invoice.download")).all()
+    audited = session.scalars(
+        select(AuditEntry).where(AuditEntry.action == "invoice.download").order_by(AuditEntry.id)
+    ).all()
     assert [(entry.subject_id, entry.subject_label) for entry in audited] == [
         (str(first.id), "INV-2026-001"),
         (str(second.id), "INV-2026-002"),

@@ -69,7 +69,9 @@ def test_a_business_writes_in_its_own_words_until_it_gives_them_up(session):
 
     wording.restore(session, GRACE, business_id, INVOICE, "en", now=LATER)
     assert wording.current(session, GRACE, business_id, INVOICE, "en").wording == default_texts.of(INVOICE, "en")
-    actions = session.scalars(select(AuditEntry.action).where(AuditEntry.subject_kind == "mail_text")).all()
+    actions = session.scalars(
+        select(AuditEntry.action).where(AuditEntry.subject_kind == "mail_text").order_by(AuditEntry.id)
+    ).all()
     assert actions == ["mail_text.change"] * 2
 
 

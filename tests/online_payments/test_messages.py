@@ -114,7 +114,9 @@ def test_a_gateways_long_no_is_kept_as_far_as_there_is_room(sessions, paid, aske
         refunding.refund(sessions, GRACE, asked, paid.id, amount_minor=1, reason="Less", now=LATER)
     with sessions() as session:
         assert session.scalars(select(RefundRequest.last_error)).one() == "x" * 500
-        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "payment.refund_answered")).all()
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "payment.refund_answered").order_by(AuditEntry.id)
+        ).all()
         assert [entry.after for entry in entries] == [{"state": "refused", "reason": "x" * 500}]
     with pytest.raises(Declined):
         workflow.create(sessions, GRACE, asked, open_id, now=LATER)

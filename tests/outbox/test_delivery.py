@@ -181,7 +181,9 @@ def test_a_message_is_recalled_before_its_first_try_and_never_after(sessions):
     deliver(sessions, got.append, at=NOW + timedelta(hours=1))
     assert [message.id for message in got] == [tried]
     with sessions() as session:
-        traced = session.scalars(select(AuditEntry.subject_id).where(AuditEntry.action == "outbox.recall")).all()
+        traced = session.scalars(
+            select(AuditEntry.subject_id).where(AuditEntry.action == "outbox.recall").order_by(AuditEntry.id)
+        ).all()
     assert traced == [str(waiting)]
 
 

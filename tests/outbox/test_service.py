@@ -37,7 +37,7 @@ def changed(session, stored) -> dict[tuple[MessageState, int], MessageState]:
 
 
 def traced(session) -> set[tuple[str, str]]:
-    rows = session.execute(select(AuditEntry.action, AuditEntry.actor_name))
+    rows = session.execute(select(AuditEntry.action, AuditEntry.actor_name).order_by(AuditEntry.id))
     return {tuple(row) for row in rows}
 
 
@@ -87,7 +87,9 @@ def test_recalling_moves_what_nobody_has_tried(session, stored):
 def test_laying_aside_moves_what_failed(session, stored):
     assert service.lay_aside(session, GRACE, [*stored], now=LATER) == 2
     assert changed(session, stored) == {(FAILED, 0): RECALLED, (FAILED, 1): RECALLED}
-    entries = session.execute(select(AuditEntry.subject_kind, AuditEntry.subject_id, AuditEntry.subject_label)).all()
+    entries = session.execute(
+        select(AuditEntry.subject_kind, AuditEntry.subject_id, AuditEntry.subject_label).order_by(AuditEntry.id)
+    ).all()
     expected = {("message", str(key), f"Subject {stored[key][0]} {stored[key][1]}") for key in stored}
     assert {tuple(entry) for entry in entries} < expected
     assert traced(session) == {("outbox.lay_aside", "Grace Hopper")}

@@ -151,7 +151,9 @@ def test_a_loss_that_comes_back_is_none_any_more_and_all_of_it_is_on_record(sess
         ("Write-off undone", invoice.number, 60_00, later),
         ("Chargeback returned", invoice.number, -60_00, later),
     ]
-    told = session.scalars(select(AuditEntry.action).where(AuditEntry.subject_kind == "payment")).all()
+    told = session.scalars(
+        select(AuditEntry.action).where(AuditEntry.subject_kind == "payment").order_by(AuditEntry.id)
+    ).all()
     assert [one for one in told if "take_back" in one or "come_back" in one] == [
         "payment.take_back",
         "payment.come_back",

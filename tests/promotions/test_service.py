@@ -23,7 +23,7 @@ AMOUNT = NewCode("WELCOME", amount=Decimal(10), currency="USD")
 
 
 def traces(session, action):
-    return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action)))
+    return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id)))
 
 
 def test_a_percent_is_kept_with_all_that_was_agreed(session):

@@ -39,7 +39,9 @@ def states(session) -> dict[tuple[str, MessageState], int]:
 
 def traces(session) -> list[tuple[str, str]]:
     session.flush()
-    return [tuple(row) for row in session.execute(select(AuditEntry.action, AuditEntry.actor_name))]
+    return [
+        tuple(row) for row in session.execute(select(AuditEntry.action, AuditEntry.actor_name).order_by(AuditEntry.id))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,9 @@ def test_the_audit_log_tells_of_guesses_once_and_never_what_was_typed(at, ana, s
         for _ in range(BY_ONE.amount + 3):
             sign_in(at("192.0.2.7"), email=email, password="wrong")
     with sessions() as session:
-        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "sign_in.refuse")).all()
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "sign_in.refuse").order_by(AuditEntry.id)
+        ).all()
         told = [(one.subject_kind, one.subject_id, one.subject_label, one.actor_name, one.after) for one in entries]
     facts = {"address": "192.0.2.7", "failed_attempts": 10, "minutes": 15}
     assert told == [

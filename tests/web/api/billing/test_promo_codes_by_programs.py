@@ -50,7 +50,9 @@ def test_a_code_is_created_shown_and_ended(client, sessions):
     again = client.post(f"{ADDRESS}/welcome20/end")
     assert (again.status_code, again.json()["detail"]) == (409, "The promo code Welcome20 has ended already")
     with sessions() as session:
-        actions = session.scalars(select(AuditEntry.action).where(AuditEntry.subject_kind == "promo_code")).all()
+        actions = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.subject_kind == "promo_code").order_by(AuditEntry.id)
+        ).all()
     assert actions == ["promo_code.create", "promo_code.end"]
 
 

@@ -69,7 +69,9 @@ def test_an_alert_is_created_changed_and_removed(by, client, acme, sessions):
     assert client.patch(here, json={"threshold": 1}).status_code == 404
     assert listed(client) == []
     with sessions() as session:
-        actions = session.scalars(select(AuditEntry.action).where(AuditEntry.subject_kind == "usage_alert")).all()
+        actions = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.subject_kind == "usage_alert").order_by(AuditEntry.id)
+        ).all()
     assert actions == ["usage_alert.create", "usage_alert.change", "usage_alert.change", "usage_alert.remove"]
 
 

@@ -115,7 +115,9 @@ def test_topping_up_is_set_and_ended(client, acme, sessions):
     assert credit(client, acme.uuid)["top_up"] == wanted
     assert client.patch(at(acme.uuid), json={"top_up": None}).json()["top_up"] is None
     with sessions() as session:
-        kept = session.scalars(select(AuditEntry.action).where(AuditEntry.action == "prepaid.top_up")).all()
+        kept = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.action == "prepaid.top_up").order_by(AuditEntry.id)
+        ).all()
     assert len(kept) == 2
 
 
