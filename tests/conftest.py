@@ -46,8 +46,8 @@ _numbers = itertools.count()
 _TESTS: Final = Path(__file__).parent
 # They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
 _EDGES: Final = ("commands", "demo", "pages", "web")
-# Released migrations, and processes that end or are killed: each takes seconds, and is tried on SQLite.
-_LONG: Final = ("tests/database/test_migrations.py", "tests/jobs/test_ending.py", "tests/jobs/subscriptions/")
+# Released migrations, and processes that start, end or are killed: each takes seconds, and is tried on SQLite.
+_LONG: Final = ("tests/database/test_migrations.py", "tests/jobs/", "tests/commands/test_worker.py")
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)
