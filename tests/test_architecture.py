@@ -106,7 +106,7 @@ ORDER = {
         ["workflow"],
     ],
     "billing_core.imports": [
-        ["models", "cells", "source"],
+        ["models", "cells", "sources"],
         ["kind", "queries", "claims"],
         ["columns", "mapping", "merging"],
         ["corrections", "staging", "rejections", "parts"],
@@ -115,6 +115,7 @@ ORDER = {
         ["received"],
         ["inbox", "steps", "upkeep"],
     ],
+    "billing_core.imports.sources": [["layout"], ["text"]],
     "billing_core.web": [
         [
             "access",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, mapping, parts, received, source, staging
+from billing_core.imports import Kind, Lines, mapping, parts, received, sources, staging
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -57,9 +57,9 @@ def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO,
     return received.of_row(stored)
 
 
-def _look_at(stream: BinaryIO) -> tuple[source.Layout, list[list[str]]]:
-    layout = source.read_layout(stream)
-    rows = next((batch.rows for batch in source.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None)
+def _look_at(stream: BinaryIO) -> tuple[sources.Layout, list[list[str]]]:
+    layout = sources.read_layout(stream)
+    rows = next((batch.rows for batch in sources.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None)
     if rows is None:
         raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
     width = len(layout.header)

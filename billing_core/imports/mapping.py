@@ -15,7 +15,7 @@ from billing_core.errors import Invalid
 from billing_core.imports import Kind
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition
 from billing_core.imports.models import ColumnMapping
-from billing_core.imports.source import Layout
+from billing_core.imports.sources import Layout
 
 
 class Together(enum.StrEnum):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, select
 
-from billing_core.imports import Kind, Lines, mapping, merging, source
+from billing_core.imports import Kind, Lines, mapping, merging, sources
 from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
@@ -36,7 +36,7 @@ class Received:
     token: str
     file_name: str
     size: int
-    layout: source.Layout | None
+    layout: sources.Layout | None
     preview: list[list[str]]
     kind: Kind | None
     mapping: Mapping
@@ -95,13 +95,13 @@ def of_row(row: Any) -> Received:
     )
 
 
-def layout_json(layout: source.Layout) -> dict[str, Any]:
+def layout_json(layout: sources.Layout) -> dict[str, Any]:
     """The layout as it is stored."""
     return asdict(layout)
 
 
-def layout_of(stored: dict[str, Any]) -> source.Layout:
-    return source.Layout(tuple(stored["header"]), stored["delimiter"], stored["header_line"])
+def layout_of(stored: dict[str, Any]) -> sources.Layout:
+    return sources.Layout(tuple(stored["header"]), stored["delimiter"], stored["header_line"])
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

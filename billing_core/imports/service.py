@@ -23,7 +23,7 @@ from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
 from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, merging, rejections, source, staging
+from billing_core.imports import Kind, Lines, merging, rejections, sources, staging
 from billing_core.imports import mapping as mappings
 from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds import line_modes
@@ -117,7 +117,7 @@ class _Read:
 
     incoming: Incoming
     definition: Definition
-    layout: source.Layout
+    layout: sources.Layout
     mapping: Mapping
     staged: Staged
     rejections: Table
@@ -216,7 +216,7 @@ def _read_or_failure(connection: Connection, incoming: Incoming, *, now: datetim
 
 def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read:
     definition = DEFINITIONS[incoming.kind]
-    layout = source.read_layout(incoming.stream)
+    layout = sources.read_layout(incoming.stream)
     size = incoming.stream.seek(0, os.SEEK_END)
     with connection.begin(), Session(connection) as session:
         _refuse_again(session, incoming)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
 from billing_core.database.loading import loader
-from billing_core.imports import source
+from billing_core.imports import sources
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
 from billing_core.imports.mapping import FromColumns, Mapping, Together
@@ -30,7 +30,7 @@ def stage(
     connection: Connection,
     definition: Definition,
     stream: BinaryIO,
-    layout: source.Layout,
+    layout: sources.Layout,
     mapping: Mapping,
     setting: Setting,
     *,
@@ -53,7 +53,7 @@ def stage(
     readers = [Reader(item, layout, mapping, setting) for item in fields]
     makers = [_maker(item, [field.name for field in fields], definition) for item in derived]
 
-    for batch in source.batches(stream, layout):
+    for batch in sources.batches(stream, layout):
         lines, columns, refused = read_batch(batch, readers, layout)
         load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
         if refused:
@@ -67,7 +67,7 @@ def stage(
 class Reader:
     """Reads one field's cells: many together, or each with a cache, as most cells of a column repeat."""
 
-    def __init__(self, field: Field, layout: source.Layout, mapping: Mapping, setting: Setting) -> None:
+    def __init__(self, field: Field, layout: sources.Layout, mapping: Mapping, setting: Setting) -> None:
         self.field = field
         self.places: list[int] = []
         self._together = Together.FIRST
@@ -144,7 +144,7 @@ class _Computed(dict[Any, Any]):
 
 
 def read_batch(
-    batch: source.Batch, readers: Sequence[Reader], layout: source.Layout
+    batch: sources.Batch, readers: Sequence[Reader], layout: sources.Layout
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
     """The lines and the columns of the readable rows, and why the others are not."""
     width = len(layout.header)
@@ -161,7 +161,7 @@ def read_batch(
 
 
 def _read_row_by_row(
-    batch: source.Batch, readers: Sequence[Reader], width: int
+    batch: sources.Batch, readers: Sequence[Reader], width: int
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
     lines: list[int] = []
     columns: list[list[Any]] = [[] for _ in readers]

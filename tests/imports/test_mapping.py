@@ -13,7 +13,7 @@ from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, mapping, service
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Fixed, FromColumns, Together, from_column
-from billing_core.imports.source import Layout
+from billing_core.imports.sources import Layout
 from tests.imports import northwind
 
 HEADERS = {

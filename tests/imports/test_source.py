@@ -8,17 +8,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing_core.errors import Invalid
-from billing_core.imports import source
+from billing_core.imports import sources
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
-def read(content: bytes, *, size: int = 3) -> tuple[source.Layout, list[tuple[int, list[str]]]]:
+def read(content: bytes, *, size: int = 3) -> tuple[sources.Layout, list[tuple[int, list[str]]]]:
     stream = io.BytesIO(content)
-    layout = source.read_layout(stream)
+    layout = sources.read_layout(stream)
     rows = [
         (line, row)
-        for batch in source.batches(stream, layout, size=size)
+        for batch in sources.batches(stream, layout, size=size)
         for line, row in zip(batch.lines, batch.rows, strict=True)
     ]
     return layout, rows
@@ -89,7 +89,7 @@ def test_a_column_without_a_name_is_called_after_its_place():
 
 
 def test_one_column_is_enough():
-    assert read(b"name\nx\n") == (source.Layout(("name",), ","), [(2, ["x"])])
+    assert read(b"name\nx\n") == (sources.Layout(("name",), ","), [(2, ["x"])])
 
 
 def test_a_long_line_of_many_cells_is_named_by_its_line():
@@ -110,5 +110,5 @@ def test_an_endless_line_is_not_read_to_its_end():
 
     endless = Endless()
     with pytest.raises(Invalid, match="is longer than"):
-        list(source.batches(endless, source.Layout(("a", "b"), ",")))
+        list(sources.batches(endless, sources.Layout(("a", "b"), ",")))
     assert endless.taken < 1_000

@@ -1,4 +1,4 @@
-"""Reading an unchecked CSV file: its dialect, and its rows in batches, in bounded memory.
+"""Reading an unchecked file of separated cells: its dialect, and its rows in batches, in bounded memory.
 
 A fault of the file as a whole is an ``Invalid`` that names the line, and the column where possible.
 """
@@ -8,11 +8,11 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, TextIO
 
 from billing_core.errors import Invalid
+from billing_core.imports.sources.layout import Batch, Layout
 
 DELIMITERS = (",", ";", "\t")
 LONGEST_CELL = 131_072  # characters; also the csv module's own limit
@@ -32,23 +32,6 @@ _SIGNATURES = (
     (b"{\\rtf", "an RTF document"),
 )
 _AS_CSV = "Save it as “CSV UTF-8 (comma delimited)” and try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A file's column names and separator. ``header_line`` counts from 1."""
-
-    header: tuple[str, ...]
-    delimiter: str
-    header_line: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some records and the physical line on which each begins."""
-
-    lines: Sequence[int]
-    rows: list[list[str]]
 
 
 def read_layout(stream: BinaryIO) -> Layout:
