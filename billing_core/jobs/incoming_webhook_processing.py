@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 # After this many events, check the outbox, and whether the process is about to end.
 _BATCH: Final = 50
+# What customers paid, and the cards that they gave us.
+_FOLLOWING: Final = (Queue.CHARGES, Queue.PREPAID_CREDIT)
 
 
 def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
@@ -35,6 +37,7 @@ def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
         applied += inbox.apply_due(sessions, configured.mode(settings()), limit=_BATCH, ending=ending)
         outbox_delivery.nudge()
     if applied:
+        nudges.tell(*_FOLLOWING)
         log.info("webhooks_processed", events=applied)
     return applied
 

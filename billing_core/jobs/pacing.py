@@ -5,7 +5,7 @@ who does its housekeeping. A queue's interval is a setting, but its settings are
 intervals are constants of its modules. With four queues that is more than twenty statements a second for nothing.
 
 So these reads of the one launched instance pass a gate here. It opens when this process is nudged, while it has work of
-the queue in hand or has just taken some, and every half minute; in between they answer from memory, or that there is
+the queue in hand or has just taken some, and every minute; in between they answer from memory, or that there is
 nothing. ``tests/jobs/test_pacing.py`` shows that the names exist in the DBOS that is pinned, and counts what reaches a
 server.
 """
@@ -21,8 +21,8 @@ from dbos._utils import INTERNAL_QUEUE_NAME, GlobalParams
 
 # DBOS's own queue, where it puts recovered workflows that had none.
 INTERNAL: Final = INTERNAL_QUEUE_NAME
-# A nudge may be lost.
-_LOOKS_BY_ITSELF_SECONDS: Final = 30.0
+# A nudge may be lost. The loops that hand out work look more often, and tell of it again.
+_LOOKS_BY_ITSELF_SECONDS: Final = 60.0
 # With work in hand: what ends makes room for the next. DBOS's own interval.
 _BUSY_SECONDS: Final = 1.0
 # So long after something was taken up or in hand the next is expected.

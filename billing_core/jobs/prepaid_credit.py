@@ -22,8 +22,8 @@ log = structlog.get_logger()
 
 # Of each kind of work, in one transaction.
 _BATCH: Final = 100
-# Payments come in by many ways, none of which tells of itself.
-_EVERY_SECONDS: Final = 10
+# Payments come in by many ways, of which only the gateway's events tell of themselves.
+_EVERY_SECONDS: Final = 30
 
 
 def keep_up(ending: Callable[[], bool] = lambda: False) -> int:

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 # Customers whose rows are locked, and whose usage is added up, at once.
 _BATCH: Final = 200
 # Programs that record all the time ask all the time: each customer is looked at this often, and not at each batch.
-_EVERY_SECONDS: Final = 5
+_EVERY_SECONDS: Final = 15
 # Days begin at quarters of an hour, somewhere in the world.
 _DAYS_EVERY_SECONDS: Final = 15 * 60
 

@@ -23,7 +23,7 @@ from billing_core.subscriptions import clock, collecting
 
 log = structlog.get_logger()
 
-_LOOK_SECONDS: Final = 10
+_LOOK_SECONDS: Final = 30
 # A gateway takes a second for each.
 _CHUNK_SIZE: Final = 20
 _CHUNKS_AT_ONCE: Final = 50

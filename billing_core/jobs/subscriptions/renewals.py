@@ -23,7 +23,7 @@ from billing_core.subscriptions import queries as subscriptions
 log = structlog.get_logger()
 
 # Periods begin at minutes of their own, and nobody says so.
-_LOOK_SECONDS: Final = 10
+_LOOK_SECONDS: Final = 30
 _REMIND_SECONDS: Final = 5 * 60
 _CHUNK_SIZE: Final = 50
 _CHUNKS_AT_ONCE: Final = 50

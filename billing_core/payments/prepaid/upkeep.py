@@ -34,7 +34,7 @@ _PAID: Final = and_(
 def due(session: Session, *, now: datetime) -> bool:
     """Whether there is anything to do."""
     kinds = (_to_credit(), _to_withdraw(), _to_restore(), _to_expire(session, now))
-    return any(session.scalar(statement.limit(1)) is not None for statement in kinds)
+    return session.scalar(select(or_(*(statement.exists() for statement in kinds)))) or False
 
 
 def count_due(session: Session, *, now: datetime) -> int:
