@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from billing_core.bill_runs import RunGoal
 from billing_core.identity import Role
-from billing_core.imports import Kind, Lines
+from billing_core.imports import Kind, Lines, Repeats
 from billing_core.reports.exports.formats import Format
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -136,6 +136,11 @@ def _import(commands: Commands) -> None:
         choices=[each.value for each in Lines],
         help="of order-items: add to the lines that orders have, replace all lines of the orders in the file, or "
         "change what it names; without it, a file for which that matters is refused",
+    )
+    command.add_argument(
+        "--repeats",
+        choices=[each.value for each in Repeats],
+        help="which row counts where several have one key and differ; without it, they are rejected",
     )
     command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")

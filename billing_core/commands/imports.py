@@ -15,7 +15,7 @@ from billing_core.commands import Answer
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, Lines, service
+from billing_core.imports import Kind, Lines, Repeats, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
 
@@ -26,9 +26,11 @@ def import_file(arguments: Namespace) -> Answer:
     kind = Kind(arguments.kind)
     changes = read_changes(DEFINITIONS[kind], arguments.map)
     take_in = service.check if arguments.dry_run else service.apply
-    lines = _lines(kind, arguments.lines)
+    lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
     with _opened(arguments.file) as stream, _written(arguments.removed) as gone:
-        incoming = service.Incoming(kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines)
+        incoming = service.Incoming(
+            kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines, repeats=repeats
+        )
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
     return _answer(outcome, dry_run=arguments.dry_run)
 
@@ -46,6 +48,8 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
     if outcome.kind is Kind.ORDER_ITEMS:
         data |= {"removed": outcome.gone, "removed_lines": [asdict(line) for line in outcome.gone_lines]}
         data |= {"orders_in_question": outcome.undecided}
+    if outcome.repeated or outcome.passed_over:
+        data |= {"repeated": outcome.repeated, "passed_over": outcome.passed_over}
     # Of a refused file nothing is new, nor changed.
     would_be = "would be " if outcome.refused else ""
     text = "\n".join(
@@ -56,10 +60,13 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
             ("unchanged", outcome.unchanged),
             ("rejected", outcome.rejected),
             *([("removed", outcome.gone)] if outcome.gone else []),
+            *([("passed over", outcome.passed_over)] if outcome.passed_over else []),
         )
     )
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
+        if outcome.repeated:
+            _say(f"{outcome.question}: add --repeats first or last")
     elif outcome.undecided:
         _say(f"{outcome.file_name}: {outcome.question}. Nothing has been imported: add --lines add, replace or change")
     elif not any(data[name] for name in ("new", "changed", "unchanged")):
@@ -72,6 +79,12 @@ def _lines(kind: Kind, chosen: str | None) -> Lines | None:
     if chosen is not None and kind is not Kind.ORDER_ITEMS:
         raise Invalid("--lines is for order-items alone")
     return None if chosen is None else Lines(chosen)
+
+
+def _repeats(kind: Kind, chosen: str | None) -> Repeats | None:
+    if chosen is not None and not DEFINITIONS[kind].one_counts:
+        raise Invalid(f"--repeats is not for {kind}, of which each row counts")
+    return None if chosen is None else Repeats(chosen)
 
 
 @contextmanager

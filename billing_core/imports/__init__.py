@@ -27,3 +27,10 @@ class Lines(enum.StrEnum):
     ADD = "add"
     REPLACE = "replace"
     CHANGE = "change"
+
+
+class Repeats(enum.StrEnum):
+    """Which row of a file counts where several have one key and differ: the first of them, or the last."""
+
+    FIRST = "first"
+    LAST = "last"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, mapping, parts, received, sources, staging
+from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources, staging
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -53,7 +53,7 @@ def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO,
         for name, value in ({"size": size} | look).items():
             setattr(stored, name, value)
         if stored.kind is not None:
-            stored.mapping = _start(session, stored)
+            _start(session, stored)
     return received.of_row(stored)
 
 
@@ -80,7 +80,7 @@ def choose_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
     if file.layout is None:
         return
     file.kind = kind
-    file.mapping = _start(session, file)
+    _start(session, file)
     _reopen(file)
 
 
@@ -105,6 +105,15 @@ def choose_lines(session: Session, actor: Actor, token: str, lines: Lines) -> No
     file = _idle(session, actor, token)
     if file.lines is not lines:
         file.lines = lines
+        _reopen(file)
+
+
+def choose_repeats(session: Session, actor: Actor, token: str, repeats: Repeats) -> None:
+    """Say which of several rows of one key counts. A change discards an earlier check."""
+    actor.require(Permission.IMPORT)
+    file = _idle(session, actor, token)
+    if file.repeats is not repeats:
+        file.repeats = repeats
         _reopen(file)
 
 
@@ -209,11 +218,14 @@ def _idle(session: Session, actor: Actor, token: str) -> ImportFile:
     return file
 
 
-def _start(session: Session, file: ImportFile) -> dict[str, Any]:
-    """The mapping to begin with, as it is stored."""
+def _start(session: Session, file: ImportFile) -> None:
+    """Give it the mapping to begin with."""
     if file.kind is None or file.layout is None:
-        return {}
-    return mapping.to_json(mapping.start_for(session, DEFINITIONS[file.kind], received.layout_of(file.layout)))
+        return
+    definition, layout = DEFINITIONS[file.kind], received.layout_of(file.layout)
+    before = mapping.remembered(session, definition, layout)
+    file.guessed = before is None
+    file.mapping = mapping.to_json(mapping.guess(definition, layout.header) if before is None else before)
 
 
 def _reopen(file: ImportFile) -> None:

@@ -144,6 +144,13 @@ class Definition:
         return self.table if self.beside is None else self.beside
 
     @property
+    def one_counts(self) -> bool:
+        """Whether people may say which of several rows of one key counts. Two events of one id are a fault of whoever
+        sent them.
+        """
+        return not self.repeats and self.kind is not Kind.USAGE
+
+    @property
     def required(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.fields if item.required)
 

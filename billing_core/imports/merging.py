@@ -33,6 +33,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
 from billing_core.database.loading import sorting
+from billing_core.imports import Repeats
 from billing_core.imports.kind import Definition, Resolved, Staged
 
 _POSITION = "position"
@@ -44,6 +45,17 @@ class Counts:
     new: int
     changed: int
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Rows of a file that do not count, as another one has their key: the ``same`` as that one, or with ``other``
+    content. ``asked``: rows with other content that are rejected, as nobody has said which of them counts.
+    """
+
+    same: int = 0
+    other: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +144,11 @@ def _any_repeated(connection: Connection, definition: Definition, resolved: Tabl
     return connection.scalar(again) is not None
 
 
-def _repeated(definition: Definition, resolved: Table) -> Subquery:
-    """The keys that occur more than once, with their first line."""
+def _repeated(definition: Definition, resolved: Table, counts: Repeats = Repeats.FIRST) -> Subquery:
+    """The keys that occur more than once, with the line of the row that counts."""
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
-    repeated = select(*keys, func.min(resolved.c.line).label("first_line")).group_by(*keys).having(func.count() > 1)
+    line = (func.min if counts is Repeats.FIRST else func.max)(resolved.c.line)
+    repeated = select(*keys, line.label("counting_line")).group_by(*keys).having(func.count() > 1)
     return repeated.subquery("repeated")
 
 
@@ -162,34 +175,40 @@ def number_repeated_keys(connection: Connection, definition: Definition, resolve
     )
 
 
-def reject_repeated_keys(connection: Connection, definition: Definition, resolved: Table, rejections: Table) -> int:
-    """A repeated key with other content is rejected; with the same content its row is dropped, as it changes nothing.
-    Returns how many were dropped.
-    """
+def keep_one_of_each_key(
+    connection: Connection, definition: Definition, resolved: Table, rejections: Table, counts: Repeats | None
+) -> PassedOver:
+    """Of the rows of one key, that which ``counts`` stays. None: those that differ from the first are rejected."""
     if not _any_repeated(connection, definition, resolved):
-        return 0
-    repeated = _repeated(definition, resolved)
-    first, again = resolved.alias("first_row"), resolved.alias("again")
+        return PassedOver()
+    repeated = _repeated(definition, resolved, counts or Repeats.FIRST)
+    kept, again = resolved.alias("kept"), resolved.alias("again")
     pairs = (
         select(again.c.line)
         .join(repeated, _same_key(definition, again, repeated))
-        .join(first, and_(first.c.line == repeated.c.first_line, _same_key(definition, first, again)))
-        .where(again.c.line != first.c.line)
+        .join(kept, and_(kept.c.line == repeated.c.counting_line, _same_key(definition, kept, again)))
+        .where(again.c.line != kept.c.line)
     )
-    other = differs(compared(definition, resolved), again, first)
-    reason = literal("comes again with other content; it was first on line ", String) + sql_cast(first.c.line, String)
+    other = differs(compared(definition, resolved), again, kept)
+    same = _drop(connection, resolved, pairs.where(~other))
+    if counts is not None:
+        return PassedOver(same, _drop(connection, resolved, pairs))
+    reason = literal("comes again with other content; it was first on line ", String) + sql_cast(kept.c.line, String)
     value = sql_cast(again.c[definition.keys[-1]], String)
     column = literal(definition.labels[-1], String)
-    add_rejections(
-        connection, rejections, pairs.where(other).with_only_columns(again.c.line, column, value, reason).distinct()
-    )
-    same = pairs.where(~other).subquery("same")
-    return connection.execute(delete(resolved).where(resolved.c.line.in_(select(same.c.line)))).rowcount
+    asked = pairs.where(other).with_only_columns(again.c.line, column, value, reason).distinct()
+    return PassedOver(same, asked=add_rejections(connection, rejections, asked))
 
 
-def add_rejections(connection: Connection, rejections: Table, rejected: Select[Any]) -> None:
-    """``rejected`` selects (line, column, value, reason)."""
-    connection.execute(insert(rejections).from_select(["line", "column_name", "value", "reason"], rejected))
+def _drop(connection: Connection, resolved: Table, lines: Select[Any]) -> int:
+    chosen = lines.subquery("chosen_lines")
+    return connection.execute(delete(resolved).where(resolved.c.line.in_(select(chosen.c.line)))).rowcount
+
+
+def add_rejections(connection: Connection, rejections: Table, rejected: Select[Any]) -> int:
+    """``rejected`` selects (line, column, value, reason). Returns how many they are."""
+    added = insert(rejections).from_select(["line", "column_name", "value", "reason"], rejected)
+    return connection.execute(added).rowcount
 
 
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:

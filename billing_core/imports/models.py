@@ -4,12 +4,12 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from billing_core.database import Base
-from billing_core.imports import Kind, Lines
+from billing_core.imports import Kind, Lines, Repeats
 
 
 class JobAim(enum.StrEnum):
@@ -69,8 +69,9 @@ class ImportJob(Base):
 class ImportFile(Base):
     """A file that was dropped by ``owner_id``, who alone sees it, by its ``token``. ``size`` is in bytes. ``layout``
     and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``lines``:
-    what becomes of the lines that its orders have; None: not said. ``done`` of ``total`` is the progress of ``step``,
-    ``outcome`` what the latest check or the import found.
+    what becomes of the lines that its orders have; ``repeats``: which of several rows of one key counts; None: not
+    said. ``guessed``: its columns were matched by their names alone, as no file of its layout was imported before.
+    ``done`` of ``total`` is the progress of ``step``, ``outcome`` what the latest check or the import found.
     """
 
     __tablename__ = "import_files"
@@ -92,6 +93,8 @@ class ImportFile(Base):
     kind: Mapped[Kind | None]
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
     lines: Mapped[Lines | None]
+    repeats: Mapped[Repeats | None]
+    guessed: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[FileState] = mapped_column(default=FileState.RECEIVING)
     job_id: Mapped[int | None] = mapped_column(ForeignKey(ImportJob.id, ondelete="RESTRICT"))
     step: Mapped[str] = mapped_column(String(40), default="")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, select
 
-from billing_core.imports import Kind, Lines, mapping, merging, sources
+from billing_core.imports import Kind, Lines, Repeats, mapping, merging, sources
 from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
@@ -30,7 +30,9 @@ WAITING: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Received:
-    """One file. ``size`` is in bytes. ``problem``: why it cannot be read or imported at all."""
+    """One file. ``size`` is in bytes. ``guessed``: nobody has imported a file of its layout yet. ``problem``: why it
+    cannot be read or imported at all.
+    """
 
     id: int
     token: str
@@ -41,6 +43,8 @@ class Received:
     kind: Kind | None
     mapping: Mapping
     lines: Lines | None
+    repeats: Repeats | None
+    guessed: bool
     state: FileState
     outcome: Outcome | None
     problem: str
@@ -70,7 +74,9 @@ def files() -> Select[Any]:
     """Select the columns that ``of_row`` reads, in order. Add whose files they are."""
     file = ImportFile
     columns = (file.id, file.token, file.file_name, file.size, file.layout, file.preview, file.kind, file.mapping)
-    return select(*columns, file.lines, file.state, file.outcome, file.problem).order_by(*in_order())
+    return select(*columns, file.lines, file.repeats, file.guessed, file.state, file.outcome, file.problem).order_by(
+        *in_order()
+    )
 
 
 def of_row(row: Any) -> Received:
@@ -89,6 +95,8 @@ def of_row(row: Any) -> Received:
         row.kind,
         mapped,
         row.lines,
+        row.repeats,
+        row.guessed,
         row.state,
         None if row.outcome is None or row.kind is None else _outcome(row.outcome, row.kind, row.file_name, mapped),
         row.problem,
@@ -116,6 +124,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "gone_lines": [asdict(one) for one in outcome.gone_lines],
         "undecided": outcome.undecided,
         "billed": outcome.billed,
+        "repeated": outcome.repeated,
+        "passed_over": outcome.passed_over,
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "rejections": [asdict(row) for row in outcome.rejections],
         "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
@@ -145,6 +155,8 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("undecided", 0),
         stored.get("billed", 0),
         [BilledOrderRow(**one) for one in stored.get("billed_orders", ())],
+        stored.get("repeated", 0),
+        stored.get("passed_over", 0),
     )
 
 

@@ -23,7 +23,7 @@ from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
 from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, merging, rejections, sources, staging
+from billing_core.imports import Kind, Lines, Repeats, merging, rejections, sources, staging
 from billing_core.imports import mapping as mappings
 from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds import line_modes
@@ -58,6 +58,9 @@ class Outcome:
     Of order lines ``gone`` are those that a file removes, since it replaces all lines of its orders; with ``undecided``
     orders nothing is imported until it is said what becomes of their lines. ``billed`` orders that the file changes
     stand on an invoice. ``gone_lines`` and ``billed_orders`` are the first of them.
+
+    ``repeated`` rows are rejected, as they differ from one of the same key above them and it is not said which counts;
+    ``passed_over`` ones differ from the one that was said to.
     """
 
     kind: Kind
@@ -75,6 +78,8 @@ class Outcome:
     undecided: int = 0
     billed: int = 0
     billed_orders: list[BilledOrderRow] = field(default_factory=list)
+    repeated: int = 0
+    passed_over: int = 0
 
     @property
     def refused(self) -> bool:
@@ -83,6 +88,9 @@ class Outcome:
     @property
     def question(self) -> str:
         """What must be said before the file is imported; empty where nothing must."""
+        if self.repeated:
+            rows = "One row differs" if self.repeated == 1 else f"{self.repeated:,} rows differ"
+            return f"{rows} from one of the same key above: say whether the first or the last row of a key counts"
         if not self.undecided:
             return ""
         orders = "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
@@ -98,7 +106,7 @@ class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
     ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV, ``gone_rows``
     every line that goes. ``lines``: what becomes of the lines that the orders of a file of lines have; None: asks where
-    it matters.
+    it matters. ``repeats``: which of several rows of one key counts; None: asks where they differ.
     """
 
     kind: Kind
@@ -109,6 +117,7 @@ class Incoming:
     rejected_rows: BinaryIO | None = None
     gone_rows: BinaryIO | None = None
     lines: Lines | None = None
+    repeats: Repeats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +254,14 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         rules = (*definition.references, *rules)
     for rule in rules:
         merging.add_rejections(connection, read.rejections, rule(staged))
-    dropped = 0
+    passed_over = merging.PassedOver()
     if definition.repeats:
         merging.number_repeated_keys(connection, definition, resolved)
         if read.incoming.lines is Lines.ADD:
             line_modes.continue_positions(connection, resolved)
     else:
-        dropped = merging.reject_repeated_keys(connection, definition, resolved, read.rejections)
+        which = read.incoming.repeats if definition.one_counts else None
+        passed_over = merging.keep_one_of_each_key(connection, definition, resolved, read.rejections, which)
     for merge_rule in definition.merge_checks:
         rows = merging.beside(definition, resolved)
         merging.add_rejections(connection, read.rejections, merge_rule(rows))
@@ -270,10 +280,12 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         mapping=read.mapping,
         new=counts.new,
         changed=counts.changed,
-        unchanged=counts.unchanged + dropped,
+        unchanged=counts.unchanged + passed_over.same,
         rejected=rejected,
         rejections=rejections.first(connection, read.rejections, read.mapping, limit=SHOWN_REJECTIONS),
         changes=changes,
+        repeated=passed_over.asked if definition.one_counts else 0,
+        passed_over=passed_over.other,
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -344,6 +356,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         before=before,
         after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
         | ({"gone": outcome.gone, "lines": read.incoming.lines.value} if read.incoming.lines else {})
+        | ({"passed over": outcome.passed_over, "counts": read.incoming.repeats} if outcome.passed_over else {})
         | after,
         now=now,
     )

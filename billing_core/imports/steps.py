@@ -259,7 +259,9 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
     ):
         rejected, gone = cast("BinaryIO", spool), cast("BinaryIO", other_spool)
         lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
-        incoming = service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected, gone, lines)
+        incoming = service.Incoming(
+            file.kind, stream, file.file_name, changes, progress, rejected, gone, lines, file.repeats
+        )
         yield _Work(job, file, incoming, rejected, gone)
 
 

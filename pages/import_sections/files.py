@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.imports import Kind, Lines, inbox, queries
+from billing_core.imports import Kind, Lines, Repeats, inbox, queries
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.models import FileState
 from billing_core.imports.queries import FileProgress
@@ -68,6 +68,8 @@ def _file(actor: Actor, received: Received) -> None:
         _kind(actor, received)
         if received.kind is Kind.ORDER_ITEMS:
             _lines(actor, received)
+        if received.repeats is not None or (received.outcome and received.outcome.repeated):
+            _repeats(actor, received)
         columns.draw(actor, received)
     results.draw(received)
 
@@ -109,6 +111,28 @@ def _lines(actor: Actor, received: Received) -> None:
     if chosen is not None and chosen != received.lines and not received.busy:
         with transaction() as session:
             inbox.choose_lines(session, actor, received.token, chosen)
+        st.rerun()
+
+
+REPEATS = {
+    Repeats.FIRST: "The first: the other rows of its key are passed over",
+    Repeats.LAST: "The last: the rows of its key above it are passed over",
+}
+
+
+def _repeats(actor: Actor, received: Received) -> None:
+    chosen = st.radio(
+        "Which row counts where several have the same key and differ",
+        list(REPEATS),
+        index=None if received.repeats is None else list(REPEATS).index(received.repeats),
+        format_func=REPEATS.__getitem__,
+        key=f"import_{received.token}_repeats",
+        disabled=received.busy,
+        help="Many shops export the newest first: then the first row of a key is its newest.",
+    )
+    if chosen is not None and chosen != received.repeats and not received.busy:
+        with transaction() as session:
+            inbox.choose_repeats(session, actor, received.token, chosen)
         st.rerun()
 
 

@@ -32,6 +32,11 @@ def _counts(outcome: Outcome) -> None:
         ("Would change" if outcome.refused else "Changed", outcome.changed, "Rows that are there with other content"),
         ("Unchanged", outcome.unchanged, "Rows that are there just like this"),
         *([("Removed", outcome.gone, "Order lines that the file does not have")] if outcome.gone else []),
+        *(
+            [("Passed over", outcome.passed_over, "Rows of a key of which another row counts, with other content")]
+            if outcome.passed_over
+            else []
+        ),
         ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )
     with st.container(horizontal=True, gap="large"):

@@ -136,3 +136,13 @@ def test_a_file_of_lines_that_leaves_it_open_is_refused_where_it_matters(an_orde
     assert "--lines add, replace or change" in err
     assert command(f"{LINES}SO-1,A,3\n", "order-items", "--lines", "add")[0] == 0
     assert "alone" in command(GOOD, "customers", "--lines", "add")[2]
+
+
+def test_rows_of_one_key_that_differ_are_refused_until_it_is_said_which_counts(command, sessions):
+    file = f"{GOOD}ACME,Acme Ltd\n"
+    code, _, err = command(file)
+    assert (code, row_count(sessions, Customer)) == (1, 0)
+    assert "whether the first or the last row of a key counts: add --repeats first or last" in err
+    code, out, _ = command(file, "customers", "--repeats", "last", as_json=True)
+    assert (code, json.loads(out)["passed_over"]) == (0, 1)
+    assert "of which each row counts" in command("", "order-items", "--repeats", "last")[2]

@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import Lines, steps, upkeep
+from billing_core.imports import Lines, Repeats, steps, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
 from billing_core.metering.models import UsageEvent
@@ -128,6 +128,24 @@ def test_a_file_of_lines_asks_what_becomes_of_those_there_are(page_as, sessions)
     press(page, "import_apply")
     with sessions() as session:
         assert list(session.scalars(select(OrderLine.sku))) == ["B"]
+
+
+@ONE_DATABASE
+def test_a_file_whose_rows_of_one_key_differ_asks_which_of_them_counts(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="customer_ref,name\nA,Alpha\nA,Alpha Ltd\n")
+    (file,) = files(sessions)
+    assert not page.radio
+    press(page, "import_check")
+    assert states(sessions) == {"customers.csv": "refused"}
+    assert any("say whether the first or the last row of a key counts" in error.value for error in page.error)
+
+    page.radio(key=f"import_{file.token}_repeats").set_value(Repeats.LAST).run()
+    press(page, "import_check")
+    assert ("Passed over", "1") in metrics(page)
+    press(page, "import_apply")
+    with sessions() as session:
+        assert list(session.scalars(select(Customer.name))) == ["Alpha Ltd"]
 
 
 @ONE_DATABASE
