@@ -132,6 +132,14 @@ def _import(commands: Commands) -> None:
         help="the column that holds a field; field==VALUE gives every row that value; field= leaves it out",
     )
     command.add_argument(
+        "--word",
+        action="append",
+        default=[],
+        metavar="field:word=ours",
+        help="what a word of the file stands for, such as “status:On Hold=submitted”; field:word=leave-out leaves out "
+        "the rows that have it; “any date” is a word for every date, and an empty word for a blank cell",
+    )
+    command.add_argument(
         "--lines",
         choices=[each.value for each in Lines],
         help="of order-items: add to the lines that orders have, replace all lines of the orders in the file, or "

@@ -1,5 +1,6 @@
 """``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do."""
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -17,25 +18,30 @@ from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, Lines, Repeats, service
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.mapping import read_changes
+from billing_core.imports.mapping import read_changes, read_words
+from billing_core.imports.outcome import Outcome
+from billing_core.imports.words.answers import LEAVE_OUT
 
 FIRST_REASONS = 10
+# Choices that fit a line.
+FEW = 10
 
 
 def import_file(arguments: Namespace) -> Answer:
     kind = Kind(arguments.kind)
-    changes = read_changes(DEFINITIONS[kind], arguments.map)
+    definition = DEFINITIONS[kind]
+    changes, words = read_changes(definition, arguments.map), read_words(definition, arguments.word)
     take_in = service.check if arguments.dry_run else service.apply
     lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
     with _opened(arguments.file) as stream, _written(arguments.removed) as gone:
         incoming = service.Incoming(
-            kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines, repeats=repeats
+            kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines, repeats=repeats, words=words
         )
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
     return _answer(outcome, dry_run=arguments.dry_run)
 
 
-def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
+def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     data: dict[str, Any] = {
         "new": outcome.new,
         "changed": outcome.changed,
@@ -50,6 +56,12 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
         data |= {"orders_in_question": outcome.undecided}
     if outcome.repeated or outcome.passed_over:
         data |= {"repeated": outcome.repeated, "passed_over": outcome.passed_over}
+    if outcome.asked:
+        data |= {"asked": [asdict(word) for word in outcome.asked], "waiting": outcome.waiting}
+    if outcome.left_out:
+        data |= {"left_out": outcome.left_out}
+    if outcome.unsaid:
+        data |= {"without_status": outcome.unsaid}
     # Of a refused file nothing is new, nor changed.
     would_be = "would be " if outcome.refused else ""
     text = "\n".join(
@@ -61,16 +73,20 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
             ("rejected", outcome.rejected),
             *([("removed", outcome.gone)] if outcome.gone else []),
             *([("passed over", outcome.passed_over)] if outcome.passed_over else []),
+            *([("left out", outcome.left_out)] if outcome.left_out else []),
         )
     )
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
         if outcome.repeated:
             _say(f"{outcome.question}: add --repeats first or last")
+    elif outcome.asked:
+        _say(f"{outcome.file_name}: {outcome.question}. Nothing has been imported")
     elif outcome.undecided:
         _say(f"{outcome.file_name}: {outcome.question}. Nothing has been imported: add --lines add, replace or change")
     elif not any(data[name] for name in ("new", "changed", "unchanged")):
         print(f"{outcome.file_name} has no rows below the names of its columns", file=sys.stderr)  # noqa: T201
+    _tell_of_words(outcome)
     _tell_of_orders(outcome, dry_run=dry_run)
     return Answer(data, text, refused=outcome.refused)
 
@@ -87,6 +103,22 @@ def _repeats(kind: Kind, chosen: str | None) -> Repeats | None:
     return None if chosen is None else Repeats(chosen)
 
 
+def _tell_of_words(outcome: Outcome) -> None:
+    """The words in question, each as it is answered."""
+    for word in outcome.asked:
+        rows = "one row" if word.rows == 1 else f"{word.rows:,} rows"
+        _say(f"  {word.column}: “{word.word}” on {rows}: add --word {shlex.quote(f'{word.field}:{word.word}=…')}")
+    for name in dict.fromkeys(word.field for word in outcome.asked):
+        choices = DEFINITIONS[outcome.kind].field(name).choices
+        if choices is not None and len(choices()) <= FEW:
+            _say(f"  {name} is one of {', '.join(choices())}; {LEAVE_OUT} leaves the rows of a word out")
+    if outcome.unsaid:
+        _say(
+            f"Warning: the file does not say the status of {outcome.unsaid:,} new orders. They count as submitted and "
+            "are billed, also those that were cancelled"
+        )
+
+
 @contextmanager
 def _written(file: Path | None) -> Iterator[BinaryIO | None]:
     if file is None:
@@ -99,7 +131,7 @@ def _written(file: Path | None) -> Iterator[BinaryIO | None]:
         raise Invalid(f"{file} cannot be written: {error.strerror}") from None
 
 
-def _tell_of_orders(outcome: service.Outcome, *, dry_run: bool) -> None:
+def _tell_of_orders(outcome: Outcome, *, dry_run: bool) -> None:
     """The first lines that go, and the first orders that were billed before the file changes them."""
     for line in outcome.gone_lines[:FIRST_REASONS]:
         fate = "would go" if dry_run else "is gone"
@@ -115,7 +147,7 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _tell_reasons(outcome: service.Outcome, *, dry_run: bool) -> None:
+def _tell_reasons(outcome: Outcome, *, dry_run: bool) -> None:
     fate = "would be refused" if dry_run else "was refused: nothing has been imported"
     print(f"{outcome.file_name} {fate}. Rejected rows: {outcome.rejected}", file=sys.stderr)  # noqa: T201
     for row in outcome.rejections[:FIRST_REASONS]:

@@ -9,22 +9,18 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from billing_core.customers.countries import country_code
 from billing_core.database.types import stored_on_sqlite
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.email_addresses import address_fault
 from billing_core.errors import Invalid
 from billing_core.metering import reading
 from billing_core.metering.reading import LONGEST_RESPONSE
-from billing_core.money import LARGEST_PRICE, PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES, currency_code
-from billing_core.orders.models import OrderStatus, sku_key
-from billing_core.payment_terms.reading import understood
-from billing_core.plans.models import PlanInterval
-from billing_core.plans.terms import MAX_INTERVALS, MAX_PRICE_PER_CALL
-from billing_core.promotions.models import LONGEST_CODE, PromoDuration
+from billing_core.money import LARGEST_PRICE, PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES
+from billing_core.orders.models import sku_key
+from billing_core.plans.terms import MAX_PRICE_PER_CALL
+from billing_core.promotions.models import LONGEST_CODE
 from billing_core.promotions.new_codes import MAX_LIMIT, MAX_PERIODS, code_of
 from billing_core.rating import conditions, tiers
-from billing_core.rating.models import CostType
 from billing_core.recipients import MOST, addresses, in_a_list, list_fault
 from billing_core.text import control_character
 
@@ -255,84 +251,11 @@ def _day_of_instant(on: date, time: str, offset: str | None, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-_STATUS_WORDS = {
-    OrderStatus.DRAFT: "draft quote",
-    OrderStatus.SUBMITTED: "submitted new open pending confirmed received placed",
-    OrderStatus.PROCESSING: "processing picking packing in_progress allocated",
-    OrderStatus.SHIPPED: "shipped in_transit dispatched sent",
-    OrderStatus.DELIVERED: "delivered",
-    OrderStatus.COMPLETED: "completed complete closed done fulfilled finished invoiced",
-    OrderStatus.CANCELLED: "cancelled canceled void voided",
-}
-_STATUSES = {word: status for status, known in _STATUS_WORDS.items() for word in known.split()}
-_COST_TYPES = {cost_type.value: cost_type for cost_type in CostType}
-
-_INTERVAL_WORDS = {
-    PlanInterval.DAY: "day days daily per_day",
-    PlanInterval.WEEK: "week weeks weekly per_week",
-    PlanInterval.MONTH: "month months monthly per_month",
-    PlanInterval.QUARTER: "quarter quarters quarterly per_quarter",
-    PlanInterval.YEAR: "year years yearly per_year annual annually",
-}
-_INTERVALS = {word: interval for interval, known in _INTERVAL_WORDS.items() for word in known.split()}
-_SEVERAL = re.compile(r"(?:every_)?([1-9][0-9]{0,3})_([a-z]+)")
-
-
-def status(cell: str) -> str:
-    """One of our statuses, or a usual word for one."""
-    known = _STATUSES.get(_snake(cell))
-    if known is None:
-        raise Unreadable("is not a status; use one of " + ", ".join(OrderStatus))
-    return known.value
-
-
-def cost_type(cell: str) -> str:
-    known = _COST_TYPES.get(_snake(cell))
-    if known is None:
-        raise Unreadable("is not a cost type; use one of " + ", ".join(CostType))
-    return known.value
-
-
-def interval(cell: str) -> str:
-    """``2 weeks`` -> ``2 week``, ``quarterly`` -> ``1 quarter``."""
-    several = _SEVERAL.fullmatch(_snake(cell))
-    count, word = (int(several[1]), several[2]) if several else (1, _snake(cell).removeprefix("every_"))
-    known = _INTERVALS.get(word)
-    if known is None:
-        raise Unreadable("is not an interval; use one of " + ", ".join(PlanInterval) + ", or several such as 3 months")
-    if count > MAX_INTERVALS[known]:
-        raise Unreadable("is longer than ten years")
-    return f"{count} {known}"
-
-
-def duration(cell: str) -> str:
-    """For how long a promo code reduces a price."""
-    try:
-        return PromoDuration(_snake(cell)).value
-    except ValueError:
-        raise Unreadable("is not a duration; use one of " + ", ".join(PromoDuration)) from None
-
-
 def promo_code(cell: str) -> str:
     try:
         return code_of(words(cell, longest=LONGEST_CODE))
     except Invalid as problem:
         raise Unreadable(problem.fields["code"]) from None
-
-
-def country(cell: str) -> str:
-    """The ISO code of a country's name or code."""
-    code = country_code(cell)
-    if code is None:
-        raise Unreadable("is not a country; use its name or its ISO code such as DE")
-    return code
-
-
-def currency(cell: str) -> str:
-    try:
-        return currency_code(cell)
-    except Invalid:
-        raise Unreadable("is not a currency code such as USD or EUR") from None
 
 
 def email(cell: str) -> str:
@@ -350,17 +273,6 @@ def emails(cell: str, *, most: int = MOST) -> str:
     if fault := list_fault(listed, most=most):
         raise Unreadable(fault)
     return in_a_list(listed)
-
-
-def payment_terms(cell: str) -> str:
-    text = words(cell, longest=200)
-    if understood(text) is None:
-        raise Unreadable("is not understood as payment terms such as Net 30, 30 days EOM or 2% 10 days, net 30")
-    return text
-
-
-def _snake(cell: str) -> str:
-    return re.sub(r"[\s_-]+", "_", cell.strip().lower())
 
 
 def sku_list(cell: str) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from billing_core.customers.models import Customer
 from billing_core.imports import cells
 from billing_core.imports.kind import Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.words import choices, readers
 
 CUSTOMER_REF = Field(
     "customer_ref",
@@ -37,7 +38,9 @@ PLAN_CODE = Field(
     filled=True,
     synonyms=("plan", "plan id", "tier", "subscription tier", "code"),
 )
-CURRENCY = Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr"))
+CURRENCY = Field(
+    "currency", readers.currency, blank=None, synonyms=("currency code", "curr"), choices=choices.currencies
+)
 
 unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")
 

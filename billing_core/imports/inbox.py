@@ -108,6 +108,19 @@ def choose_lines(session: Session, actor: Actor, token: str, lines: Lines) -> No
         _reopen(file)
 
 
+def choose_words(session: Session, actor: Actor, token: str, words: mapping.Words) -> None:
+    """Say what words of the file stand for, by field. A change discards an earlier check."""
+    actor.require(Permission.IMPORT)
+    file = _idle(session, actor, token)
+    known = received.of_row(file)
+    if known.definition is None:
+        raise Conflict(f"Say first what {file.file_name} contains")
+    answered = mapping.to_json(mapping.with_words(known.definition, known.mapping, words))
+    if answered != file.mapping:
+        file.mapping = answered
+        _reopen(file)
+
+
 def choose_repeats(session: Session, actor: Actor, token: str, repeats: Repeats) -> None:
     """Say which of several rows of one key counts. A change discards an earlier check."""
     actor.require(Permission.IMPORT)

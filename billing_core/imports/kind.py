@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 from billing_core.database import Base
 from billing_core.errors import Invalid
 from billing_core.imports import Kind, cells
+from billing_core.imports.words.answers import NO_WORDS, WordsFound
 
 EVERY_CUSTOMER = "*"
 
@@ -35,7 +36,8 @@ class Field:
     must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's time ``zone``.
     ``synonyms`` are other names of the column, most usual first. Where most cells of a column differ, ``together``
     converts many at once, to what ``parse`` and ``blank`` make of each; None where one of them is unusual or wrong.
-    ``joint`` stands between several columns that are joined to one value.
+    ``parts``: names of columns that are the value together; the first and another one must be there. ``joint`` stands
+    between several columns that are joined. ``choices``: what its words may stand for, where these are few.
     """
 
     name: str
@@ -47,7 +49,9 @@ class Field:
     in_zone: bool = False
     synonyms: tuple[str, ...] = ()
     together: Callable[[Sequence[str]], list[Any] | None] | None = None
+    parts: tuple[tuple[str, ...], ...] = ()
     joint: str = " "
+    choices: Callable[[], dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,14 @@ class DerivedTogether:
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A file's readable rows in a temporary table: ``line``, a column for each mapped field, the derived ones.
-    ``every_customer``: its rows name no customer and apply to each.
+    ``every_customer``: its rows name no customer and apply to each. ``words``: what became of rows because of theirs.
     """
 
     table: Table
     given: frozenset[str]
     setting: Setting
     every_customer: bool = False
+    words: WordsFound = NO_WORDS
 
     def columns(self, *names: str) -> list[Any]:
         """Those of the columns that the file has."""

@@ -5,6 +5,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +14,12 @@ from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
 from billing_core.imports import Kind
-from billing_core.imports.kind import EVERY_CUSTOMER, Definition
+from billing_core.imports.cells import Unreadable
+from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Field
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.sources import Layout
+from billing_core.imports.words.answers import LEAVE_OUT
+from billing_core.imports.words.spelling import same_word
 
 
 class Together(enum.StrEnum):
@@ -29,17 +33,25 @@ class Together(enum.StrEnum):
 class FromColumns:
     """The value is in these columns of the file; ``together`` matters where there are several. ``readings``: how its
     numbers or dates are written, where that was chosen. ``words``: what words of the file stand for, as (theirs, ours).
+    ``or_else``: where the value is if all of these are blank; of it only the columns matter.
     """
 
     columns: tuple[str, ...]
     together: Together = Together.FIRST
     readings: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
+    or_else: "FromColumns | None" = None
+
+    @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """The first that is filled is the value; the columns of one are joined."""
+        mine = (self.columns,) if self.together is Together.JOINED else tuple((column,) for column in self.columns)
+        return mine if self.or_else is None else (*mine, *self.or_else.alternatives)
 
     @property
     def named(self) -> str:
         """As people and commands write it."""
-        return ("|" if self.together is Together.FIRST else "+").join(self.columns)
+        return "|".join("+".join(joined) for joined in self.alternatives)
 
 
 def from_column(column: str) -> FromColumns:
@@ -55,6 +67,8 @@ class Fixed:
 
 
 Origin = FromColumns | Fixed
+# By field: what words of the file stand for.
+Words = AnyMapping[str, AnyMapping[str, str]]
 
 
 class Mapping(dict[str, Origin]):
@@ -67,22 +81,56 @@ class Mapping(dict[str, Origin]):
 
 def guess(definition: Definition, header: Iterable[str]) -> Mapping:
     """By the columns' names. No column is used for two fields."""
-    by_name: dict[str, str] = {}
+    free: dict[str, str] = {}
     for column in header:
-        by_name.setdefault(plain(column), column)
+        free.setdefault(plain(column), column)
     mapping = Mapping()
     for field in definition.fields:
-        for name in (field.name, *field.synonyms):
-            named_field = by_name.get(plain(name))
-            if named_field is not None and from_column(named_field) not in mapping.values():
-                mapping[field.name] = from_column(named_field)
-                break
+        if (origin := _guessed(field, free)) is not None:
+            mapping[field.name] = origin
+            used = {column for joined in origin.alternatives for column in joined}
+            free = {name: column for name, column in free.items() if column not in used}
     return mapping
 
 
+def _guessed(field: Field, free: dict[str, str]) -> FromColumns | None:
+    """One column, joined with those that continue it; or those that are the value together. What must be filled may be
+    in these where the one is blank: a shop's customers are companies or people.
+    """
+    one = next((free[plain(name)] for name in (field.name, *field.synonyms) if plain(name) in free), None)
+    several = [_found(names, free) for names in field.parts if plain(names[0]) in free]
+    together = next((columns for columns in several if len(columns) > 1 and one in (None, columns[0])), None)
+    if together is not None:
+        return FromColumns(together, Together.JOINED)
+    if one is None:
+        return None
+    other = next((columns for columns in several if len(columns) > 1), None) if field.filled else None
+    return FromColumns((one,), or_else=None if other is None else FromColumns(other, Together.JOINED))
+
+
+def _found(names: Iterable[str], free: dict[str, str]) -> tuple[str, ...]:
+    return tuple(free[plain(name)] for name in names if plain(name) in free)
+
+
+def unused(layout: Layout, mapping: Mapping) -> list[str]:
+    """The columns of the file that no field is taken from."""
+    origins = [origin for origin in mapping.values() if isinstance(origin, FromColumns)]
+    used = {column for origin in origins for joined in origin.alternatives for column in joined}
+    return [column for column in layout.header if column not in used]
+
+
+def in_doubt(layout: Layout, mapping: Mapping) -> bool:
+    """Whether a guess is one: unless every column has our own name for what it holds."""
+    known = all(
+        isinstance(origin, FromColumns) and [plain(column) for column in origin.columns] == [plain(name)]
+        for name, origin in mapping.items()
+    )
+    return not known or bool(unused(layout, mapping))
+
+
 def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Origin | None]:
-    """``field=column``, ``field=A+B`` for columns that are joined, ``field=A|B`` for the first of them that is filled,
-    ``field==fixed value``, or ``field=`` to leave the field out.
+    """``field=column``, ``field=A+B`` for columns that are joined, ``field=A|B`` for the first of them that is filled
+    (``field=A|B+C``: A, or else B and C), ``field==fixed value``, or ``field=`` to leave the field out.
     """
     changes: dict[str, Origin | None] = {}
     for text in texts:
@@ -95,6 +143,51 @@ def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Orig
         else:
             changes[name] = from_column(origin.strip()) if origin.strip() else None
     return changes
+
+
+def read_words(definition: Definition, texts: Iterable[str]) -> Words:
+    """``field:word=ours`` says what a word of the file stands for."""
+    words: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, colon, answer = text.partition(":")
+        word, equals, ours = answer.rpartition("=")
+        if not colon or not equals:
+            raise Invalid(
+                f"“{text}” says of no word what it stands for: write field:word=ours, or field:word={LEAVE_OUT} to "
+                "leave out its rows"
+            )
+        field = definition.field(name.strip())
+        words.setdefault(field.name, {})[word.strip()] = ours.strip()
+    return words
+
+
+def with_words(definition: Definition, mapping: Mapping, words: Words) -> Mapping:
+    """``mapping`` with what these words stand for, by field. Invalid where that is no value of the field."""
+    answered = Mapping(mapping)
+    for name, answers in words.items():
+        field, origin = definition.field(name), mapping.get(name)
+        if not isinstance(origin, FromColumns):
+            raise Invalid(f"{name} is in no column of the file: its words cannot stand for anything")
+        for ours in answers.values():
+            _refuse_unusable(field, ours)
+        of_others = [
+            (theirs, ours) for theirs, ours in origin.words if same_word(theirs) not in map(same_word, answers)
+        ]
+        answered[name] = replace(origin, words=(*of_others, *answers.items()))
+    return answered
+
+
+def _refuse_unusable(field: Field, ours: str) -> None:
+    """An answer is a value of the field, leaves its rows out, or is blank where that may be."""
+    if ours == LEAVE_OUT:
+        return
+    try:
+        if ours.strip():
+            field.parse(ours, **({"zone": "UTC"} if field.in_zone else {}))
+        elif field.filled:
+            raise Unreadable("must not be blank")
+    except Unreadable as unreadable:
+        raise Invalid(f"“{ours}” {unreadable}", fields={field.name: str(unreadable)}) from None
 
 
 def settle(
@@ -116,16 +209,25 @@ def _in_file(layout: Layout, field: str, origin: FromColumns) -> FromColumns:
     """With the columns as the file names them. A + or | stands between several, unless a column has it in its name."""
     by_name = {plain(column): column for column in layout.header}
     found = [_column(layout, by_name, name) for name in origin.columns]
-    if found == [None]:
-        (written,) = origin.columns
-        for sign, together in (("|", Together.FIRST), ("+", Together.JOINED)):
-            if sign in written:
-                names = [name.strip() for name in written.split(sign)]
-                return _in_file(layout, field, replace(origin, columns=tuple(names), together=together))
+    if found == [None] and (several := _several(origin)) is not None:
+        return _in_file(layout, field, several)
     for name, column in zip(origin.columns, found, strict=True):
         if column is None:
             raise Invalid(f"The file has no column “{name}”. {_columns_of(layout)}", fields={field: "no such column"})
-    return replace(origin, columns=tuple(column for column in found if column is not None))
+    or_else = None if origin.or_else is None else _in_file(layout, field, origin.or_else)
+    return replace(origin, columns=tuple(column for column in found if column is not None), or_else=or_else)
+
+
+def _several(origin: FromColumns) -> FromColumns | None:
+    """Several columns that are written as one: ``A|B`` or ``A+B``, or ``A|B+C`` with A alone before the others."""
+    (written,) = origin.columns
+    names = [name.strip() for name in written.split("|")]
+    if len(names) > 1 and not any("+" in name for name in names):
+        return replace(origin, columns=tuple(names), together=Together.FIRST)
+    if len(names) > 1:
+        return replace(origin, columns=(names[0],), or_else=from_column("|".join(names[1:])))
+    names = [name.strip() for name in written.split("+")]
+    return replace(origin, columns=tuple(names), together=Together.JOINED) if len(names) > 1 else None
 
 
 def _column(layout: Layout, by_name: dict[str, str], name: str) -> str | None:
@@ -199,6 +301,8 @@ def _origin_json(origin: Origin) -> dict[str, Any]:
         stored["readings"] = list(origin.readings)
     if origin.words:
         stored["words"] = dict(origin.words)
+    if origin.or_else is not None:
+        stored["or_else"] = _origin_json(origin.or_else)
     return stored
 
 
@@ -211,13 +315,21 @@ def from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) ->
             continue
         if "value" in origin:
             mapping[name] = Fixed(origin["value"])
-            continue
-        columns = tuple(origin["columns"]) if "columns" in origin else (origin.get("column"),)
-        if set(columns) <= set(layout.header):
-            together = Together(origin.get("together", Together.FIRST))
-            words = tuple(origin.get("words", {}).items())
-            mapping[name] = FromColumns(columns, together, tuple(origin.get("readings", ())), words)
+        elif (columns := _columns_json(layout, origin)) is not None:
+            mapping[name] = columns
     return mapping
+
+
+def _columns_json(layout: Layout, stored: dict[str, Any]) -> FromColumns | None:
+    """None where the layout lacks one of the columns."""
+    columns = tuple(stored["columns"]) if "columns" in stored else (stored.get("column"),)
+    if not set(columns) <= set(layout.header):
+        return None
+    or_else = _columns_json(layout, stored["or_else"]) if "or_else" in stored else None
+    if or_else is None and "or_else" in stored:
+        return None
+    together, words = Together(stored.get("together", Together.FIRST)), tuple(stored.get("words", {}).items())
+    return FromColumns(columns, together, tuple(stored.get("readings", ())), words, or_else)
 
 
 def plain(name: str) -> str:

@@ -13,8 +13,9 @@ from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.models import FileState, ImportFile
+from billing_core.imports.outcome import Outcome
 from billing_core.imports.rejections import Rejected
-from billing_core.imports.service import Outcome
+from billing_core.imports.words.answers import WordAsked
 
 BUSY: Final = (FileState.WAITING, FileState.RUNNING)
 # The columns of a file that waits to be worked on.
@@ -126,6 +127,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "billed": outcome.billed,
         "repeated": outcome.repeated,
         "passed_over": outcome.passed_over,
+        "asked": [asdict(word) for word in outcome.asked],
+        "waiting": outcome.waiting,
+        "left_out": outcome.left_out,
+        "unsaid": outcome.unsaid,
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "rejections": [asdict(row) for row in outcome.rejections],
         "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
@@ -157,6 +162,10 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         [BilledOrderRow(**one) for one in stored.get("billed_orders", ())],
         stored.get("repeated", 0),
         stored.get("passed_over", 0),
+        [WordAsked(**word) for word in stored.get("asked", ())],
+        stored.get("waiting", 0),
+        stored.get("left_out", 0),
+        stored.get("unsaid", 0),
     )
 
 

@@ -26,12 +26,11 @@ from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, merging, rejections, sources, staging
 from billing_core.imports import mapping as mappings
 from billing_core.imports.kind import Definition, Setting, Staged
-from billing_core.imports.kinds import line_modes
-from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
+from billing_core.imports.kinds import line_modes, statuses
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
-from billing_core.imports.rejections import Rejected
+from billing_core.imports.outcome import Outcome
 
 SHOWN_REJECTIONS = 200
 SHOWN_CHANGES = 200
@@ -46,59 +45,8 @@ def _silent(_step: str, _done: int, _total: int) -> None:
     pass
 
 
-def _nothing_else(_session: Session, _outcome: "Outcome") -> None:
+def _nothing_else(_session: Session, _outcome: Outcome) -> None:
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
-    ``rejections`` and ``changes`` are the first of them.
-
-    Of order lines ``gone`` are those that a file removes, since it replaces all lines of its orders; with ``undecided``
-    orders nothing is imported until it is said what becomes of their lines. ``billed`` orders that the file changes
-    stand on an invoice. ``gone_lines`` and ``billed_orders`` are the first of them.
-
-    ``repeated`` rows are rejected, as they differ from one of the same key above them and it is not said which counts;
-    ``passed_over`` ones differ from the one that was said to.
-    """
-
-    kind: Kind
-    file_name: str
-    mapping: Mapping
-    new: int
-    changed: int
-    unchanged: int
-    rejected: int
-    rejections: list[Rejected] = field(default_factory=list)
-    changes: list[merging.Change] = field(default_factory=list)
-    applied: bool = False
-    gone: int = 0
-    gone_lines: list[GoneLine] = field(default_factory=list)
-    undecided: int = 0
-    billed: int = 0
-    billed_orders: list[BilledOrderRow] = field(default_factory=list)
-    repeated: int = 0
-    passed_over: int = 0
-
-    @property
-    def refused(self) -> bool:
-        return bool(self.rejected or self.undecided)
-
-    @property
-    def question(self) -> str:
-        """What must be said before the file is imported; empty where nothing must."""
-        if self.repeated:
-            rows = "One row differs" if self.repeated == 1 else f"{self.repeated:,} rows differ"
-            return f"{rows} from one of the same key above: say whether the first or the last row of a key counts"
-        if not self.undecided:
-            return ""
-        orders = "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
-        return f"{orders} other lines already: say whether to add to them, replace all of them, or change what is named"
-
-    @property
-    def counts(self) -> merging.Counts:
-        return merging.Counts(self.new, self.changed, self.unchanged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +54,8 @@ class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
     ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV, ``gone_rows``
     every line that goes. ``lines``: what becomes of the lines that the orders of a file of lines have; None: asks where
-    it matters. ``repeats``: which of several rows of one key counts; None: asks where they differ.
+    it matters. ``repeats``: which of several rows of one key counts; None: asks where they differ. ``words``: what
+    words of the file stand for, beside those that are remembered.
     """
 
     kind: Kind
@@ -118,6 +67,7 @@ class Incoming:
     gone_rows: BinaryIO | None = None
     lines: Lines | None = None
     repeats: Repeats | None = None
+    words: mappings.Words = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +183,7 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
         setting = Setting(business.id, business.currency, business.time_zone, now)
         start = mappings.start_for(session, definition, layout)
         mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
+        mapping = mappings.with_words(definition, mapping, incoming.words)
         staged, rejected = staging.stage(
             connection,
             definition,
@@ -286,6 +237,9 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         changes=changes,
         repeated=passed_over.asked if definition.one_counts else 0,
         passed_over=passed_over.other,
+        asked=list(staged.words.asked),
+        waiting=staged.words.waiting,
+        left_out=staged.words.left_out,
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -302,7 +256,12 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
                 line_modes.write_gone(connection, resolved, read.incoming.gone_rows)
         elif lines is None:
             outcome = replace(outcome, undecided=line_modes.undecided(connection, read.definition, resolved))
-    elif outcome.kind is not Kind.ORDERS or not outcome.changed:
+    elif outcome.kind is not Kind.ORDERS:
+        return outcome
+    elif outcome.new:
+        unsaid = statuses.count_unsaid(connection, read.definition, read.staged, resolved)
+        outcome = replace(outcome, unsaid=unsaid)
+    if outcome.kind is Kind.ORDERS and not outcome.changed:
         return outcome
     billed, named = line_modes.billed(connection, read.definition, resolved, lines, limit=SHOWN_BILLED)
     return replace(outcome, billed=billed, billed_orders=named)
@@ -356,6 +315,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         before=before,
         after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
         | ({"gone": outcome.gone, "lines": read.incoming.lines.value} if read.incoming.lines else {})
+        | ({"left out": outcome.left_out} if outcome.left_out else {})
         | ({"passed over": outcome.passed_over, "counts": read.incoming.repeats} if outcome.passed_over else {})
         | after,
         now=now,

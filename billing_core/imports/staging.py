@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import compress
 from typing import Any, BinaryIO
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text
@@ -18,7 +19,9 @@ from billing_core.database.loading import loader
 from billing_core.imports import sources
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
-from billing_core.imports.mapping import FromColumns, Mapping, Together
+from billing_core.imports.mapping import FromColumns, Mapping
+from billing_core.imports.words.answers import LEFT_OUT, Answers, Questions, Tally, WordAsked, WordsFound
+from billing_core.imports.words.readers import UnknownWord
 
 Rejection = tuple[int, str, str, str]
 LONGEST_SHOWN = 120
@@ -52,16 +55,18 @@ def stage(
     reject = loader(connection, rejections)
     readers = [Reader(item, layout, mapping, setting) for item in fields]
     makers = [_maker(item, [field.name for field in fields], definition) for item in derived]
+    tally = Tally()
 
     for batch in sources.batches(stream, layout):
-        lines, columns, refused = read_batch(batch, readers, layout)
+        lines, columns, refused = read_batch(batch, readers, layout, tally)
         load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
         if refused:
             reject(list(zip(*refused, strict=True)))
         advance(stream.tell())
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {rows_table.name}")
-    return Staged(rows_table, frozenset(mapping), setting, every_customer), rejections
+    words = WordsFound(tuple(word for reader in readers for word in reader.asked()), tally.left_out, tally.waiting)
+    return Staged(rows_table, frozenset(mapping), setting, every_customer, words), rejections
 
 
 class Reader:
@@ -70,49 +75,64 @@ class Reader:
     def __init__(self, field: Field, layout: sources.Layout, mapping: Mapping, setting: Setting) -> None:
         self.field = field
         self.places: list[int] = []
-        self._together = Together.FIRST
-        words: tuple[tuple[str, str], ...] = ()
+        self._alternatives: list[list[int]] = []
+        self.answers, self.questions = Answers(()), Questions()
         origin = mapping[field.name]
         if isinstance(origin, FromColumns):
-            self.places = [layout.header.index(column) for column in origin.columns]
-            self._together, words = origin.together, origin.words
+            self._alternatives = [[layout.header.index(name) for name in joined] for joined in origin.alternatives]
+            self.places = [place for joined in self._alternatives for place in joined]
+            self._named, self.answers = origin.named, Answers(origin.words)
         else:
-            self.fixed = origin.value
+            self.fixed = self._named = origin.value
         parse = partial(field.parse, zone=setting.time_zone) if field.in_zone else field.parse
-        self.known = _Known(field, parse, words)
+        self.known = _Known(field, parse, self.answers)
 
     def values(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
         """Those of so many cells; raises Unreadable where one has none."""
         if not self.places:
             return [self.known[self.fixed]] * count
-        if len(self.places) == 1:
-            cells = columns[self.places[0]]
-        else:
-            cells = list(map(self._one, zip(*(columns[place] for place in self.places), strict=True)))
-        values = None if self.field.together is None or self.known.words else self.field.together(cells)
+        cells = columns[self.places[0]] if len(self.places) == 1 else self._of_several(columns)
+        values = None if self.field.together is None or self.answers else self.field.together(cells)
         return list(map(self.known.__getitem__, cells)) if values is None else values
 
     def cell(self, row: Sequence[str]) -> str:
         if len(self.places) == 1:
             return row[self.places[0]]
-        return self._one([row[place] for place in self.places]) if self.places else self.fixed
+        return self._of_several([[cell] for cell in row])[0] if self.places else self.fixed
 
-    def _one(self, cells: Sequence[str]) -> str:
-        filled = [text for cell in cells if (text := cell.strip())]
-        return self.field.joint.join(filled if self._together is Together.JOINED else filled[:1])
+    def leaves_out(self, row: Sequence[str]) -> bool:
+        """Whether it was said that rows with this word are left out."""
+        return self.answers.leave_out and self.answers.leaves_out(self.cell(row))
+
+    def asks(self, cell: str, unreadable: Unreadable) -> bool:
+        """Whether people are asked what this stands for, instead of having each row rejected."""
+        return bool(self.places) and isinstance(unreadable, UnknownWord) and self.questions.add(cell)
+
+    def asked(self) -> list[WordAsked]:
+        return self.questions.asked(self.field.name, self._named)
+
+    def _of_several(self, columns: Sequence[Sequence[str]]) -> list[str]:
+        """Of each row the first alternative that is filled."""
+        written = [self._joined([columns[place] for place in joined]) for joined in self._alternatives]
+        return [next(filter(None, cells), "") for cells in zip(*written, strict=True)]
+
+    def _joined(self, columns: Sequence[Sequence[str]]) -> list[str]:
+        joint = self.field.joint
+        return [joint.join(filter(None, map(str.strip, cells))) for cells in zip(*columns, strict=True)]
 
 
 class _Known(dict[str, Any]):
     """Cell text -> stored value; raises Unreadable for a cell that has none."""
 
-    def __init__(self, field: Field, parse: Callable[[str], Any], words: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, field: Field, parse: Callable[[str], Any], answers: Answers) -> None:
         super().__init__()
-        self._field, self._parse = field, parse
-        self.words = {_same_word(theirs): ours for theirs, ours in words}
+        self._field, self._parse, self._answers = field, parse, answers
 
     def __missing__(self, cell: str) -> Any:
-        written = self.words.get(_same_word(cell), cell) if self.words else cell
-        if written and not written.isspace():
+        written = self._answers.ours(cell) if self._answers else cell
+        if self._answers.leaves_out(cell):
+            value = LEFT_OUT
+        elif written and not written.isspace():
             value = _stored(self._parse(written), self._field)
         elif self._field.filled:
             raise Unreadable("is empty")
@@ -123,10 +143,6 @@ class _Known(dict[str, Any]):
         if len(cell) <= LONGEST_SHOWN:
             self[cell] = value
         return value
-
-
-def _same_word(cell: str) -> str:
-    return " ".join(cell.split()).casefold()
 
 
 class _Computed(dict[Any, Any]):
@@ -144,7 +160,7 @@ class _Computed(dict[Any, Any]):
 
 
 def read_batch(
-    batch: sources.Batch, readers: Sequence[Reader], layout: sources.Layout
+    batch: sources.Batch, readers: Sequence[Reader], layout: sources.Layout, tally: Tally
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
     """The lines and the columns of the readable rows, and why the others are not."""
     width = len(layout.header)
@@ -156,12 +172,24 @@ def read_batch(
         except Unreadable:
             pass  # checked row by row below
         else:
-            return batch.lines, read, []
-    return _read_row_by_row(batch, readers, width)
+            return *_without_left_out(batch.lines, read, readers, tally), []
+    return _read_row_by_row(batch, readers, width, tally)
+
+
+def _without_left_out(
+    lines: Sequence[int], columns: list[list[Any]], readers: Sequence[Reader], tally: Tally
+) -> tuple[Sequence[int], list[list[Any]]]:
+    """Without the rows of a word that was said to leave them out."""
+    leaving = [column for reader, column in zip(readers, columns, strict=True) if reader.answers.leave_out]
+    if not any(LEFT_OUT in column for column in leaving):
+        return lines, columns
+    stays = [LEFT_OUT not in cells for cells in zip(*leaving, strict=True)]
+    tally.left_out += stays.count(False)
+    return list(compress(lines, stays)), [list(compress(column, stays)) for column in columns]
 
 
 def _read_row_by_row(
-    batch: sources.Batch, readers: Sequence[Reader], width: int
+    batch: sources.Batch, readers: Sequence[Reader], width: int, tally: Tally
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
     lines: list[int] = []
     columns: list[list[Any]] = [[] for _ in readers]
@@ -172,15 +200,24 @@ def _read_row_by_row(
         if len(row) != width:
             refused.append((line, "", shown(row[0]), f"the line has {len(row)} cells, the header has {width}"))
             continue
-        values, reasons = [], []
+        if any(reader.leaves_out(row) for reader in readers):
+            tally.left_out += 1
+            continue
+        values, reasons, waits = [], [], False
         for reader in readers:
             cell = reader.cell(row)
             try:
                 values.append(reader.known[cell])
             except Unreadable as unreadable:
-                reasons.append((line, reader.field.name, shown(cell), str(unreadable)))
+                if reader.asks(cell, unreadable):
+                    waits = True
+                else:
+                    reasons.append((line, reader.field.name, shown(cell), str(unreadable)))
         if reasons:
             refused.extend(reasons)
+            continue
+        if waits:
+            tally.waiting += 1
             continue
         lines.append(line)
         for column, value in zip(columns, values, strict=True):

@@ -26,6 +26,7 @@ from billing_core.imports import Kind, parts, received, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportJob, JobAim
+from billing_core.imports.outcome import Outcome
 from billing_core.imports.received import BUSY, Received
 
 log = structlog.get_logger()
@@ -124,7 +125,7 @@ def _check(job: _Job) -> None:
             _finish(session, job)
 
 
-def _after_check(answer: service.Outcome | BillingError) -> dict[str, Any]:
+def _after_check(answer: Outcome | BillingError) -> dict[str, Any]:
     if isinstance(answer, BillingError):
         return {"state": FileState.REFUSED, "problem": received.printable(str(answer))}
     state = FileState.REFUSED if answer.refused else FileState.READY
@@ -144,14 +145,14 @@ def _import(job: _Job) -> None:
 def _imported(job: _Job, file: Received) -> bool:
     """Whether it was; otherwise the job is over."""
 
-    def mark(session: Session, outcome: service.Outcome) -> None:
+    def mark(session: Session, outcome: Outcome) -> None:
         done = _of_job(job).where(ImportFile.id == file.id)
         values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
         if session.scalar(done.values(values).returning(ImportFile.id)) is None:
             raise _Elsewhere
 
     with _work(job, file) as work:
-        answer: service.Outcome | BillingError
+        answer: Outcome | BillingError
         try:
             answer = service.apply(job.sessions, job.actor, work.incoming, now=utc_now(), also=mark)
         except BillingError as refusal:
@@ -160,7 +161,7 @@ def _imported(job: _Job, file: Received) -> bool:
             if file.id in {left.id for left in _left(job)}:
                 raise
             raise _Elsewhere from None
-        if isinstance(answer, service.Outcome) and answer.applied:
+        if isinstance(answer, Outcome) and answer.applied:
             parts.remove(job.sessions, file.id)
             return True
         work.store_lists(answer)
@@ -228,7 +229,7 @@ class _Work:
     rejected: BinaryIO
     gone: BinaryIO
 
-    def store_lists(self, answer: service.Outcome | BillingError) -> None:
+    def store_lists(self, answer: Outcome | BillingError) -> None:
         """Write down the CSV files of the rejected rows and of the lines that go; without any, delete those of a former
         attempt.
         """

@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, results
+from pages.import_sections import columns, results, words
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -71,6 +71,7 @@ def _file(actor: Actor, received: Received) -> None:
         if received.repeats is not None or (received.outcome and received.outcome.repeated):
             _repeats(actor, received)
         columns.draw(actor, received)
+        words.draw(actor, received)
     results.draw(received)
 
 

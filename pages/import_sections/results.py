@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
+from billing_core.imports.kinds import statuses
+from billing_core.imports.outcome import Outcome
 from billing_core.imports.received import Received
-from billing_core.imports.service import Outcome
 from pages.ui import formats
 from pages.ui.text import md
 
@@ -16,6 +17,8 @@ def draw(received: Received) -> None:
     if outcome is None:
         return
     _counts(outcome)
+    if outcome.unsaid:
+        _unsaid(received, outcome)
     if outcome.rejected:
         _rejected(received, outcome)
     if outcome.changes:
@@ -37,11 +40,30 @@ def _counts(outcome: Outcome) -> None:
             if outcome.passed_over
             else []
         ),
+        *([("Left out", outcome.left_out, "Rows of a word that leaves them out")] if outcome.left_out else []),
+        *(
+            [("Waiting", outcome.waiting, "Rows with words of which it is not said what they stand for")]
+            if outcome.waiting
+            else []
+        ),
         ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )
     with st.container(horizontal=True, gap="large"):
         for label, value, meaning in rows:
             st.metric(label, formats.count(value), help=meaning, width="content")
+
+
+def _unsaid(received: Received, outcome: Outcome) -> None:
+    """Orders that may be cancelled are not billed in silence."""
+    telling = statuses.telling_columns(received.layout.header) if received.layout else []
+    hint = f" These columns may tell; choose one as the status: {', '.join(telling)}." if telling else ""
+    st.warning(
+        md(
+            f"New orders without a status in this file: {formats.count(outcome.unsaid)}. They count as submitted and "
+            f"are billed, also those that were cancelled.{hint}"
+        ),
+        icon=":material/help:",
+    )
 
 
 def _rejected(received: Received, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ import pytest
 from billing_core import __main__, runtime
 from billing_core.customers.models import Customer
 from billing_core.metering.models import UsageEvent
+from billing_core.orders.models import Order
 from tests.imports.files import row_count
 
 LINES = "order_number,sku,quantity\n"
@@ -146,3 +147,26 @@ def test_rows_of_one_key_that_differ_are_refused_until_it_is_said_which_counts(c
     code, out, _ = command(file, "customers", "--repeats", "last", as_json=True)
     assert (code, json.loads(out)["passed_over"]) == (0, 1)
     assert "of which each row counts" in command("", "order-items", "--repeats", "last")[2]
+
+
+ORDERS = "order_number,customer_ref,order_date,status\n1,ACME,2026-01-05,On Hold\n2,ACME,2026-01-05,shipped\n"
+
+
+def test_words_that_are_not_understood_are_refused_with_the_way_to_answer(command, sessions):
+    command(GOOD)
+    code, out, err = command(ORDERS, "orders", as_json=True)
+    assert (code, row_count(sessions, Order)) == (1, 0)
+    assert json.loads(out)["asked"] == [{"field": "status", "column": "status", "word": "On Hold", "rows": 1}]
+    assert "  status: “On Hold” on one row: add --word 'status:On Hold=…'" in err
+    assert "status is one of draft, submitted, processing" in err
+
+    code, out, _ = command(ORDERS, "orders", "--word", "status:On Hold=leave-out", as_json=True)
+    assert (code, json.loads(out)["left_out"], row_count(sessions, Order)) == (0, 1, 1)
+    assert "is not a status" in command(ORDERS, "orders", "--word", "status:On Hold=x")[2]
+
+
+def test_orders_without_a_status_are_counted(command):
+    command(GOOD)
+    code, out, err = command(ORDERS, "orders", "--map", "status=", "--dry-run", as_json=True)
+    assert (code, json.loads(out)["without_status"]) == (0, 2)
+    assert "does not say the status of 2 new orders" in err

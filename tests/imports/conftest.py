@@ -7,7 +7,7 @@ import pytest
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
-from billing_core.imports.service import Outcome
+from billing_core.imports.outcome import Outcome
 from tests.imports.files import incoming
 
 

@@ -1,13 +1,15 @@
 """Files in memory, as imports take them."""
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import func, select
 
 from billing_core.imports import Kind, Lines, Repeats, service
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.mapping import read_changes
-from billing_core.imports.service import Outcome
+from billing_core.imports.mapping import read_changes, read_words
+from billing_core.imports.outcome import Outcome
 
 
 def incoming(
@@ -17,12 +19,24 @@ def incoming(
     file_name: str = "file.csv",
     lines: str | None = None,
     repeats: str | None = None,
+    words: Sequence[str] = (),
 ) -> service.Incoming:
     raw = content.encode() if isinstance(content, str) else content
-    changes = read_changes(DEFINITIONS[Kind(kind)], maps)
-    chosen = None if lines is None else Lines(lines)
-    which = None if repeats is None else Repeats(repeats)
-    return service.Incoming(Kind(kind), io.BytesIO(raw), file_name, changes, lines=chosen, repeats=which)
+    definition = DEFINITIONS[Kind(kind)]
+    return service.Incoming(
+        definition.kind,
+        io.BytesIO(raw),
+        file_name,
+        read_changes(definition, maps),
+        lines=None if lines is None else Lines(lines),
+        repeats=None if repeats is None else Repeats(repeats),
+        words=read_words(definition, words),
+    )
+
+
+def case(name: str) -> bytes:
+    """A small file that once came out wrong."""
+    return (Path(__file__).parent / "cases" / name).read_bytes()
 
 
 def counts(outcome: Outcome) -> tuple[int, int, int, int]:

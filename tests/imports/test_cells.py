@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.customers.countries import country_code
 from billing_core.imports import cells
 from billing_core.imports.cells import Unreadable
 
@@ -138,58 +137,6 @@ def test_what_is_no_day_says_why(cell, reason):
 @given(st.dates(cells.EARLIEST_DAY, cells.LATEST_DAY))
 def test_every_iso_day_is_itself(day):
     assert cells.day(day.isoformat(), zone="UTC") == day
-
-
-STATUSES = {
-    "draft": "draft quote",
-    "submitted": "new open Pending CONFIRMED submitted",
-    "processing": "picking in-progress In_Progress processing",
-    "shipped": "in_transit dispatched shipped",
-    "delivered": "delivered",
-    "completed": "closed done fulfilled complete invoiced completed",
-    "cancelled": "canceled void voided cancelled",
-}
-
-
-@pytest.mark.parametrize(("status", "words"), STATUSES.items())
-def test_usual_words_for_a_status_are_understood(status, words):
-    assert {cells.status(word) for word in words.split()} == {status}
-
-
-COUNTRIES = {
-    "DE": "Germany germany Deutschland Allemagne Alemania de DEU",
-    "GB": "UK GB GBR England",
-    "US": "USA US U.S.A.",
-    "VE": "Venezuela VE",
-    "MX": "Mexico México Mexiko Mexique",
-    "CH": "Switzerland Schweiz Suisse Suiza CHE",
-    "CZ": "Czechia Tschechien",
-}
-
-
-@pytest.mark.parametrize(("code", "names"), COUNTRIES.items())
-def test_a_country_is_known_by_its_names_and_codes(code, names):
-    assert {country_code(name) for name in names.split()} == {code}
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("United States of America", "US"),
-        ("Bolivarian Republic of Venezuela", "VE"),
-        ("Côte d’Ivoire", "CI"),
-        ("South Korea", "KR"),
-        ("Korea, Republic of", "KR"),
-        ("  united   kingdom ", "GB"),
-    ],
-)
-def test_a_country_s_longer_names_are_known_too(name, code):
-    assert country_code(name) == code
-
-
-@pytest.mark.parametrize("name", ["Atlantis", "XX", "", "EU", "?"])
-def test_what_is_no_country_has_no_code(name):
-    assert country_code(name) is None
 
 
 @pytest.mark.parametrize("address", ["a@b.co", "first.last+tag@sub.example.com", "ü@exämple.de"])

@@ -547,3 +547,10 @@ def test_jobs_whose_files_are_gone_are_forgotten_too(receive, requested, session
     for seconds, left in ((1, 1), (upkeep.KEPT_SECONDS + 1, 0)):
         upkeep.forget(sessions, now=NOW + timedelta(seconds=seconds))
         assert (row_count(sessions, ImportFile), row_count(sessions, ImportJob)) == (0, left)
+
+
+def test_a_layout_that_was_never_imported_is_guessed(take_in, receive):
+    file = b"customer_ref,name\nACME,Acme Inc\n"
+    assert receive("customers.csv", file).guessed is True
+    take_in("customers", file)
+    assert receive("customers.csv", file).guessed is False

@@ -162,6 +162,47 @@ def test_the_first_of_several_columns_that_is_filled_is_taken(sessions, take_in)
     assert names(sessions) == ["Byron", "Bo", "Day Ltd"]
 
 
+def test_one_column_or_else_several_joined(sessions, take_in):
+    take_in("customers", PEOPLE, "customer_ref=Nr", "name=firm|First+Last")
+    assert names(sessions) == ["Ada Byron", "Bo", "Day Ltd"]
+    # And so again, as the layout is known now.
+    assert take_in("customers", PEOPLE).unchanged == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "header", "named"),
+    [
+        ("customers", "name", "Last Name,First Name", "First Name+Last Name"),
+        ("customers", "name", "Vorname,Nachname", "Vorname+Nachname"),
+        ("customers", "name", "Company,First Name,Last Name", "Company|First Name+Last Name"),
+        ("customers", "name", "Name,Company", "Name"),
+        ("customers", "name", "First Name", None),
+        ("customers", "address", "Address 1,Address 2", "Address 1+Address 2"),
+        ("customers", "address", "address,address_2", "address+address_2"),
+        ("customers", "address", "Address 1", "Address 1"),
+        ("customers", "address", "Street,House number,City", "Street+House number"),
+        ("orders", "ship_to_address", "Shipping Address1,Shipping Address2", "Shipping Address1+Shipping Address2"),
+        ("orders", "ship_to_address", "Ship address,Ship street", "Ship address"),
+        ("orders", "ship_to_name", "Shipping First Name,Shipping Last Name", "Shipping First Name+Shipping Last Name"),
+    ],
+)
+def test_columns_that_are_a_value_together_are_guessed(kind, field, header, named):
+    found = mapping.guess(DEFINITIONS[Kind(kind)], header.split(",")).get(field)
+    assert (found and found.named) == named
+
+
+def test_columns_that_are_not_used_are_named_and_a_guess_is_one_unless_all_names_are_ours():
+    def look(header: str) -> tuple[list[str], bool]:
+        layout = Layout(tuple(header.split(",")), ",")
+        guessed = mapping.guess(DEFINITIONS[Kind.CUSTOMERS], layout.header)
+        return mapping.unused(layout, guessed), mapping.in_doubt(layout, guessed)
+
+    assert look("customer_ref,Name,E-Mail") == ([], True)
+    assert look("Customer Ref,NAME,email") == ([], False)
+    assert look("customer_ref,name,Status,Note") == (["Status", "Note"], True)
+    assert look("customer_ref,Company,First Name,Last Name,Fax") == (["Fax"], True)
+
+
 def test_a_column_whose_name_has_a_plus_is_one_column(sessions, take_in):
     take_in("customers", "Nr,A+B,A,B\n1,one,two,three\n", "customer_ref=Nr", "name=A+B")
     assert names(sessions) == ["one"]
@@ -188,6 +229,7 @@ def test_words_of_the_file_stand_for_ours(sessions):
         FromColumns(("Title",), readings=("comma",), words=(("On Hold", "submitted"),)),
         FromColumns(("Title", "Basis"), Together.JOINED),
         FromColumns(("Title", "Basis"), Together.FIRST),
+        FromColumns(("Code",), or_else=FromColumns(("Title", "Basis"), Together.JOINED)),
         Fixed("x"),
     ],
 )

@@ -8,6 +8,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Lines, Repeats, steps, upkeep
+from billing_core.imports.mapping import Together
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
 from billing_core.metering.models import UsageEvent
@@ -16,7 +17,7 @@ from billing_core.processes import pausing
 from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
-from tests.imports.files import row_count
+from tests.imports.files import case, row_count
 from tests.pages.as_read import as_read
 from tests.pages.roles import OTHER_ROLES
 from tests.reports.company import a_customer, an_order
@@ -146,6 +147,88 @@ def test_a_file_whose_rows_of_one_key_differ_asks_which_of_them_counts(page_as, 
     press(page, "import_apply")
     with sessions() as session:
         assert list(session.scalars(select(Customer.name))) == ["Alpha Ltd"]
+
+
+@ONE_DATABASE
+def test_words_that_are_not_understood_are_answered_once_each(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "C1")
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders=case("foreign_statuses.csv").decode())
+    (file,) = files(sessions)
+    press(page, "import_check")
+    assert states(sessions) == {"orders.csv": "refused"}
+    assert any("2 words that are not understood, on 2 rows" in error.value for error in page.error)
+    assert ("Waiting", "2") in metrics(page)
+    key = f"import_{file.token}_orders_status_word_"
+    assert as_read(page.selectbox(key=f"{key}On Hold").label) == "status: “On Hold” · 1 row"
+    assert row_count(sessions, Order) == 0
+
+    page.selectbox(key=f"{key}On Hold").select("submitted")
+    page.selectbox(key=f"{key}refunded").select("leave-out")
+    use_words(page)
+    assert states(sessions) == {"orders.csv": "not checked"}
+    press(page, "import_check")
+    assert ("Left out", "1") in metrics(page)
+    press(page, "import_apply")
+    with sessions() as session:
+        statuses = session.execute(select(Order.number, Order.status).order_by(Order.number)).all()
+    assert [tuple(row) for row in statuses] == [("1", "shipped"), ("2", "submitted"), ("3", "cancelled")]
+
+    # The layout is known from now on, and its answers can be changed.
+    page.button(key="import_clear").click().run()
+    drop(page, again=case("foreign_statuses.csv").decode())
+    (again,) = files(sessions)
+    assert page.selectbox(key=f"import_{again.token}_orders_status_word_On Hold").value == "submitted"
+
+
+def use_words(page) -> None:
+    (use,) = [button for button in page.button if button.label == "Use these"]
+    use.click().run()
+    assert not page.exception
+
+
+@ONE_DATABASE
+def test_orders_of_which_the_file_does_not_say_the_status_are_counted(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "C1")
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders="OrderID,CustomerID,OrderDate,ShippedDate\n1,C1,2026-01-05,2026-01-07\n2,C1,2026-01-05,\n")
+    (file,) = files(sessions)
+    assert any(as_read(text.value) == "Columns of the file that are not used: ShippedDate" for text in page.caption)
+    press(page, "import_check")
+    (warning,) = [as_read(warning.value) for warning in page.warning]
+    assert warning.startswith("New orders without a status in this file: 2.")
+    assert warning.endswith("choose one as the status: ShippedDate.")
+
+    page.selectbox(key=f"import_{file.token}_orders_status").select("ShippedDate").run()
+    press(page, "import_check")
+    page.selectbox(key=f"import_{file.token}_orders_status_word_any date").select("shipped")
+    use_words(page)
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert dict(map(tuple, session.execute(select(Order.number, Order.status)))) == {
+            "1": "shipped",
+            "2": "submitted",
+        }
+
+
+@ONE_DATABASE
+def test_several_columns_can_be_one_value(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="Id,Firm name,Given,Family\n1,,Ada,Byron\n2,Day Ltd,Cy,Day\n")
+    (file,) = files(sessions)
+    key = f"import_{file.token}_customers_name"
+    page.selectbox(key=key).select("several columns").run()
+    page.multiselect(key=f"{key}_columns").set_value(["Given", "Family"]).run()
+    assert files(sessions)[0].mapping["name"] == {"columns": ["Given", "Family"], "together": "joined"}
+    page.multiselect(key=f"{key}_columns").set_value(["Firm name", "Family"]).run()
+    page.button_group(key=f"{key}_together").set_value([Together.FIRST]).run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert list(session.scalars(select(Customer.name).order_by(Customer.ref))) == ["Byron", "Day Ltd"]
 
 
 @ONE_DATABASE

@@ -1,6 +1,6 @@
 """Customers from a file."""
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
@@ -11,7 +11,8 @@ from billing_core.customers.same import email_key
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
-from billing_core.languages.available import SOURCE_LANGUAGE, english_name, languages, own_name, regions
+from billing_core.imports.words import choices, readers
+from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
 from billing_core.reading_order import reading_order
@@ -22,31 +23,6 @@ _PLAIN = (
     *("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id"),
     *("zero_tax_reason", "payment_terms", "format_region", *LISTS),
 )
-
-
-def _language(cell: str) -> str:
-    """One of the languages that customers are written to in, by its code or its name in English or itself."""
-    code = _languages().get(cell.strip().casefold())
-    if code is None:
-        raise cells.Unreadable(
-            "is not a language that customers are written to in; use one of " + ", ".join(languages())
-        )
-    return code
-
-
-def _format_region(cell: str) -> str:
-    """A country, by name or code, whose way of writing one of the languages is known."""
-    code = cells.country(cell)
-    if not any(code in regions(one) for one in languages()):
-        raise cells.Unreadable("is not a country whose way of writing numbers in one of our languages is known")
-    return code
-
-
-@cache
-def _languages() -> dict[str, str]:
-    """Every spelling of a language that is understood, in small letters."""
-    spellings = {code: (code, own_name(code), english_name(code)) for code in languages()}
-    return {spelling.casefold(): code for code, known in spellings.items() for spelling in known}
 
 
 def _resolve(staged: Staged) -> Select[Any]:
@@ -109,6 +85,14 @@ DEFINITION = Definition(
             required=True,
             filled=True,
             synonyms=("company name", "customer name", "company", "organization", "organisation", "firm"),
+            parts=(
+                ("first name", "middle name", "last name"),
+                ("first name", "surname"),
+                ("given name", "family name"),
+                ("vorname", "nachname"),
+                ("prenom", "nom"),
+                ("nombre", "apellidos"),
+            ),
         ),
         Field("email", cells.email, synonyms=("e-mail", "mail", "email address", "contact email", "billing email")),
         Field("phone", text_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
@@ -116,22 +100,39 @@ DEFINITION = Definition(
             "address",
             text_up_to(500),
             synonyms=("street", "street address", "address line 1", "address 1"),
+            parts=(
+                ("address", "address 2", "address 3"),
+                ("address", "address line 2", "address line 3"),
+                ("address 1", "address 2", "address 3"),
+                ("address line 1", "address line 2", "address line 3"),
+                ("street", "street 2"),
+                ("street", "street number"),
+                ("street", "house number"),
+            ),
             joint=", ",
         ),
         Field("city", text_up_to(120), synonyms=("town", "locality")),
         Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
         Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
-        Field("country", cells.country, synonyms=("country code", "country name", "land")),
+        Field("country", readers.country, synonyms=("country code", "country name", "land"), choices=choices.countries),
         columns.CURRENCY,
         Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
         Field("zero_tax_reason", text_up_to(200), synonyms=("tax exemption reason", "vat exemption reason")),
         Field(
             "payment_terms",
-            cells.payment_terms,
+            readers.payment_terms,
             synonyms=("terms", "terms of payment", "payment conditions", "zahlungsbedingungen", "zahlungsziel"),
         ),
-        Field("language", _language, blank=None, synonyms=("language code", "sprache", "langue", "idioma")),
-        Field("format_region", _format_region, synonyms=("number format", "date format")),
+        Field(
+            "language",
+            readers.language,
+            blank=None,
+            synonyms=("language code", "sprache", "langue", "idioma"),
+            choices=choices.spoken,
+        ),
+        Field(
+            "format_region", readers.format_region, synonyms=("number format", "date format"), choices=choices.countries
+        ),
         Field("further_emails", partial(cells.emails, most=MOST - 1), synonyms=("further e-mails", "other emails")),
         Field("cc_emails", cells.emails, synonyms=("cc", "e-mail cc", "copy to")),
         Field("bcc_emails", cells.emails, synonyms=("bcc", "e-mail bcc", "blind copy to")),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, Date, FromClause, Integer, MetaData, Select, String, Table, func, insert, literal, select
+from sqlalchemy import Column, Date, FromClause, Integer, MetaData, Select, Table, func, insert, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.models import Customer
@@ -13,6 +13,7 @@ from billing_core.database.types import Quantity
 from billing_core.dates import Period
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.words import choices, readers
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
 from billing_core.reports import coverage, outdated
 
@@ -24,11 +25,7 @@ _PLAIN = (
 
 def _resolve_orders(staged: Staged) -> Select[Any]:
     rows = staged.table
-    status = (
-        rows.c.status
-        if "status" in staged.given
-        else func.coalesce(Order.status, literal(OrderStatus.SUBMITTED.value, String))
-    )
+    status = func.coalesce(rows.c.status if "status" in staged.given else Order.status, OrderStatus.SUBMITTED.value)
     return (
         select(
             rows.c.line,
@@ -106,17 +103,42 @@ ORDERS = Definition(
             in_zone=True,
             synonyms=("date", "ordered at", "ordered on", "order day", "created at", "placed at"),
         ),
-        Field("status", cells.status, blank=OrderStatus.SUBMITTED.value, synonyms=("order status", "state of order")),
+        Field(
+            "status",
+            readers.status,
+            blank=None,
+            synonyms=("order status", "state of order"),
+            choices=choices.statuses,
+        ),
         Field(
             "reference_number",
             text_up_to(120),
             synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
         ),
-        Field("ship_to_name", text_up_to(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
+        Field(
+            "ship_to_name",
+            text_up_to(200),
+            synonyms=("ship name", "shipping name", "recipient", "consignee", "delivery name"),
+            parts=(
+                ("shipping first name", "shipping last name"),
+                ("ship first name", "ship last name"),
+                ("delivery first name", "delivery last name"),
+                ("recipient first name", "recipient last name"),
+            ),
+        ),
         Field(
             "ship_to_address",
             text_up_to(500),
-            synonyms=("ship address", "shipping address", "delivery address"),
+            synonyms=(
+                *("ship address", "shipping address", "shipping street", "ship street", "delivery address"),
+                *("shipping address 1", "ship address 1", "ship to address 1", "delivery address 1"),
+            ),
+            parts=tuple(
+                (f"{ship} {first}", f"{ship} {line} 2", f"{ship} {line} 3")
+                for ship in ("ship", "shipping", "ship to", "delivery")
+                for line in ("address", "street", "address line")
+                for first in (line, f"{line} 1")
+            ),
             joint=", ",
         ),
         Field("ship_to_city", text_up_to(120), synonyms=("ship city", "shipping city", "delivery city")),
@@ -130,7 +152,12 @@ ORDERS = Definition(
             text_up_to(32),
             synonyms=("ship postal code", "ship zip", "shipping zip", "ship postcode", "delivery postal code"),
         ),
-        Field("ship_to_country", cells.country, synonyms=("ship country", "shipping country", "delivery country")),
+        Field(
+            "ship_to_country",
+            readers.country,
+            synonyms=("ship country", "shipping country", "delivery country"),
+            choices=choices.countries,
+        ),
         Field(
             "carrier",
             text_up_to(120),

@@ -27,6 +27,7 @@ from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
 from billing_core.imports.kind import Definition, Derived, Field, Resolved, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
+from billing_core.imports.words import choices, readers
 from billing_core.metering import alerts, periods
 from billing_core.plans import parts, prices
 from billing_core.plans.models import (
@@ -223,7 +224,11 @@ PLANS = Definition(
         columns.CURRENCY,
         Field("price", cells.price, UnitPrice, required=True, filled=True, synonyms=("base price", "fee", "base fee")),
         Field(
-            "interval", cells.interval, blank=None, synonyms=("billing interval", "billing period", "period", "every")
+            "interval",
+            readers.interval,
+            blank=None,
+            synonyms=("billing interval", "billing period", "period", "every"),
+            choices=choices.intervals,
         ),
         Field(
             "included_calls",

@@ -27,6 +27,7 @@ from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
 from billing_core.imports.kinds import amounts
+from billing_core.imports.words import choices, readers
 from billing_core.plans.models import Plan
 from billing_core.promotions.models import PromoCode, PromoDuration, PromoRedemption
 from billing_core.promotions.new_codes import key_of
@@ -148,7 +149,14 @@ DEFINITION = Definition(
         ),
         Field("amount", cells.amount, UnitPrice, blank=None, synonyms=("amount off", "discount amount", "discount")),
         columns.CURRENCY,
-        Field("duration", cells.duration, required=True, blank=PromoDuration.ONCE.value, synonyms=("lasts", "applies")),
+        Field(
+            "duration",
+            readers.duration,
+            required=True,
+            blank=PromoDuration.ONCE.value,
+            synonyms=("lasts", "applies"),
+            choices=choices.durations,
+        ),
         Field("periods", cells.periods, Integer(), blank=None, synonyms=("billing periods", "duration in periods")),
         Field(
             "limit", cells.limit, Integer(), blank=None, synonyms=("max redemptions", "redemption limit", "usage limit")

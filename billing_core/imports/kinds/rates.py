@@ -23,9 +23,9 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.imports import Kind, cells, columns
-from billing_core.imports.corrections import keeping_what_reports_used
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
+from billing_core.imports.kinds.corrections import keeping_what_reports_used
 from billing_core.rating.models import Rate, Service
 
 _ALWAYS = EARLIEST_DAY

@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, exists, select
 
-from billing_core.imports import Kind, cells
+from billing_core.imports import Kind
 from billing_core.imports.kind import Definition, Field, Staged, text_up_to, wrong
+from billing_core.imports.words import choices, readers
 from billing_core.rating.models import Rate, Service
 
 
@@ -41,10 +42,11 @@ DEFINITION = Definition(
         Field("name", text_up_to(200), required=True, filled=True, synonyms=("service name", "description", "title")),
         Field(
             "cost_type",
-            cells.cost_type,
+            readers.cost_type,
             required=True,
             filled=True,
             synonyms=("type", "charge type", "unit", "basis", "charged per"),
+            choices=choices.cost_types,
         ),
     ),
     resolve=_resolve,

@@ -1,0 +1,41 @@
+"""Orders of which a file does not say the status: they would be billed, though some of them may be cancelled."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.engine import Connection
+
+from billing_core.imports import merging
+from billing_core.imports.kind import Definition, Staged
+from billing_core.imports.mapping import plain
+
+# Columns that tell what became of an order by being filled.
+_TELLING: Final = frozenset(
+    map(
+        plain,
+        (
+            *("shipped", "shipped date", "shipped at", "shipped on", "date shipped", "ship date", "shipping date"),
+            *("dispatched at", "dispatch date", "fulfilled at", "fulfillment date", "fulfilment date"),
+            *("delivered at", "delivered on", "delivery date", "completed at", "completed date", "closed at"),
+            *("cancelled at", "canceled at", "cancelled on", "cancelled date", "canceled date", "refunded at"),
+            *("refunded on", "order state", "state", "fulfillment status", "fulfilment status", "financial status"),
+            *("versanddatum", "versendet am", "lieferdatum", "storniert am", "date expedition", "fecha envio"),
+        ),
+    )
+)
+
+
+def telling_columns(header: Iterable[str]) -> list[str]:
+    """Those that may say what an order is, by their names."""
+    return [column for column in header if plain(column) in _TELLING]
+
+
+def count_unsaid(connection: Connection, definition: Definition, staged: Staged, resolved: Table) -> int:
+    """How many new orders count as submitted because the file does not say what they are."""
+    rows = merging.beside(definition, resolved)
+    new = select(func.count()).select_from(rows).where(rows.c.effect == "new")
+    if "status" in staged.given:
+        said = staged.table
+        new = new.join(said, said.c.line == rows.c.line).where(said.c.status.is_(None))
+    return connection.scalar(new) or 0

@@ -1,0 +1,71 @@
+"""What a file would do, or did."""
+
+from dataclasses import dataclass, field
+
+from billing_core.imports import Kind, merging
+from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
+from billing_core.imports.mapping import Mapping
+from billing_core.imports.rejections import Rejected
+from billing_core.imports.words.answers import WordAsked
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
+    ``rejections`` and ``changes`` are the first of them.
+
+    Of order lines ``gone`` are those that a file removes, since it replaces all lines of its orders; with ``undecided``
+    orders nothing is imported until it is said what becomes of their lines. ``billed`` orders that the file changes
+    stand on an invoice. ``gone_lines`` and ``billed_orders`` are the first of them.
+
+    ``repeated`` rows are rejected, as they differ from one of the same key above them and it is not said which counts;
+    ``passed_over`` ones differ from the one that was said to.
+
+    ``asked`` are words that are not understood, for which ``waiting`` rows wait; ``left_out`` rows have a word that was
+    said to leave them out. Of the new orders, ``unsaid`` have no status in the file and count as submitted.
+    """
+
+    kind: Kind
+    file_name: str
+    mapping: Mapping
+    new: int
+    changed: int
+    unchanged: int
+    rejected: int
+    rejections: list[Rejected] = field(default_factory=list)
+    changes: list[merging.Change] = field(default_factory=list)
+    applied: bool = False
+    gone: int = 0
+    gone_lines: list[GoneLine] = field(default_factory=list)
+    undecided: int = 0
+    billed: int = 0
+    billed_orders: list[BilledOrderRow] = field(default_factory=list)
+    repeated: int = 0
+    passed_over: int = 0
+    asked: list[WordAsked] = field(default_factory=list)
+    waiting: int = 0
+    left_out: int = 0
+    unsaid: int = 0
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.rejected or self.undecided or self.asked)
+
+    @property
+    def question(self) -> str:
+        """What must be said before the file is imported; empty where nothing must."""
+        if self.asked:
+            words = "a word that is" if len(self.asked) == 1 else f"{len(self.asked):,} words that are"
+            rows = "one row" if self.waiting == 1 else f"{self.waiting:,} rows"
+            return f"The file has {words} not understood, on {rows}: say what they stand for"
+        if self.repeated:
+            rows = "One row differs" if self.repeated == 1 else f"{self.repeated:,} rows differ"
+            return f"{rows} from one of the same key above: say whether the first or the last row of a key counts"
+        if not self.undecided:
+            return ""
+        orders = "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
+        return f"{orders} other lines already: say whether to add to them, replace all of them, or change what is named"
+
+    @property
+    def counts(self) -> merging.Counts:
+        return merging.Counts(self.new, self.changed, self.unchanged)

@@ -1,0 +1,113 @@
+"""What people have said that the words of a column stand for, and the words that they have yet to be asked about."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from billing_core.imports.words.spelling import same_word
+
+# An answer: rows with this word are left out.
+LEAVE_OUT: Final = "leave-out"
+# A word for any date: whether a column such as “shipped on” is filled may say what an order is.
+ANY_DATE: Final = "any date"
+# The value of a cell whose row is left out.
+LEFT_OUT: Final = object()
+
+# Of a column. One with more has other things in it than words, and its rows are rejected one by one.
+MOST_ASKED: Final = 200
+LONGEST_WORD: Final = 120
+
+# ERPs write 1900-01-01, 0000-00-00 or 9999-12-31 for “never”.
+_YEAR: Final = "(?:199[0-9]|20[0-9]{2})"
+_DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
+_DATED: Final = re.compile(
+    rf"(?:{_YEAR}(?P<gap>[-/.]){_DAY}(?P=gap){_DAY}|{_DAY}(?P<sign>[-/.]){_DAY}(?P=sign){_YEAR}"
+    rf"|{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    rf"|{_DAY}[-. ]+[^\W\d_]{{3,10}}[-., ]+{_YEAR}|[^\W\d_]{{3,10}}\.? {_DAY},? {_YEAR})(?:[T ,].{{0,40}})?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WordAsked:
+    """A word of a file that is not understood: of our ``field``, in a ``column`` of the file, on so many ``rows``."""
+
+    field: str
+    column: str
+    word: str
+    rows: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Rows that were left out because of a word, and those that wait until it is said what a word stands for."""
+
+    left_out: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WordsFound:
+    """What became of the rows of a file because of their words, and the words that must be asked about."""
+
+    asked: tuple[WordAsked, ...] = ()
+    left_out: int = 0
+    waiting: int = 0
+
+
+NO_WORDS: Final = WordsFound()
+
+
+class Answers:
+    """What was said about the words of one column, as pairs of theirs and ours."""
+
+    def __init__(self, words: Sequence[tuple[str, str]]) -> None:
+        self._ours = {same_word(theirs): ours for theirs, ours in words}
+        self._dated = self._ours.get(ANY_DATE)
+        self.leave_out = LEAVE_OUT in self._ours.values()
+
+    def __bool__(self) -> bool:
+        return bool(self._ours)
+
+    def ours(self, cell: str) -> str:
+        """What the cell's word stands for; the cell itself where nothing was said about it."""
+        answer = self._answer(cell)
+        return cell if answer is None else answer
+
+    def leaves_out(self, cell: str) -> bool:
+        """Whether it was said that rows with this word are left out."""
+        return self.leave_out and self._answer(cell) == LEAVE_OUT
+
+    def _answer(self, cell: str) -> str | None:
+        answer = self._ours.get(same_word(cell))
+        return self._dated if answer is None and self._dated is not None and is_dated(cell) else answer
+
+
+class Questions:
+    """The words of one column that are not understood, as they are first written, with the number of their rows."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self._written: dict[str, str] = {}
+
+    def add(self, cell: str) -> bool:
+        """False where it is not counted: it is no word, or one too many."""
+        if len(cell) > LONGEST_WORD:
+            return False
+        word = ANY_DATE if is_dated(cell) else same_word(cell)
+        if word not in self._written:
+            if len(self._written) >= MOST_ASKED:
+                return False
+            self._written[word] = ANY_DATE if word == ANY_DATE else " ".join(cell.split())
+        self._rows[word] += 1
+        return True
+
+    def asked(self, field: str, column: str) -> list[WordAsked]:
+        """The most frequent first."""
+        return [WordAsked(field, column, self._written[word], rows) for word, rows in self._rows.most_common()]
+
+
+def is_dated(cell: str) -> bool:
+    """Whether it is some day, however written; not which."""
+    return _DATED.fullmatch(cell.strip()) is not None
