@@ -195,9 +195,9 @@ def test_a_refused_file_stops_those_after_it(receive, requested, files, sessions
 
 
 def test_a_rejected_formula_is_harmless_in_a_spreadsheet(receive, requested, sessions):
-    token = receive("customers.csv", b"customer_ref,name,country\nA,B,=1+1\n").token
+    token = receive("customers.csv", b"customer_ref,name,email\nA,B,=1+1\n").token
     steps.work_off(sessions, requested(inbox.check))
-    assert "2,country,'=1+1,is not a country" in rejected(sessions, token).decode("utf-8-sig")
+    assert "2,email,'=1+1,is not an e-mail address" in rejected(sessions, token).decode("utf-8-sig")
 
 
 def test_the_list_of_rejected_rows_is_whole_however_long(receive, requested, sessions):
@@ -213,11 +213,11 @@ def test_the_list_of_rejected_rows_is_whole_however_long(receive, requested, ses
 
 
 def test_rejected_rows_of_a_former_check_are_no_longer_told(receive, requested, sessions):
-    token = receive("customers.csv", b"customer_ref,name,country\nA,B,Atlantis\n").token
+    token = receive("customers.csv", b"customer_ref,name,email\nA,B,Atlantis\n").token
     steps.work_off(sessions, requested(inbox.check))
     assert b"Atlantis" in rejected(sessions, token)
     with sessions.begin() as session:
-        inbox.choose_origins(session, ADA, token, {"country": None})
+        inbox.choose_origins(session, ADA, token, {"email": None})
     steps.work_off(sessions, requested(inbox.check))
     with pytest.raises(NotFound):
         rejected(sessions, token)

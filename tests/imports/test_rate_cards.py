@@ -48,19 +48,6 @@ def test_new_services_keep_the_order_of_the_file(take_in, sessions):
         assert session.scalars(select(Service.code).order_by(Service.id)).all() == ["s-10", "s-2", "a", "z", "b"]
 
 
-def test_an_unknown_cost_type_names_those_that_there_are(take_in):
-    refused = take_in("services", "service_code,name,cost_type\npick,Picking,per_hour\n")
-    assert rejections(refused) == [
-        (
-            2,
-            "cost_type",
-            "per_hour",
-            "is not a cost type; use one of per_order, per_item, per_sku, per_case, per_loose_unit, per_package, "
-            "per_weight_unit, percent_of_services",
-        )
-    ]
-
-
 def test_a_service_with_rates_keeps_its_cost_type(services, take_in):
     take_in("rates", HEADER + "ACME,pick,1,USD,,,,,,,\n")
     refused = take_in("services", "service_code,name,cost_type\npick,Picking,per_sku\nship,Shipping,per_sku\n")
@@ -120,7 +107,6 @@ REJECTED = {
         ("service_code", "pack", "no service has this code; import services first"),
     ),
     "foreign currency": ("ACME,pick,1,EUR,,,,,,,", ("currency", "EUR", "the customer is billed in USD")),
-    "no currency": ("ACME,pick,1,EURO,,,,,,,", ("currency", "EURO", "is not a currency code such as USD or EUR")),
     "seven decimals": ("ACME,pick,1.0000001,USD,,,,,,,", ("unit_price", "1.0000001", "has more than 6 decimals")),
     "backwards": (
         "ACME,pick,1,USD,2025-02-01,2025-01-31,,,,,",

@@ -13,6 +13,7 @@ from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import from_column
 from billing_core.imports.sources import Batch, Layout
 from billing_core.imports.staging import Reader, read_batch
+from billing_core.imports.words.answers import Tally
 
 FIELDS = DEFINITIONS[Kind.USAGE].fields
 NAMES = tuple(field.name for field in FIELDS)
@@ -65,7 +66,7 @@ ROWS = st.lists(st.one_of(st.tuples(*CELLS).map(list), st.lists(TEXTS, max_size=
 
 def read(rows, fields):
     readers = [Reader(field, LAYOUT, MAPPING, SETTING) for field in fields]
-    lines, columns, refused = read_batch(Batch(range(2, len(rows) + 2), rows), readers, LAYOUT)
+    lines, columns, refused = read_batch(Batch(range(2, len(rows) + 2), rows), readers, LAYOUT, Tally())
     return list(zip(lines, *columns, strict=True)), refused
 
 

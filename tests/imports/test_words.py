@@ -222,19 +222,19 @@ def test_what_is_a_date_however_it_is_written(cell, dated):
 
 
 def test_words_of_other_columns_are_answered_too(take_in, sessions):
-    file = "customer_ref,name,country,currency,payment_terms\nA,Alpha,Holland (NL),$,N30\nB,Beta,Neverland,kr,N30\n"
+    file = "customer_ref,name,country,currency,payment_terms\nA,Alpha,Holland (NL),$,whenever\nB,Beta,Neverland,kr,whenever\n"
     asked = take_in("customers", file)
     assert [(one.field, one.word, one.rows) for one in asked.asked] == [
         ("country", "Neverland", 1),
         ("currency", "$", 1),
         ("currency", "kr", 1),
-        ("payment_terms", "N30", 2),
+        ("payment_terms", "whenever", 2),
     ]
     words = [
         "country:Neverland=FI",
         "currency:$=CAD",
         "currency:kr=NOK",
-        "payment_terms:N30=Net 30",
+        "payment_terms:whenever=Net 30",
         "name:Beta=Beta Ltd",
     ]
     assert counts(take_in("customers", file, words=words)) == (2, 0, 0, 0)
@@ -244,6 +244,33 @@ def test_words_of_other_columns_are_answered_too(take_in, sessions):
             ("Alpha", "NL", "CAD", "Net 30"),
             ("Beta Ltd", "FI", "NOK", "Net 30"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "asked"),
+    [
+        ("services", "service_code,name,cost_type\npick,Picking,per_hour\n", ("cost_type", "per_hour")),
+        (
+            "plans",
+            "plan_code,name,price,interval,included_calls,price_per_call\nx,X,1,0 months,,\n",
+            ("interval", "0 months"),
+        ),
+        ("promo-codes", "code,percent,duration\nX,5,monthly\n", ("duration", "monthly")),
+        ("rates", "customer_ref,service_code,unit_price,currency\nC1,x,1,XYZ\n", ("currency", "XYZ")),
+        (
+            "orders",
+            "order_number,customer_ref,order_date,ship_to_country\n1,C1,2026-01-05,Atlantis\n",
+            ("ship_to_country", "Atlantis"),
+        ),
+    ],
+)
+def test_words_of_other_files_are_asked_about_too(c1, take_in, kind, file, asked):
+    refused = take_in(kind, file)
+    assert ([(one.field, one.word) for one in refused.asked], refused.rejections, refused.applied) == (
+        [asked],
+        [],
+        False,
+    )
 
 
 @pytest.mark.parametrize(
