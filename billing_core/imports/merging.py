@@ -208,7 +208,7 @@ def _drop(connection: Connection, resolved: Table, lines: Select[Any]) -> int:
 def add_rejections(connection: Connection, rejections: Table, rejected: Select[Any]) -> int:
     """``rejected`` selects (line, column, value, reason). Returns how many they are."""
     added = insert(rejections).from_select(["line", "column_name", "value", "reason"], rejected)
-    return connection.execute(added).rowcount
+    return connection.execute(added, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:

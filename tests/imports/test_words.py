@@ -222,7 +222,8 @@ def test_what_is_a_date_however_it_is_written(cell, dated):
 
 
 def test_words_of_other_columns_are_answered_too(take_in, sessions):
-    file = "customer_ref,name,country,currency,payment_terms\nA,Alpha,Holland (NL),$,whenever\nB,Beta,Neverland,kr,whenever\n"
+    header = "customer_ref,name,country,currency,payment_terms\n"
+    file = f"{header}A,Alpha,Holland (NL),$,whenever\nB,Beta,Neverland,kr,whenever\n"
     asked = take_in("customers", file)
     assert [(one.field, one.word, one.rows) for one in asked.asked] == [
         ("country", "Neverland", 1),
