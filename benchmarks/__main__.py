@@ -18,6 +18,7 @@ MEASUREMENTS = (
     "rating",
     "exporting",
     "importing",
+    "importing_combined",
     "usage.events",
     "usage.files",
     "usage.analytics",

@@ -11,11 +11,16 @@ from typing import Any, BinaryIO
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions
+from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources, staging
-from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
+from billing_core.imports.kind import Setting
+from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.layouts import preview, recognising
+from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
 from billing_core.imports.received import BUSY, WAITING, Received
@@ -27,7 +32,9 @@ _UNSEEN = (FileState.RECEIVING, FileState.DISCARDED)
 
 
 def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO, *, now: datetime) -> Received:
-    """Store a copy and read its columns. A file that is not CSV is stored with its problem."""
+    """Store a copy and read its columns. A file that is not CSV is stored with its problem. What a file holds of
+    several kinds are its parts from then on, which go together; the first of them is returned.
+    """
     actor.require(Permission.IMPORT)
     row = ImportFile(
         token=secrets.token_hex(12),
@@ -40,21 +47,33 @@ def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO,
         session.add(row)
     size = parts.store(sessions, row.id, Holds.RECEIVED, content)
     look: dict[str, Any] = {"state": FileState.NEW}
+    found = recognising.Found(())
     with parts.opened(sessions, row.id, size) as stream:
         try:
-            layout, preview = _look_at(stream)
+            layout, first = _look_at(stream)
         except Invalid as problem:
             look = {"state": FileState.REFUSED, "problem": received.printable(str(problem))}
         else:
-            kind = guess_kind(layout.header, file_name)
-            look |= {"layout": received.layout_json(layout), "preview": preview, "kind": kind}
+            found = recognising.found(layout.header, first, file_name)
+            look |= {"layout": received.layout_json(layout), "preview": first}
     with sessions.begin() as session:
         stored = session.get_one(ImportFile, row.id)
         for name, value in ({"size": size} | look).items():
             setattr(stored, name, value)
-        if stored.kind is not None:
-            _start(session, stored)
+        for place, kind in enumerate(found.kinds if stored.layout is not None else ()):
+            part = stored if not place else _further_part(stored)
+            session.add(part)
+            part.kind = kind
+            _start(session, part)
     return received.of_row(stored)
+
+
+def _further_part(first: ImportFile) -> ImportFile:
+    """What the file holds of another kind."""
+    shared = ("owner_id", "file_name", "size", "received_at", "layout", "preview", "state")
+    return ImportFile(
+        token=secrets.token_hex(12), source_id=first.id, mapping={}, **{name: getattr(first, name) for name in shared}
+    )
 
 
 def _look_at(stream: BinaryIO) -> tuple[sources.Layout, list[list[str]]]:
@@ -71,6 +90,16 @@ def files_of(session: Session, actor: Actor) -> list[Received]:
     actor.require(Permission.IMPORT)
     mine = received.files().where(_of(actor), ImportFile.state.not_in(_UNSEEN))
     return [received.of_row(row) for row in session.execute(mine)]
+
+
+def first_rows(session: Session, actor: Actor, file: Received) -> list[FirstRow]:
+    """The first rows of a file as they would be stored."""
+    actor.require(Permission.IMPORT)
+    if file.layout is None or file.kind is None:
+        return []
+    business = default_business(session)
+    setting = Setting(business.id, business.currency, business.time_zone, utc_now())
+    return preview.first_rows(file.preview, file.layout, file.kind, file.mapping, setting)
 
 
 def choose_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
@@ -130,12 +159,23 @@ def choose_repeats(session: Session, actor: Actor, token: str, repeats: Repeats)
         _reopen(file)
 
 
+def leave_out(session: Session, actor: Actor, token: str, left_out: bool) -> None:
+    """Say whether a part of a file is imported. A change discards an earlier check of all of its parts."""
+    actor.require(Permission.IMPORT)
+    file = _idle(session, actor, token)
+    if file.left_out is not left_out:
+        file.left_out = left_out
+        for part in _locked(session, actor, _with_all_parts(session, actor, [token])):
+            _reopen(part)
+
+
 def discard(session: Session, actor: Actor, tokens: Collection[str]) -> None:
-    """Remove files. One that waits leaves its job; one that is being worked on is a Conflict.
+    """Remove files, with all of their parts. One that waits leaves its job; one that is being worked on is a Conflict.
 
     Nobody sees them from then on; what they hold is deleted by ``upkeep.forget``.
     """
     actor.require(Permission.IMPORT)
+    tokens = _with_all_parts(session, actor, tokens)
     # Jobs before files, as whoever calls one off locks them.
     at_work = select(ImportJob.id).join(ImportFile, ImportFile.job_id == ImportJob.id)
     at_work = at_work.where(_of(actor), ImportFile.token.in_(tokens), ImportJob.finished_at.is_(None))
@@ -159,14 +199,16 @@ def import_(session: Session, actor: Actor, tokens: Collection[str], *, now: dat
 
 
 def _request(session: Session, actor: Actor, aim: JobAim, tokens: Collection[str], now: datetime) -> int:
-    files = _locked(session, actor, tokens)
+    files = [file for file in _locked(session, actor, _with_all_parts(session, actor, tokens)) if not file.left_out]
     if not files:
-        raise Invalid("Drop a file first")
+        raise Invalid("Drop a file first" if not tokens else "Every part of the file is left out")
     for file in files:
         if file.state in BUSY:
             raise Conflict(f"{file.file_name} is being worked on already")
         if file.layout is None or file.state is FileState.IMPORTED:
             raise Conflict(f"{file.file_name} cannot be imported: it is {file.state.value}")
+        if file.kind is None:
+            raise Invalid(f"Say what {file.file_name} contains")
     job = ImportJob(aim=aim, requested_at=now, requested_by_id=actor.user_id, requested_by=actor.name)
     session.add(job)
     session.flush()
@@ -224,6 +266,13 @@ def _locked(session: Session, actor: Actor, tokens: Collection[str]) -> list[Imp
     return files
 
 
+def _with_all_parts(session: Session, actor: Actor, tokens: Collection[str]) -> list[str]:
+    """These tokens, and those of the other parts of the same files."""
+    named = select(received.kept_as()).where(_of(actor), ImportFile.token.in_(tokens))
+    mine = select(ImportFile.token).where(_of(actor), received.kept_as().in_(named), ImportFile.state.not_in(_UNSEEN))
+    return [*tokens, *(token for token in session.scalars(mine) if token not in tokens)]
+
+
 def _idle(session: Session, actor: Actor, token: str) -> ImportFile:
     (file,) = _locked(session, actor, [token])
     if file.state in BUSY:
@@ -236,9 +285,8 @@ def _start(session: Session, file: ImportFile) -> None:
     if file.kind is None or file.layout is None:
         return
     definition, layout = DEFINITIONS[file.kind], received.layout_of(file.layout)
-    before = mapping.remembered(session, definition, layout)
-    file.guessed = before is None
-    file.mapping = mapping.to_json(mapping.guess(definition, layout.header) if before is None else before)
+    begin, file.guessed = recognising.start_for(session, definition, layout)
+    file.mapping, file.repeats = mapping.to_json(begin), recognising.repeats(layout.header, file.kind)
 
 
 def _reopen(file: ImportFile) -> None:

@@ -269,12 +269,6 @@ def remember(session: Session, definition: Definition, layout: Layout, mapping: 
         remembered_before.mapping = to_json(mapping)
 
 
-def start_for(session: Session, definition: Definition, layout: Layout) -> Mapping:
-    """The remembered mapping, otherwise the guess."""
-    from_before = remembered(session, definition, layout)
-    return guess(definition, layout.header) if from_before is None else from_before
-
-
 def layout_key(layout: Layout) -> str:
     """Files with the same column names in the same order are one layout."""
     return hashlib.sha256("\0".join(layout.header).encode()).hexdigest()

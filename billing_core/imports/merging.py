@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -214,6 +215,13 @@ def add_rejections(connection: Connection, rejections: Table, rejected: Select[A
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:
     """Rejected rows do not count as new, changed or unchanged."""
     connection.execute(delete(resolved).where(resolved.c.line.in_(select(rejections.c.line))))
+
+
+def leave_existing(connection: Connection, definition: Definition, resolved: Table) -> int:
+    """Take out the rows whose keys are there already, so that these stay as they are. Returns how many they were."""
+    target = definition.stored
+    there = exists().where(*(target.c[key] == resolved.c[key] for key in definition.keys))
+    return connection.execute(delete(resolved).where(there)).rowcount
 
 
 def count_rows(connection: Connection, rows: Table) -> int:

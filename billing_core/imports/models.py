@@ -71,7 +71,9 @@ class ImportFile(Base):
     and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``lines``:
     what becomes of the lines that its orders have; ``repeats``: which of several rows of one key counts; None: not
     said. ``guessed``: its columns were matched by their names alone, as no file of its layout was imported before.
-    ``done`` of ``total`` is the progress of ``step``, ``outcome`` what the latest check or the import found.
+    Of a file that holds several kinds each has a row: the first keeps what was received, the others name it as their
+    ``source_id``; those that are ``left_out`` are not imported. ``done`` of ``total`` is the progress of ``step``,
+    ``outcome`` what the latest check or the import found.
     """
 
     __tablename__ = "import_files"
@@ -80,6 +82,7 @@ class ImportFile(Base):
         Index("ix_import_files_owner_id", "owner_id"),
         Index("ix_import_files_job_id", "job_id"),
         Index("ix_import_files_received_at", "received_at"),
+        Index("ix_import_files_source_id", "source_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -95,6 +98,8 @@ class ImportFile(Base):
     lines: Mapped[Lines | None]
     repeats: Mapped[Repeats | None]
     guessed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("import_files.id"))
+    left_out: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[FileState] = mapped_column(default=FileState.RECEIVING)
     job_id: Mapped[int | None] = mapped_column(ForeignKey(ImportJob.id, ondelete="RESTRICT"))
     step: Mapped[str] = mapped_column(String(40), default="")

@@ -4,6 +4,7 @@ Each part is a short transaction of its own. One for all would hold up every oth
 file takes.
 """
 
+import hashlib
 import io
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -110,3 +111,12 @@ def _part(session: Session, file_id: int, holds: Holds, number: int) -> bytes | 
     return session.scalar(
         select(part.content).where(part.file_id == file_id, part.holds == holds, part.number == number)
     )
+
+
+def checksum(stream: BinaryIO) -> str:
+    """Of all that a seekable stream holds."""
+    digest = hashlib.sha256()
+    stream.seek(0)
+    while chunk := stream.read(PART_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()

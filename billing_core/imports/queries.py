@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.figures import Figure, Scope, day_of, one_each
 from billing_core.identity import Actor, Permission
+from billing_core.imports import Kind
 from billing_core.imports.models import FileState, ImportFile, ImportJob, ImportRun
 from billing_core.processes.queries import is_living
 
@@ -60,6 +61,7 @@ class FileProgress:
 
     job_id: int
     file_name: str
+    kind: Kind | None
     state: FileState
     step: str
     done: int
@@ -76,6 +78,7 @@ def under_way(session: Session, actor: Actor) -> list[FileProgress]:
         select(
             job.id,
             file.file_name,
+            file.kind,
             file.state,
             file.step,
             file.done,

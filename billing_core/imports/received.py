@@ -5,12 +5,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from billing_core.imports import Kind, Lines, Repeats, mapping, merging, sources
 from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.models import FileState, ImportFile
 from billing_core.imports.outcome import Outcome
@@ -31,8 +32,9 @@ WAITING: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Received:
-    """One file. ``size`` is in bytes. ``guessed``: nobody has imported a file of its layout yet. ``problem``: why it
-    cannot be read or imported at all.
+    """One file, or what it holds of one kind: ``source_id`` is the row that keeps what was received then, and one that
+    is ``left_out`` is not imported. ``size`` is in bytes. ``guessed``: nobody has imported a file of its layout yet.
+    ``problem``: why it cannot be read or imported at all.
     """
 
     id: int
@@ -49,6 +51,19 @@ class Received:
     state: FileState
     outcome: Outcome | None
     problem: str
+    source_id: int | None
+    left_out: bool
+
+    @property
+    def kept_as(self) -> int:
+        """The id under which what was received is kept: the same for all parts of a file."""
+        return self.id if self.source_id is None else self.source_id
+
+    @property
+    def source(self) -> str:
+        """Whose export it is, where that is known."""
+        known = None if self.layout is None else recognising.known(self.layout.header)
+        return "" if known is None else f"{known.source}: {known.title}"
 
     @property
     def definition(self) -> Definition | None:
@@ -57,6 +72,13 @@ class Received:
     @property
     def busy(self) -> bool:
         return self.state in BUSY
+
+    @cached_property
+    def question(self) -> str:
+        """What a person must say about a file whose kind is not known; empty where it is."""
+        if self.layout is None or self.kind is not None:
+            return ""
+        return recognising.found(self.layout.header, self.preview, self.file_name).question
 
     @cached_property
     def missing(self) -> list[str]:
@@ -71,13 +93,17 @@ def in_order() -> tuple[ColumnElement[Any], ...]:
     return case(places, value=ImportFile.kind, else_=len(places)), ImportFile.id.expression
 
 
+def kept_as() -> ColumnElement[int]:
+    """In SQL: the id under which what was received is kept, the same for all parts of a file."""
+    return func.coalesce(ImportFile.source_id, ImportFile.id)
+
+
 def files() -> Select[Any]:
     """Select the columns that ``of_row`` reads, in order. Add whose files they are."""
     file = ImportFile
     columns = (file.id, file.token, file.file_name, file.size, file.layout, file.preview, file.kind, file.mapping)
-    return select(*columns, file.lines, file.repeats, file.guessed, file.state, file.outcome, file.problem).order_by(
-        *in_order()
-    )
+    chosen = (file.lines, file.repeats, file.guessed, file.source_id, file.left_out)
+    return select(*columns, *chosen, file.state, file.outcome, file.problem).order_by(*in_order())
 
 
 def of_row(row: Any) -> Received:
@@ -101,6 +127,8 @@ def of_row(row: Any) -> Received:
         row.state,
         None if row.outcome is None or row.kind is None else _outcome(row.outcome, row.kind, row.file_name, mapped),
         row.problem,
+        row.source_id,
+        row.left_out,
     )
 
 

@@ -4,7 +4,6 @@ Unlike other services these functions take ``Sessions`` and manage their own tra
 temporary table first, while others may write, and only then changes our tables in one short transaction.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
@@ -23,11 +22,12 @@ from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
 from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, Repeats, merging, rejections, sources, staging
+from billing_core.imports import Kind, Lines, Repeats, merging, parts, rejections, sources, staging
 from billing_core.imports import mapping as mappings
 from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds import line_modes, statuses
 from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
 from billing_core.imports.outcome import Outcome
@@ -80,6 +80,7 @@ class _Read:
     mapping: Mapping
     staged: Staged
     rejections: Table
+    rules: recognising.Rules
 
 
 def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
@@ -136,26 +137,46 @@ def apply(
     Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry. What
     ``also`` writes is committed together with what is imported.
     """
+    return apply_together(sessions, actor, [incoming], now=now, also=lambda session, found: also(session, found[0]))[0]
+
+
+def apply_together(
+    sessions: Sessions,
+    actor: Actor,
+    files: Sequence[Incoming],
+    *,
+    now: datetime,
+    also: Callable[[Session, list[Outcome]], None],
+) -> list[Outcome]:
+    """Import what one file holds of several kinds, in the order in which they depend on each other: all of it, or
+    nothing, where one is refused, whose outcome is the last. See ``apply`` otherwise.
+    """
     actor.require(Permission.IMPORT)
+    outcomes: list[Outcome] = []
     with _connection(sessions) as connection:
-        read = _read(connection, incoming, now=now)
-        checksum = _checksum(incoming.stream)
+        staged = [_read(connection, incoming, now=now) for incoming in files]
+        checksum = parts.checksum(files[0].stream)
         # Before the transaction: on SQLite nobody else writes until it ends, not even how far the import is.
-        incoming.progress(COMPARING, 0, 1)
+        for incoming in files:
+            incoming.progress(COMPARING, 0, 1)
         change_from_now_on(connection)
-        with connection.begin(), Session(connection, expire_on_commit=False) as session:
+        with connection.begin() as transaction, Session(connection, expire_on_commit=False) as session:
             turns.write_alone(connection)
-            outcome, resolved = _compare(connection, read)
-            if outcome.refused:
-                return outcome
-            _refuse_again(session, incoming)
-            incoming.progress(WRITING, 0, 1)
-            _write(session, actor, read, resolved, outcome, checksum)
-            outcome = replace(outcome, applied=True)
-            also(session, outcome)
+            for read in staged:
+                outcome, resolved = _compare(connection, read)
+                outcomes.append(outcome)
+                if outcome.refused:
+                    transaction.rollback()
+                    return outcomes
+                _refuse_again(session, read.incoming)
+                read.incoming.progress(WRITING, 0, 1)
+                _write(session, actor, read, resolved, outcome, checksum)
+            outcomes = [replace(outcome, applied=True) for outcome in outcomes]
+            also(session, outcomes)
             session.flush()
-    incoming.progress(WRITING, 1, 1)
-    return outcome
+    for incoming in files:
+        incoming.progress(WRITING, 1, 1)
+    return outcomes
 
 
 @contextmanager
@@ -181,9 +202,10 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
         _refuse_again(session, incoming)
         business = default_business(session)
         setting = Setting(business.id, business.currency, business.time_zone, now)
-        start = mappings.start_for(session, definition, layout)
+        start, _guessed = recognising.start_for(session, definition, layout)
         mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
         mapping = mappings.with_words(definition, mapping, incoming.words)
+        rules = recognising.rules(incoming.stream, layout, definition.kind, mapping)
         staged, rejected = staging.stage(
             connection,
             definition,
@@ -192,8 +214,9 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
             mapping,
             setting,
             advance=lambda done: incoming.progress(READING, done, size),
+            following=rules.following,
         )
-    return _Read(incoming, definition, layout, mapping, staged, rejected)
+    return _Read(incoming, definition, layout, mapping, staged, rejected, rules)
 
 
 def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
@@ -211,8 +234,9 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         if read.incoming.lines is Lines.ADD:
             line_modes.continue_positions(connection, resolved)
     else:
-        which = read.incoming.repeats if definition.one_counts else None
+        which = (read.incoming.repeats or read.rules.repeats) if definition.one_counts else None
         passed_over = merging.keep_one_of_each_key(connection, definition, resolved, read.rejections, which)
+    stay = merging.leave_existing(connection, definition, resolved) if read.rules.only_new else 0
     for merge_rule in definition.merge_checks:
         rows = merging.beside(definition, resolved)
         merging.add_rejections(connection, read.rejections, merge_rule(rows))
@@ -231,7 +255,7 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         mapping=read.mapping,
         new=counts.new,
         changed=counts.changed,
-        unchanged=counts.unchanged + passed_over.same,
+        unchanged=counts.unchanged + stay + (0 if read.rules.shared else passed_over.same),
         rejected=rejected,
         rejections=rejections.first(connection, read.rejections, read.mapping, limit=SHOWN_REJECTIONS),
         changes=changes,
@@ -277,7 +301,7 @@ def _refuse_again(session: Session, incoming: Incoming) -> None:
     """A file that adds its lines would double them the second time."""
     if incoming.lines is not Lines.ADD:
         return
-    kind, checksum = incoming.kind, _checksum(incoming.stream)
+    kind, checksum = incoming.kind, parts.checksum(incoming.stream)
     same = select(ImportRun.created_at).where(ImportRun.kind == kind.value, ImportRun.checksum == checksum)
     if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
         raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
@@ -332,11 +356,3 @@ def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes} | gone,
         {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )
-
-
-def _checksum(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    stream.seek(0)
-    while chunk := stream.read(1_048_576):
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -20,6 +20,7 @@ from billing_core.imports import sources
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
 from billing_core.imports.mapping import FromColumns, Mapping
+from billing_core.imports.rows.following import Following, followed
 from billing_core.imports.words.answers import LEFT_OUT, Answers, Questions, Tally, WordAsked, WordsFound
 from billing_core.imports.words.readers import UnknownWord
 
@@ -38,10 +39,12 @@ def stage(
     setting: Setting,
     *,
     advance: Callable[[int], None],
+    following: Following | None = None,
 ) -> tuple[Staged, Table]:
     """Read the whole file. Returns its readable rows and its rejections.
 
-    ``advance`` is called with the bytes read. Both tables live until they are dropped or the connection closes.
+    ``following``: which rows follow up on the one above. ``advance`` is called with the bytes read. Both tables live
+    until they are dropped or the connection closes.
     """
     every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
@@ -57,7 +60,7 @@ def stage(
     makers = [_maker(item, [field.name for field in fields], definition) for item in derived]
     tally = Tally()
 
-    for batch in sources.batches(stream, layout):
+    for batch in followed(sources.batches(stream, layout), layout, following):
         lines, columns, refused = read_batch(batch, readers, layout, tally)
         load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
         if refused:

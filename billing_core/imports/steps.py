@@ -136,42 +136,50 @@ def _import(job: _Job) -> None:
     """One file after the other, until one is refused."""
     while files := _left(job):
         with suppress(_Elsewhere):
-            if not _imported(job, files[0]):
+            if not _imported(job, [file for file in files if file.kept_as == files[0].kept_as]):
                 return
     with job.sessions.begin() as session:
         _finish(session, job)
 
 
-def _imported(job: _Job, file: Received) -> bool:
-    """Whether it was; otherwise the job is over."""
+def _imported(job: _Job, file: list[Received]) -> bool:
+    """Whether all parts of the file were; otherwise the job is over."""
+    ids = [part.id for part in file]
 
-    def mark(session: Session, outcome: Outcome) -> None:
-        done = _of_job(job).where(ImportFile.id == file.id)
-        values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
-        if session.scalar(done.values(values).returning(ImportFile.id)) is None:
-            raise _Elsewhere
+    def mark(session: Session, outcomes: list[Outcome]) -> None:
+        for part, outcome in zip(file, outcomes, strict=True):
+            done = _of_job(job).where(ImportFile.id == part.id)
+            values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
+            if session.scalar(done.values(values).returning(ImportFile.id)) is None:
+                raise _Elsewhere
+        others = (received.kept_as() == file[0].kept_as, ImportFile.left_out)
+        session.execute(update(ImportFile).where(*others).values(state=FileState.DISCARDED, job_id=None))
 
-    with _work(job, file) as work:
-        answer: Outcome | BillingError
+    with ExitStack() as opened:
+        works = [opened.enter_context(_work(job, part)) for part in file]
+        answers: list[Outcome | BillingError]
         try:
-            answer = service.apply(job.sessions, job.actor, work.incoming, now=utc_now(), also=mark)
+            outcomes = service.apply_together(
+                job.sessions, job.actor, [work.incoming for work in works], now=utc_now(), also=mark
+            )
+            answers = [*outcomes]
         except BillingError as refusal:
-            answer = refusal
+            answers = [refusal]
         except FileNotFoundError:
-            if file.id in {left.id for left in _left(job)}:
+            if file[0].id in {left.id for left in _left(job)}:
                 raise
             raise _Elsewhere from None
+        refused, answer = works[len(answers) - 1], answers[-1]
         if isinstance(answer, Outcome) and answer.applied:
-            parts.remove(job.sessions, file.id)
+            for file_id in {*ids, file[0].kept_as}:
+                parts.remove(job.sessions, file_id)
             return True
-        work.store_lists(answer)
+        refused.store_lists(answer)
     with job.sessions.begin() as session:
-        refused = session.scalar(
-            _of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)).returning(ImportFile.id)
-        )
-        if refused is None:
+        was = _of_job(job).where(ImportFile.id == refused.file.id).values(_after_check(answer))
+        if session.scalar(was.returning(ImportFile.id)) is None:
             raise _Elsewhere
-        because = f"Not imported, because {file.file_name} was refused."
+        because = f"Not imported, because {file[0].file_name} was refused."
         session.execute(_of_job(job).values(state=FileState.NEW, problem=because))
         _finish(session, job)
     return False
@@ -254,7 +262,7 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
     }
     changes, progress = {**left_out, **file.mapping}, _Progress(job, file.id)
     with (
-        parts.opened(job.sessions, file.id, file.size) as stream,
+        parts.opened(job.sessions, file.kept_as, file.size) as stream,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as other_spool,
     ):

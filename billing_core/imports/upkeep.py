@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.audit import service as audit
 from billing_core.database import Sessions
@@ -54,7 +54,9 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     """Delete files and finished jobs after a day, and at once what discarded and imported files hold."""
     file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
     holds = exists().where(ImportFilePart.file_id == file.id)
-    old = and_(file.received_at < before, file.state.not_in(BUSY))
+    part = aliased(ImportFile)
+    needed = exists().where(part.source_id == file.id, part.state.in_(BUSY))
+    old = and_(file.received_at < before, file.state.not_in(BUSY), ~needed)
     ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
     unneeded = and_(ImportJob.finished_at < before, ~exists().where(file.job_id == ImportJob.id))
     with sessions() as session:
@@ -64,10 +66,13 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     with sessions.begin() as session:
         # First out of everybody's sight, so that nobody begins anything with them meanwhile.
         session.execute(update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None))
-        over = (FileState.DISCARDED, FileState.IMPORTED)
-        ids = list(session.scalars(select(file.id).where(file.id.in_(ids), file.state.in_(over))))
+        unseen = (FileState.DISCARDED, FileState.IMPORTED)
+        ids = list(session.scalars(select(file.id).where(file.id.in_(ids), file.state.in_(unseen))))
     for file_id in ids:
         parts.remove(sessions, file_id)
+    over = delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds)
     with sessions.begin() as session:
-        session.execute(delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds))
+        # The parts of a file name the one that keeps it.
+        session.execute(over.where(file.source_id.is_not(None)))
+        session.execute(over.where(file.id.not_in(select(file.source_id).where(file.source_id.is_not(None)))))
         session.execute(delete(ImportJob).where(unneeded))

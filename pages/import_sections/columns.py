@@ -9,7 +9,7 @@ from billing_core.imports.kind import EVERY_CUSTOMER, Field
 from billing_core.imports.mapping import Fixed, FromColumns, Origin, Together, from_column
 from billing_core.imports.received import Received
 from pages.ui import formats
-from pages.ui.context import transaction
+from pages.ui.context import reading, transaction
 from pages.ui.text import md
 
 ACROSS = 3
@@ -40,6 +40,9 @@ def draw(actor: Actor, received: Received) -> None:
         with transaction() as session:
             inbox.choose_origins(session, actor, received.token, chosen)
         st.rerun()
+    if not received.missing:
+        with st.expander("First rows as they will be stored", icon=":material/preview:"):
+            _as_stored(actor, received)
     with st.expander("First rows of the file", icon=":material/table_rows:"):
         _first_rows(received)
 
@@ -157,3 +160,24 @@ def _first_rows(received: Received) -> None:
         key=f"import_{received.token}_rows",
         alt="The first rows of the file as they are",
     )
+
+
+def _as_stored(actor: Actor, received: Received) -> None:
+    with reading() as session:
+        rows = inbox.first_rows(session, actor, received)
+    if not rows:
+        st.caption("None of the first rows of the file holds any.")
+        return
+    named = dict.fromkeys(name for row in rows for name in row.values)
+    st.dataframe(
+        pd.DataFrame([[row.values.get(name, "") for name in named] for row in rows], columns=list(named), dtype=str),
+        hide_index=True,
+        width="stretch",
+        height="content",
+        key=f"import_{received.token}_{received.kind}_stored",
+        alt="The first rows of the file as they will be stored",
+    )
+    for number, row in enumerate(rows, start=1):
+        for name, reason in row.reasons.items():
+            said = f"{name} “{row.values[name]}” {reason}" if name else reason
+            st.caption(md(f"Row {number}: {formats.with_days(said)}"))

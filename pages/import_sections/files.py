@@ -43,29 +43,75 @@ def draw(actor: Actor) -> None:
         return
     if any(received.busy for received in files):
         _progress(actor)
-    for received in files:
+    for parts in _by_file(files):
         with st.container(border=True):
-            _file(actor, received)
+            _file(actor, parts)
     _actions(actor, files)
 
 
-def _file(actor: Actor, received: Received) -> None:
+def _by_file(files: Sequence[Received]) -> list[list[Received]]:
+    """The parts of each file together, where the first of them stands."""
+    grouped: dict[int, list[Received]] = {}
+    for received in files:
+        grouped.setdefault(received.kept_as, []).append(received)
+    return list(grouped.values())
+
+
+def _file(actor: Actor, parts: Sequence[Received]) -> None:
+    first, several = parts[0], len(parts) > 1
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            st.markdown(f"**{md(received.file_name)}**", width="content")
-            st.badge(formats.sentence(received.state), color=COLORS[received.state])
-            st.caption(formats.count(max(1, received.size // 1024)) + " kB", width="content")
+            st.markdown(f"**{md(first.file_name)}**", width="content")
+            if not several:
+                _state(first)
+            st.caption(formats.count(max(1, first.size // 1024)) + " kB", width="content")
+            if first.source:
+                st.caption(md(first.source), width="content")
         removed = st.button(
             "Remove",
             icon=":material/close:",
-            key=f"import_{received.token}_remove",
+            key=f"import_{first.token}_remove",
             type="tertiary",
-            disabled=received.busy,
+            disabled=any(part.busy for part in parts),
         )
     if removed:
-        _discard(actor, [received])
+        _discard(actor, [first])
+    for part in parts:
+        if several:
+            _part_heading(actor, part)
+        if not part.left_out:
+            _part(actor, part, several=several)
+
+
+def _state(received: Received) -> None:
+    st.badge(formats.sentence(received.state), color=COLORS[received.state])
+
+
+def _part_heading(actor: Actor, part: Received) -> None:
+    """What the file holds of one kind, and whether that is imported."""
+    title = DEFINITIONS[part.kind].title if part.kind else "Not known"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{title}**", width="content")
+        if not part.left_out:
+            _state(part)
+        if part.state is FileState.IMPORTED:
+            return
+        taken = st.toggle(
+            f"Import the {title.lower()} of this file",
+            value=not part.left_out,
+            key=f"import_{part.token}_taken",
+            disabled=part.busy,
+        )
+    if taken is part.left_out and not part.busy:
+        with transaction() as session:
+            inbox.leave_out(session, actor, part.token, not taken)
+        st.rerun()
+
+
+def _part(actor: Actor, received: Received, *, several: bool) -> None:
     if received.layout is not None and received.state is not FileState.IMPORTED:
-        _kind(actor, received)
+        if not several:
+            _kind(actor, received)
         if received.kind is Kind.ORDER_ITEMS:
             _lines(actor, received)
         if received.repeats is not None or (received.outcome and received.outcome.repeated):
@@ -76,17 +122,20 @@ def _file(actor: Actor, received: Received) -> None:
 
 
 def _kind(actor: Actor, received: Received) -> None:
+    if received.question:
+        st.warning(md(received.question), icon=":material/help:")
     kinds = list(Kind)
     chosen = st.selectbox(
         "What it contains",
         kinds,
-        index=kinds.index(received.kind) if received.kind else 0,
+        index=kinds.index(received.kind) if received.kind else None,
+        placeholder="Choose",
         format_func=lambda kind: DEFINITIONS[kind].title,
         key=f"import_{received.token}_kind",
         disabled=received.busy,
         width=320,
     )
-    if chosen != received.kind and not received.busy:
+    if chosen is not None and chosen != received.kind and not received.busy:
         with transaction() as session:
             inbox.choose_kind(session, actor, received.token, chosen)
         st.rerun()
@@ -139,8 +188,8 @@ def _repeats(actor: Actor, received: Received) -> None:
 
 def _actions(actor: Actor, files: Sequence[Received]) -> None:
     busy = any(received.busy for received in files)
-    usable = [f for f in files if f.layout is not None and f.state is not FileState.IMPORTED]
-    complete = bool(usable) and not any(received.missing for received in usable)
+    usable = [f for f in files if f.layout is not None and f.state is not FileState.IMPORTED and not f.left_out]
+    complete = bool(usable) and not any(received.missing or received.kind is None for received in usable)
     checked = complete and all(received.state is FileState.READY for received in usable)
     with st.container(horizontal=True):
         check = st.button(
@@ -151,8 +200,9 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
             type="secondary" if checked else "primary",
             help="Shows what the import would do. Nothing is written.",
         )
+        count = len({received.kept_as for received in usable})
         take_in = st.button(
-            "Import" if len(usable) < 2 else f"Import {len(usable)} files",
+            "Import" if count < 2 else f"Import {count} files",
             icon=":material/download_done:",
             key="import_apply",
             disabled=busy or not checked,
@@ -194,7 +244,8 @@ def _progress(actor: Actor) -> None:
         st.rerun()
     for file in busy:
         share = min(1.0, file.done / file.total) if file.total else 0.0
-        st.progress(share, text=f"{md(file.file_name)}: {_what_happens(file, somebody=somebody, paused=paused)}")
+        what = md(file.file_name) + (f", {DEFINITIONS[file.kind].title.lower()}" if file.kind else "")
+        st.progress(share, text=f"{what}: {_what_happens(file, somebody=somebody, paused=paused)}")
     st.caption("You may leave this page: the work goes on, and you find it here again.")
     waiting = {file.job_id for file in busy if not file.taken_up}
     if waiting and st.button("Do not wait", icon=":material/cancel:", key="import_cancel", type="tertiary"):

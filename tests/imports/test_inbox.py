@@ -261,8 +261,8 @@ def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(
     def broken(*_arguments, **_named):
         raise ZeroDivisionError
 
-    real = service.apply
-    monkeypatch.setattr(service, "apply", broken)
+    real = service.apply_together
+    monkeypatch.setattr(service, "apply_together", broken)
     failed = requested(inbox.import_)
     steps.work_off(sessions, failed)
     (received,) = files()
@@ -271,7 +271,7 @@ def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(
     assert received.problem.startswith(told)
     assert received.problem.removeprefix(told) in capsys.readouterr().out
 
-    monkeypatch.setattr(service, "apply", real)
+    monkeypatch.setattr(service, "apply_together", real)
     with sessions.begin() as session:
         assert upkeep.retry_failed(session, EVE, limit=10, now=NOW) == 1
         assert upkeep.retry_failed(session, EVE, limit=10, now=NOW) == 0
@@ -290,7 +290,7 @@ def test_what_its_owner_has_begun_anew_is_not_tried_again_by_others(receive, req
     def broken(*_arguments, **_named):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(service, "apply", broken)
+    monkeypatch.setattr(service, "apply_together", broken)
     steps.work_off(sessions, requested(inbox.import_))
     with sessions.begin() as session:
         inbox.choose_origins(session, ADA, token, {"currency": Fixed("EUR")})
@@ -410,8 +410,8 @@ def test_a_database_that_fails_is_tried_again_for_so_long(receive, requested, fi
     def lost(*_arguments, **_named):
         raise gone
 
-    real = service.apply
-    monkeypatch.setattr(service, "apply", lost)
+    real = service.apply_together
+    monkeypatch.setattr(service, "apply_together", lost)
     with pytest.raises(type(gone)):
         steps.work_off(sessions, job)
     assert files()[0].busy
@@ -421,7 +421,7 @@ def test_a_database_that_fails_is_tried_again_for_so_long(receive, requested, fi
         assert steps.begin_again(sessions, job, attempt) == attempt + 1
     steps.work_off(sessions, job)
     assert files()[0].state is FileState.REFUSED
-    monkeypatch.setattr(service, "apply", real)
+    monkeypatch.setattr(service, "apply_together", real)
 
 
 def test_a_job_that_kills_every_process_is_given_up(receive, requested, files, sessions):

@@ -11,7 +11,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, mapping, service
-from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
+from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Fixed, FromColumns, Together, from_column
 from billing_core.imports.sources import Layout
 from tests.imports import northwind
@@ -68,24 +68,6 @@ def test_our_own_names_are_guessed_however_they_are_written(kind):
     names = [field.name for field in definition.fields]
     for written in (names, [name.upper() for name in names], [name.replace("_", " ").title() for name in names]):
         assert mapping.guess(definition, written) == dict(zip(names, map(from_column, written), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("file_name", "kind"),
-    [
-        ("customers.csv", "customers"),
-        ("products.csv", "products"),
-        ("orders.csv", "orders"),
-        ("order_details.csv", "order-items"),
-    ],
-)
-def test_the_kind_of_the_sample_s_files_is_guessed(file_name, kind):
-    assert guess_kind(header_of(kind), file_name) == kind
-
-
-@pytest.mark.parametrize("kind", Kind)
-def test_the_kind_is_guessed_from_our_own_columns_alone(kind):
-    assert guess_kind([field.name for field in DEFINITIONS[kind].fields], "export.csv") == kind
 
 
 LAYOUT = Layout(("Code", "Title", "Basis", "Extra=1"), ",")

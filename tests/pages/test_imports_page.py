@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import Lines, Repeats, steps, upkeep
+from billing_core.imports import Kind, Lines, Repeats, steps, upkeep
 from billing_core.imports.mapping import Together
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
@@ -18,6 +18,7 @@ from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
 from tests.imports.files import case, row_count
+from tests.imports.test_layouts import example
 from tests.pages.as_read import as_read
 from tests.pages.roles import OTHER_ROLES
 from tests.reports.company import a_customer, an_order
@@ -302,13 +303,13 @@ def test_work_that_nobody_does_says_so_and_can_be_called_off(page_as, sessions, 
     def said(page) -> list[str]:
         return [as_read(bar.proto.text) for bar in page.get("progress")]
 
-    assert said(page) == ["customers.csv: waiting for a process: at present none is running"]
+    assert said(page) == ["customers.csv, customers: waiting for a process: at present none is running"]
     with sessions.begin() as session:
         processes.register(session, "app-1", ProcessKind.APP, host="here", pid=1, version="1")
-    assert said(page.run()) == ["customers.csv: waiting for its turn"]
+    assert said(page.run()) == ["customers.csv, customers: waiting for its turn"]
     with sessions.begin() as session:
         pausing.pause(session, SYSTEM, Queue.IMPORTS, now=utc_now())
-    assert said(page.run()) == ["customers.csv: waiting until imports, which are paused, are resumed"]
+    assert said(page.run()) == ["customers.csv, customers: waiting until imports, which are paused, are resumed"]
     assert page.button(key="import_check").disabled
 
     press(page, "import_cancel")
@@ -354,3 +355,49 @@ def test_who_may_not_import_cannot_drop_files(page_as, role):
     page = page_as(role).visit("imports.py")
     assert "Your role does not allow this page" in page.error[0].value
     assert not page.file_uploader
+
+
+@ONE_DATABASE
+def test_a_shop_s_export_has_a_part_for_each_kind_and_one_can_be_left_out(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders_export=example("shopify_orders").decode())
+    first, *_ = parts = files(sessions)
+    assert [part.kind for part in parts] == [Kind.CUSTOMERS, Kind.ORDERS, Kind.ORDER_ITEMS]
+    assert [button.key for button in page.button if button.key.endswith("_remove")] == [f"import_{first.token}_remove"]
+    page.toggle(key=f"import_{first.token}_taken").set_value(False).run()
+    press(page, "import_check")
+    assert [part.state for part in files(sessions)] == [FileState.NEW, FileState.REFUSED, FileState.REFUSED]
+    page.toggle(key=f"import_{first.token}_taken").set_value(True).run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [2, 3, 4]
+
+
+@ONE_DATABASE
+def test_products_of_a_shop_are_recognised_and_asked_whose_they_are(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session)
+    page = page_as("admin").visit("imports.py")
+    drop(page, export=example("woocommerce_products").decode())
+    (received,) = files(sessions)
+    assert received.kind is Kind.PRODUCTS
+    assert page.button(key="import_check").disabled
+    page.selectbox(key=f"import_{received.token}_products_customer_ref").set_value("every customer").run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert sorted(session.scalars(select(Product.sku))) == ["AB-1", "AB-2"]
+
+
+@ONE_DATABASE
+def test_where_two_kinds_are_close_nothing_is_checked_until_somebody_has_said(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, export="Customer,Company,SKU\nC1,Acme,A-1\n")
+    (received,) = files(sessions)
+    assert received.kind is None
+    assert "customers or products" in as_read(page.warning[0].value)
+    assert page.button(key="import_check").disabled
+    page.selectbox(key=f"import_{received.token}_kind").set_value(Kind.CUSTOMERS).run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    assert row_count(sessions, Customer) == 1

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from billing_core.imports.words.spelling import same_word
@@ -60,11 +61,14 @@ NO_WORDS: Final = WordsFound()
 
 
 class Answers:
-    """What was said about the words of one column, as pairs of theirs and ours."""
+    """What was said about the words of one column, as pairs of theirs and ours. An asterisk in theirs stands for
+    anything.
+    """
 
     def __init__(self, words: Sequence[tuple[str, str]]) -> None:
         self._ours = {same_word(theirs): ours for theirs, ours in words}
         self._dated = self._ours.get(ANY_DATE)
+        self._patterns = [(theirs, ours) for theirs, ours in self._ours.items() if "*" in theirs]
         self.leave_out = LEAVE_OUT in self._ours.values()
 
     def __bool__(self) -> bool:
@@ -80,8 +84,12 @@ class Answers:
         return self.leave_out and self._answer(cell) == LEAVE_OUT
 
     def _answer(self, cell: str) -> str | None:
-        answer = self._ours.get(same_word(cell))
-        return self._dated if answer is None and self._dated is not None and is_dated(cell) else answer
+        word = same_word(cell)
+        if (answer := self._ours.get(word)) is not None:
+            return answer
+        if self._dated is not None and is_dated(cell):
+            return self._dated
+        return next((ours for theirs, ours in self._patterns if fnmatchcase(word, theirs)), None)
 
 
 class Questions:

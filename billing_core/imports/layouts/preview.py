@@ -1,0 +1,68 @@
+"""The first rows of a file as they would be stored, read as an import reads them. Nothing is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from billing_core.database.types import Scaled
+from billing_core.imports import Kind, merging, sources
+from billing_core.imports.cells import Unreadable
+from billing_core.imports.kind import EVERY_CUSTOMER, Field, Setting
+from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.layouts import recognising
+from billing_core.imports.mapping import Mapping
+from billing_core.imports.rows.following import followed
+from billing_core.imports.staging import Reader, shown
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRow:
+    """The texts of our columns; ``reasons`` says of some why their cell cannot be read, or of the row (no column)."""
+
+    values: dict[str, str]
+    reasons: dict[str, str]
+
+
+def first_rows(
+    rows: Sequence[list[str]], layout: sources.Layout, kind: Kind, mapping: Mapping, setting: Setting
+) -> list[FirstRow]:
+    """What becomes of these rows of a file."""
+    every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
+    fields = [field for field in DEFINITIONS[kind].fields if field.name in mapping]
+    readers = [
+        Reader(field, layout, mapping, setting)
+        for field in fields
+        if not (every_customer and field.name == "customer_ref")
+    ]
+    batch = sources.Batch(range(1, len(rows) + 1), list(rows))
+    following = recognising.following(layout, kind, mapping, rows)
+    return [
+        _first_row(row, readers, len(layout.header))
+        for ours in followed([batch], layout, following)
+        for row in ours.rows
+        if any(cell.strip() for cell in row)
+    ]
+
+
+def _first_row(row: list[str], readers: Sequence[Reader], width: int) -> FirstRow:
+    if len(row) != width:
+        return FirstRow({}, {"": f"the line has {len(row)} cells, the header has {width}"})
+    values, reasons = {}, {}
+    for reader in readers:
+        cell = reader.cell(row)
+        try:
+            values[reader.field.name] = _text(reader.known[cell], reader.field)
+        except Unreadable as unreadable:
+            values[reader.field.name] = shown(cell)
+            reasons[reader.field.name] = str(unreadable)
+    return FirstRow(values, reasons)
+
+
+def _text(value: Any, field: Field) -> str:
+    """Of a value as the driver takes it."""
+    if value is None:
+        return ""
+    if isinstance(field.type, Scaled) and isinstance(value, int):
+        return merging.written(Decimal(value).scaleb(-field.type.places))
+    return str(value)
