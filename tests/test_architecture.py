@@ -191,7 +191,7 @@ ORDER = {
     "pages.ui": [
         ["formats", "text"],
         ["address", "reads"],
-        ["colors", "downloads", "failures", "mail_frame", "messages", "opened", "reading_on"],
+        ["colors", "downloads", "failures", "messages", "opened", "reading_on", "sorting"],
         ["context", "data_age", "export_menu", "tables"],
         ["collection_mode", "figures", "inputs", "mail_words"],
         ["signed_in"],

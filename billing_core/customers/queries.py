@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session, aliased
 from billing_core.customers.models import Customer
 from billing_core.customers.standing import merged
 from billing_core.database.functions import mentions
-from billing_core.errors import NotFound
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 
 # Of whom a name or an id is; and that a customer answers to it: the same one, or that into which it was merged.
@@ -143,6 +143,13 @@ def countries(session: Session, actor: Actor) -> list[str]:
     actor.require(Permission.CUSTOMER_READ)
     statement = select(Customer.country).where(visible_to(actor), Customer.country != "").distinct()
     return list(session.scalars(statement.order_by(Customer.country)))
+
+
+def must_occur(session: Session, actor: Actor, country: str) -> None:
+    """Invalid where a filter asks for a country that no customer is of; an empty one asks for none."""
+    if country and country not in countries(session, actor):
+        reason = f"no customer is of {country}"
+        raise Invalid(f"country: {reason}", fields={"country": reason})
 
 
 def currencies(session: Session, actor: Actor) -> list[str]:

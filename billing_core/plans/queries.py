@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import among, equals
 from billing_core.dates import Period
-from billing_core.errors import NotFound
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
 
@@ -78,6 +78,13 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
     if row is None:
         raise NotFound(f"There is no plan {code}")
     return Version(*row)
+
+
+def must_be_one(session: Session, code: str, field: str = "plan") -> None:
+    """Invalid where a filter asks for a plan that there is not; an empty one asks for none."""
+    if code and session.scalar(select(Plan.id).where(equals(Plan.code, code))) is None:
+        reason = f"there is no plan {code}"
+        raise Invalid(f"{field}: {reason}", fields={field: reason})
 
 
 def on_plan(session: Reads, customer_id: int, period: Period) -> list[OnPlan]:

@@ -18,7 +18,7 @@ from billing_core.database.amounts import has_amount
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import chosen, natural, no_such_start, ordered
 from billing_core.dates import Period, start_of_day
-from billing_core.errors import NotFound
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
 from billing_core.reading_order import reading_order
@@ -213,6 +213,13 @@ def authors(session: Session, actor: Actor) -> list[str]:
     actor.require(Permission.REPORT_READ)
     statement = select(BillingReport.created_by).where(visible_to(actor, BillingReport.customer_id))
     return sorted(session.scalars(statement.distinct()), key=reading_order)
+
+
+def must_be_author(session: Session, actor: Actor, name: str) -> None:
+    """Invalid where a filter asks for the reports of somebody who made none; an empty one asks for nobody's."""
+    if name and name not in authors(session, actor):
+        reason = f"no report is by {name}"
+        raise Invalid(f"created_by: {reason}", fields={"created_by": reason})
 
 
 def _conditions(session: Session, actor: Actor, filters: ReportFilter) -> list[ColumnElement[bool]]:

@@ -57,20 +57,22 @@ def by_month(session: Session, scope: Scope) -> list[MonthPoint]:
 
 
 def by_service(session: Session, scope: Scope) -> list[ServicePoint]:
-    """The largest amount first. A renamed service keeps one point, under the last of its names in the alphabet."""
+    """One currency after the other, and of each the largest amount first. A renamed service keeps one point, under the
+    last of its names in the alphabet.
+    """
     amount = func.sum(ReportServiceTotal.amount_minor)
     rows: Sequence[Any] = session.execute(
         select(ReportServiceTotal.service_id, func.max(ReportServiceTotal.service_name), BillingReport.currency, amount)
         .join(BillingReport, BillingReport.id == ReportServiceTotal.report_id)
         .where(*counting(scope))
         .group_by(ReportServiceTotal.service_id, BillingReport.currency)
-        .order_by(amount.desc(), ReportServiceTotal.service_id)
+        .order_by(BillingReport.currency, amount.desc(), ReportServiceTotal.service_id)
     ).all()
     return [ServicePoint(service_id, name, currency, int(total)) for service_id, name, currency, total in rows]
 
 
 def by_customer(session: Session, scope: Scope, *, limit: int = 10) -> list[CustomerPoint]:
-    """The customers who were billed most. Request one currency: amounts of two do not compare."""
+    """The customers who were billed most, one currency after the other. Request one: ``limit`` counts those of all."""
     amount = func.sum(BillingReport.total_minor)
     rows: Sequence[Any] = session.execute(
         select(
@@ -82,7 +84,7 @@ def by_customer(session: Session, scope: Scope, *, limit: int = 10) -> list[Cust
         )
         .where(*counting(scope))
         .group_by(BillingReport.customer_id, BillingReport.currency)
-        .order_by(amount.desc(), BillingReport.customer_id)
+        .order_by(BillingReport.currency, amount.desc(), BillingReport.customer_id)
         .limit(limit)
     ).all()
     return [

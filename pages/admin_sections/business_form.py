@@ -17,7 +17,7 @@ from pages.ui import formats
 from pages.ui.inputs import print_hint, terms_reading
 from pages.ui.text import md
 
-_PAPERS = {PaperSize.A4: "A4", PaperSize.LETTER: "US Letter"}
+_PAPERS: Mapping[str, str] = {PaperSize.A4: "A4", PaperSize.LETTER: "US Letter"}
 NEW = Details(name="", address="", tax_id="", currency="", time_zone="UTC")
 
 
@@ -133,29 +133,25 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
 
 def _country(drawn: Drawn, time_zone: str) -> str:
     names = choices.countries()
-    usual = names.get(country_of(time_zone), "none")
-    offered = ("", *names)
-    chosen: str = st.selectbox(
-        "Country",
-        offered,
-        offered.index(drawn.saved.country),
-        format_func=lambda one: names[one] if one else f"That of the time zone: {usual}",
-        key=drawn.key("country"),
-        help="By its law invoices are checked before they are sent.",
-    )
-    return chosen
+    usual = f"That of the time zone: {names.get(country_of(time_zone), 'none')}"
+    return _one_of(drawn, "country", names, usual, "By its law invoices are checked before they are sent.")
 
 
 def _paper(drawn: Drawn, time_zone: str) -> str:
-    usual = _PAPERS[usual_in(time_zone)]
-    choices = ("", *PaperSize)
+    usual = f"As usual in the country of the time zone: {_PAPERS[usual_in(time_zone)]}"
+    return _one_of(drawn, "paper", _PAPERS, usual, "Of all PDFs. What was sent keeps its own.")
+
+
+def _one_of(drawn: Drawn, field: str, names: Mapping[str, str], usual: str, means: str) -> str:
+    """The code of one of these, or "" for what is usual."""
+    offered = ("", *names)
     chosen: str = st.selectbox(
-        "Paper",
-        choices,
-        choices.index(drawn.saved.paper),
-        format_func=lambda one: _PAPERS[one] if one else f"As usual in the country of the time zone: {usual}",
-        key=drawn.key("paper"),
-        help="Of all PDFs. What was sent keeps its own.",
+        formats.words(field),
+        offered,
+        offered.index(getattr(drawn.saved, field)),
+        format_func=lambda one: names[one] if one else usual,
+        key=drawn.key(field),
+        help=means,
     )
     return chosen
 

@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.online_payments.off_session import methods, requests
 from billing_core.online_payments.off_session.methods import CardRow
 from billing_core.settings import settings
-from pages.ui import collection_mode, tables
+from pages.ui import collection_mode, formats, tables
 from pages.ui.colors import Color
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt, reading, transaction
@@ -54,13 +54,17 @@ def _cards(read: Reader, rows: list[CardRow], *, may_write: bool) -> None:
 
     columns = [
         tables.computed("Card", methods.card_of),
-        tables.computed("Expires", lambda row: f"{row.exp_month:02} / {row.exp_year}"),
+        tables.computed("Expires", _expiry),
         tables.badge("State", state, _COLORS),
         tables.instant("On file since", "attached_at", read.company.time_zone),
     ]
     if may_write:
         columns.append(tables.button("Take off file", lambda _: "Take off file", opens=_ask, width=120))
     tables.show(rows, columns, key="cards_on_file", alt="Cards on file for this customer")
+
+
+def _expiry(row: CardRow) -> str:
+    return formats.Written(f"{row.exp_month:02} / {row.exp_year}", row.exp_year * 12 + row.exp_month)
 
 
 def _ask(row: CardRow) -> None:

@@ -57,7 +57,7 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read(summary.count, customer_filter)
     if total == 0:
         _nothing(read, actor)
-    skipped = tables.pager(total, key=PAGE_KEY, noun="customer")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="customer", sorts_whole=True)
     rows = read(summary.page, customer_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,

@@ -68,7 +68,7 @@ def draw(customer_id: int) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key=PAGE_KEY, noun="order", of=customer_id)
+    skipped = tables.pager(total, key=PAGE_KEY, noun="order", of=customer_id, sorts_whole=True)
     rows = read(queries.page, order_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,

@@ -1,6 +1,7 @@
 """Which invoices the page shows: a tab of statuses with its count, and filters. All of it stands in the address."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -129,8 +130,8 @@ def _amount(label: str, key: str) -> Decimal | None:
         bind="query-params",
         max_chars=20,
         help="In the currency of each invoice",
-        on_change=filters.first_page,
-        args=(PAGE_KEY,),
+        on_change=_write_for_all,
+        args=(key,),
     )
     if not text.strip():
         return None
@@ -139,6 +140,14 @@ def _amount(label: str, key: str) -> Decimal | None:
     except ValueError as reason:
         address.refuse(key, f"{label} {formats.with_days(str(reason))}")
         return None
+
+
+def _write_for_all(key: str) -> None:
+    """In a callback: the address is for readers of every locale."""
+    with suppress(ValueError):
+        value = number_input.number(st.session_state[key], formats.locale())
+        st.session_state[key] = number_input.unmistakable(value, formats.locale())
+    filters.first_page(PAGE_KEY)
 
 
 def _business(read: Reader) -> int | None:

@@ -25,7 +25,7 @@ def draw(read: Reader, actor: Actor) -> None:
         _nothing(read, actor, shown)
         return
     _sums(shown)
-    skipped = tables.pager(shown.count, key=PAGE_KEY, noun="invoice")
+    skipped = tables.pager(shown.count, key=PAGE_KEY, noun="invoice", sorts_whole=True)
     rows = read(queries.page, shown.invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
     chosen = tables.show(

@@ -58,7 +58,7 @@ def span(seconds: int | None) -> str:
     if seconds is None:
         return formats.NOTHING
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), _UNITS[-1])
-    return f"{formats.count(seconds // size)}{formats.NO_BREAK_SPACE}{unit}"
+    return formats.Written(f"{formats.count(seconds // size)}{formats.NO_BREAK_SPACE}{unit}", seconds)
 
 
 def counted(queue: Queue, number: int) -> str:

@@ -15,9 +15,8 @@ from billing_core.settings import settings
 from pages.outbox_sections import returned
 from pages.outbox_sections.wording import history
 from pages.ui import context, formats, mail_words, messages, opened
-from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
-from pages.ui.text import md
+from pages.ui.text import mail_frame, md
 
 
 def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:

@@ -26,7 +26,7 @@ def draw(read: Reader, actor: Actor) -> None:
         _nothing(actor, counts)
         return
     _sums(counts, link_filter)
-    skipped = tables.pager(total, key=PAGE_KEY, noun="link")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="link", sorts_whole=True)
     with context.reading() as session:
         rows = links.page(session, actor, link_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(rows, columns, key="links", alt="Payment links", opens=_open, order_key=SORT_KEY)

@@ -18,7 +18,13 @@ from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 PAGE_KEY, SORT_KEY = "ageing_page", "ageing_sort"
-_ORDERS = {"-overdue": "Overdue ↓", "-total": "Total ↓", "name": "Customer ↑", "-name": "Customer ↓"}
+_ORDERS = {
+    "-overdue": "Overdue ↓",
+    "-total": "Total ↓",
+    "total": "Total ↑",
+    "name": "Customer ↑",
+    "-name": "Customer ↓",
+}
 
 
 def draw(read: Reader, actor: Actor) -> None:
@@ -29,7 +35,7 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     table(by_currency, scope, key="ageing_by_currency", alt="What is owed by age, per currency")
     st.subheader("By customer", anchor=False)
-    skipped = tables.pager(read(ageing.customer_count, scope), key=PAGE_KEY, noun="row")
+    skipped = tables.pager(read(ageing.customer_count, scope), key=PAGE_KEY, noun="row", sorts_whole=True)
     rows = read(ageing.by_customer, scope, order_by=order, limit=tables.PAGE_SIZE, offset=skipped)
     table(rows, scope, key="ageing_by_customer", alt="What each customer owes by age", with_customer=True)
     st.caption("Days are counted from the due date; part payments are taken off. Click an amount to see its invoices.")
@@ -41,7 +47,7 @@ def table(rows: list[AgeingRow], scope: Scope, *, key: str, alt: str, with_custo
     """One row per currency, or per customer and currency."""
     customer = (
         [
-            tables.text("Customer", "customer_name").opening(
+            tables.text("Customer", "customer_name", order="name").opening(
                 lambda row: opened.go_to_customer(row.customer_id, "Statement")
             )
         ]
@@ -58,12 +64,13 @@ def table(rows: list[AgeingRow], scope: Scope, *, key: str, alt: str, with_custo
         ],
         key=key,
         alt=alt,
+        order_key=SORT_KEY if with_customer else None,
     )
 
 
 def amounts(scope: Scope) -> list[tables.Column]:
     """The buckets and their sum, each opening into its invoices."""
-    total = tables.money("Total", "total_minor").opening(partial(_all, scope))
+    total = tables.money("Total", "total_minor", order="total").opening(partial(_all, scope))
     return [*(_bucket(place, scope) for place in range(len(BUCKETS))), total]
 
 

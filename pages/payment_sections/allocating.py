@@ -10,7 +10,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.payment_sections.credit import MOST_INVOICES, OPEN
-from pages.ui import formats
+from pages.ui import formats, sorting
 from pages.ui.inputs import number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -85,8 +85,8 @@ def _grid(invoices: Sequence[InvoiceRow], start: Mapping[int, int], currency: st
         "Invoice": [invoice.number for invoice in invoices],
         "Issued": [invoice.issued_on for invoice in invoices],
         "Due": [invoice.due_on for invoice in invoices],
-        "Total": [formats.amount(invoice.total_minor, currency) for invoice in invoices],
-        "Amount due": [formats.amount(invoice.due_minor, currency) for invoice in invoices],
+        "Total": sorting.sortable([formats.amount(invoice.total_minor, currency) for invoice in invoices]),
+        "Amount due": sorting.sortable([formats.amount(invoice.due_minor, currency) for invoice in invoices]),
         _PAYS: [number_input.written_minor(start.get(invoice.id), currency, locale) for invoice in invoices],
         "Currency": [currency] * len(invoices),
     }

@@ -29,7 +29,7 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.totals, payment_filter))
     st.caption(f"In total {sums}, excluding what was undone" if sums else "All of these were undone")
-    skipped = tables.pager(total, key=PAGE_KEY, noun="payment")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="payment", sorts_whole=True)
     tables.show(
         read(queries.page, payment_filter, limit=tables.PAGE_SIZE, offset=skipped),
         columns,

@@ -11,7 +11,7 @@ from billing_core.usage import comparison
 from billing_core.usage.comparison import Comparison
 from pages.plan_sections.versions import choose
 from pages.ui import formats, tables
-from pages.ui.inputs import filters, parts
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -21,10 +21,10 @@ _MONTHS = 12
 def draw(read: Reader, versions: list[VersionRow]) -> None:
     """Of any of these versions, the latest by default."""
     this_month = first_of_month(read.today)
-    months = [Period.month_of(add_months(this_month, -back)) for back in range(1, _MONTHS + 1)]
+    months = [add_months(this_month, -back) for back in range(1, _MONTHS + 1)]
     with filters.row():
-        names = {month: formats.period(month) for month in months}
-        month = parts.one_of("Month", names, key="compare_month", width=190)
+        names = {f"{one:%Y-%m}": formats.month(one) for one in months}
+        month = Period.month_of(filters.month("Month", names, key="compare_month"))
         version = choose(versions, "Version", key="compare_version")
     with st.spinner("Computing what everybody's usage would cost"):
         found = read(comparison.outcome, version.id, month)

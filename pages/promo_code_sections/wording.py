@@ -21,7 +21,7 @@ EVERY_PLAN = "All plans"
 
 def reduction(row: CodeRow) -> str:
     if row.percent is not None:
-        return f"{formats.decimal(row.percent)}{formats.NO_BREAK_SPACE}%"
+        return formats.Written(f"{formats.decimal(row.percent)}{formats.NO_BREAK_SPACE}%", row.percent, "%")
     return formats.money(row.amount_minor or 0, row.currency or "")
 
 
@@ -37,7 +37,7 @@ def lasting(row: CodeRow) -> str:
 
 def redeemed(row: CodeRow) -> str:
     times = formats.count(row.redeemed)
-    return times if row.limit is None else f"{times} of {formats.count(row.limit)}"
+    return times if row.limit is None else formats.Written(f"{times} of {formats.count(row.limit)}", row.redeemed)
 
 
 def promise(row: CodeRow) -> str:

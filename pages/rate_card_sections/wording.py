@@ -16,8 +16,9 @@ def price(row: RateRow) -> str:
 
 
 def unit_price(value: Decimal | None, cost_type: CostType) -> str:
-    percent = value is not None and cost_type is CostType.PERCENT_OF_SERVICES
-    return formats.decimal(value) + (f"{formats.NO_BREAK_SPACE}%" if percent else "")
+    if value is None or cost_type is not CostType.PERCENT_OF_SERVICES:
+        return formats.decimal(value)
+    return formats.Written(f"{formats.decimal(value)}{formats.NO_BREAK_SPACE}%", value, "%")
 
 
 def tiers(row: RateRow) -> str:
@@ -38,7 +39,8 @@ def tier_mode(mode: TierMode) -> str:
 
 
 def validity(row: RateRow) -> str:
-    return f"{formats.day(row.valid_from)} – {formats.day(row.valid_to) if row.valid_to else 'open'}"
+    text = f"{formats.day(row.valid_from)} – {formats.day(row.valid_to) if row.valid_to else 'open'}"
+    return formats.Written(text, row.valid_from.toordinal())
 
 
 def skus(row: RateRow) -> str:

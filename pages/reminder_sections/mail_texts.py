@@ -17,9 +17,8 @@ from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import VARIABLES
 from pages.outbox_sections.wording import TOPICS
 from pages.ui import context, formats, messages
-from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
-from pages.ui.text import md
+from pages.ui.text import mail_frame, md
 
 _KINDS = list(MailKind)
 _OF_INVOICES = (MailKind.INVOICE, *texts.REMINDERS)

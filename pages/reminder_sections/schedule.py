@@ -15,9 +15,8 @@ from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.reminder_schedules import Schedule
 from billing_core.settings import settings
 from pages.ui import context, formats, mail_words, messages, tables
-from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
-from pages.ui.text import md
+from pages.ui.text import mail_frame, md
 
 # A rehearsal shows the longest due first; whoever wants them all sends them.
 MOST_REHEARSED = 200

@@ -28,7 +28,7 @@ def draw(read: Reader, actor: Actor) -> None:
     else:
         sums = (formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, report_filter))
         st.caption("In total " + " · ".join(sums))
-    skipped = tables.pager(total, key=PAGE_KEY, noun="report")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="report", sorts_whole=True)
     rows = read(queries.page, report_filter, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
     chosen = tables.show(

@@ -213,7 +213,7 @@ def _orders(report: Report) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key="report_orders_page", noun="order", of=report.id)
+    skipped = tables.pager(total, key="report_orders_page", noun="order", of=report.id, sorts_whole=True)
     rows = read.plain(
         contents.orders, report, text=text or "", order_by=order_by, limit=tables.PAGE_SIZE, offset=skipped
     )

@@ -12,7 +12,7 @@ from billing_core.invoices import credit_notes
 from billing_core.invoices.content.line_credits import Creditable
 from billing_core.invoices.rows import InvoiceView
 from billing_core.money import LINE_QUANTITY_PLACES
-from pages.ui import context, formats
+from pages.ui import context, formats, sorting
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import number_input
 from pages.ui.text import md
@@ -69,16 +69,22 @@ def chosen(invoice: InvoiceView, *, key: str) -> dict[int, Decimal] | None:
 
 def _frame(lines: Sequence[Creditable]) -> pd.DataFrame:
     """As text: the browser would turn numbers into binary fractions."""
-    locale = formats.locale()
     cells = {
         "line": [one.description for one in lines],
         # What is typed stands where it is seen on a phone too.
         "credit": [""] * len(lines),
-        "left": [number_input.written(one.left, locale) for one in lines],
-        "credited": [number_input.written(one.credited, locale) if one.credited else "" for one in lines],
-        "on_invoice": [number_input.written(one.line.quantity, locale) for one in lines],
+        "left": _quantities([one.left for one in lines]),
+        "credited": _quantities([one.credited or None for one in lines]),
+        "on_invoice": _quantities([one.line.quantity for one in lines]),
     }
     return pd.DataFrame({name: pd.Series(column, dtype="string") for name, column in cells.items()})
+
+
+def _quantities(values: Sequence[Decimal | None]) -> list[str]:
+    locale = formats.locale()
+    return sorting.sortable(
+        ["" if one is None else formats.Written(number_input.written(one, locale), one) for one in values]
+    )
 
 
 def _wanted(lines: Sequence[Creditable], typed: Sequence[object]) -> dict[int, Decimal]:

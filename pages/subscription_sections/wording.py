@@ -51,17 +51,22 @@ def states(one: Standing) -> list[str]:
 def next_event(one: Standing, zone: str) -> str:
     """What happens next, and on which day."""
     if one.state is SubscriptionState.CANCELED:
-        return f"Ended on {_day(one.canceled_at, zone)}"
+        return _on("Ended on", one.canceled_at, zone)
     if one.held_at:
         return "Waits for a decision"
     if one.next_at is None:
         return formats.NOTHING
-    day = _day(one.next_at, zone)
     if one.cancel_at_period_end:
-        return f"Ends on {day}"
+        return _on("Ends on", one.next_at, zone)
     if one.state is SubscriptionState.TRIALING:
-        return f"Trial ends on {day}"
-    return f"Unbilled from {day}" if one.paused_at else f"Renews on {day}"
+        return _on("Trial ends on", one.next_at, zone)
+    return _on("Unbilled from" if one.paused_at else "Renews on", one.next_at, zone)
+
+
+def _on(words: str, moment: datetime | None, zone: str) -> str:
+    """Among others it stands by the moment, whatever happens then."""
+    text = f"{words} {_day(moment, zone)}"
+    return text if moment is None else formats.Written(text, int(moment.timestamp()))
 
 
 def price(row: ListedSubscription) -> str:
@@ -79,7 +84,8 @@ def lines(bill: Bill) -> str:
 
 def total(bill: Bill, currency: str) -> str:
     """Of what is known today."""
-    return formats.amount(bill.total_minor, currency) + (" + usage" if bill.has_usage else "")
+    text = formats.amount(bill.total_minor, currency) + (" + usage" if bill.has_usage else "")
+    return formats.Written(text, bill.total_minor, currency)
 
 
 def card(brand: str | None, last4: str | None) -> str:

@@ -19,6 +19,7 @@ from pages.ui.export_menu import Export
 from pages.ui.figures.drilldown import Drilldown, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 # In pixels: all columns fit beside each other on a usual screen. And in letters that surely fit into it.
 _REASON_WIDTH, _REASON_LINE = 204, 27
@@ -72,12 +73,15 @@ def _table(rows: Sequence[TaxRow], asked: Asked, currency: str) -> None:
     # As they come, but for the names: those without a country first.
     lines = sorted(map(_line, rows), key=lambda line: (line.cell.country != "", line.country))
     lines.append(_sum(lines, asked.business_id, currency))
-    tables.show(lines, columns, key=f"tax_{currency}", alt=f"Tax by country and rate in {currency}", lines=_lines(rows))
+    tables.show(lines, columns, key=f"tax_{currency}", alt=f"Tax by country and rate in {currency}")
+    _cut_off(rows)
 
 
-def _lines(rows: Sequence[TaxRow]) -> int:
-    """So many that the longest reason is shown whole."""
-    return max(1, *(-(-len(row.reason) // _REASON_LINE) for row in rows))
+def _cut_off(rows: Sequence[TaxRow]) -> None:
+    """Whole below the table: a line more for the longest reason would be one more for every row."""
+    cut_off = dict.fromkeys(row.reason for row in rows if len(row.reason) > _REASON_LINE)
+    if cut_off:
+        st.caption("  \n".join(["Reasons for 0 % in full:", *map(md, cut_off)]))
 
 
 def _amount(label: str, measure: Measure, asked: Asked) -> tables.Column:

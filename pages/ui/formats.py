@@ -4,6 +4,7 @@ import re
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -19,6 +20,19 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Alone among other words: no part of a number such as INV-2026-03-02, of a file's name, or of what is quoted.
 _WRITTEN_DAYS = re.compile(rf"(?<![\w.“/-])({_DAY})(?: to ({_DAY}))?(?![\w”/-]|\.\w)")
+
+
+class Written(str):
+    """A text that has not forgotten the value it writes: among others it stands by that, as tables sort it. Those of
+    one ``unit``, such as a currency, stand together. Joined to other words it is a text like any other.
+    """
+
+    value: tuple[str, Decimal | int]
+
+    def __new__(cls, text: str, value: Decimal | int = 0, unit: str = "") -> Self:
+        one = super().__new__(cls, text)
+        one.value = (unit, value)
+        return one
 
 
 @cache
@@ -41,11 +55,11 @@ def _digits(places: int, grouping: str) -> NumberPattern:
 
 def number(value: Decimal, places: int) -> str:
     """An exact decimal with that many digits after the point, thousands separated."""
-    return _written(value, places, st.context.locale or "en-US")
+    return Written(_in_digits(value, places, st.context.locale or "en-US"), value)
 
 
 @lru_cache(maxsize=16_384)
-def _written(value: Decimal, places: int, locale_name: str) -> str:
+def _in_digits(value: Decimal, places: int, locale_name: str) -> str:
     here = _named(locale_name)
     grouping = str(here.decimal_formats[None].pattern).partition(".")[0]
     return str(_digits(places, grouping).apply(value, here))
@@ -53,21 +67,22 @@ def _written(value: Decimal, places: int, locale_name: str) -> str:
 
 def amount(minor: int, currency: str) -> str:
     """The amount alone; its currency stands beside it."""
-    return number(Money(minor, currency).amount, decimal_places(currency))
+    text = number(Money(minor, currency).amount, decimal_places(currency))
+    return Written(text, minor, currency)
 
 
 def money(minor: int, currency: str) -> str:
-    return f"{amount(minor, currency)}{NO_BREAK_SPACE}{currency}"
+    return Written(f"{amount(minor, currency)}{NO_BREAK_SPACE}{currency}", minor, currency)
 
 
 def change_of_money(minor: int, currency: str) -> str:
     """A difference, with its sign."""
-    return ("+" if minor > 0 else "") + money(minor, currency)
+    return Written(("+" if minor > 0 else "") + money(minor, currency), minor, currency)
 
 
 def change(minor: int, currency: str) -> str:
     """The same without the currency, for a table that names it."""
-    return ("+" if minor > 0 else "") + amount(minor, currency)
+    return Written(("+" if minor > 0 else "") + amount(minor, currency), minor, currency)
 
 
 def count(value: int) -> str:
@@ -76,7 +91,7 @@ def count(value: int) -> str:
 
 def counted(value: int, noun: str) -> str:
     """``1 order``, ``2 orders``; ``noun`` is the singular of one that takes an s."""
-    return f"{count(value)} {noun if value == 1 else noun + 's'}"
+    return Written(f"{count(value)} {noun if value == 1 else noun + 's'}", value)
 
 
 def card(brand: str, last4: str) -> str:
@@ -95,7 +110,7 @@ def decimal(value: Decimal | None) -> str:
 def price(value: Decimal, currency: str) -> str:
     """The price of one, with the digits it has, and no fewer than the currency's."""
     digits = -int(value.normalize().as_tuple().exponent)
-    return number(value, max(digits, decimal_places(currency)))
+    return Written(number(value, max(digits, decimal_places(currency))), value, currency)
 
 
 def percent_change(now: int, before: int) -> str | None:
@@ -103,7 +118,7 @@ def percent_change(now: int, before: int) -> str | None:
     if before == 0:
         return None
     change = (Decimal(now - before) * 100 / abs(before)).quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{'+' if change > 0 else ''}{number(change, 1)}%"
+    return Written(f"{'+' if change > 0 else ''}{number(change, 1)}%", change)
 
 
 def day_form() -> str:
@@ -123,7 +138,7 @@ def _day_form(locale_name: str) -> str:
 
 
 def day(value: date | None) -> str:
-    return NOTHING if value is None else _day(value, day_form())
+    return NOTHING if value is None else Written(_day(value, day_form()), value.toordinal())
 
 
 def _day(value: date, form: str) -> str:
@@ -131,11 +146,11 @@ def _day(value: date, form: str) -> str:
 
 
 def month(value: date) -> str:
-    return str(format_skeleton("yMMMM", value, locale=locale()))
+    return Written(format_skeleton("yMMMM", value, locale=locale()), value.toordinal())
 
 
 def short_month(value: date) -> str:
-    return str(format_skeleton("yMMM", value, locale=locale()))
+    return Written(format_skeleton("yMMM", value, locale=locale()), value.toordinal())
 
 
 def month_alone(value: date) -> str:
@@ -146,7 +161,8 @@ def instant(value: datetime | None, zone: str) -> str:
     """A moment where the business is."""
     if value is None:
         return NOTHING
-    return _at(value, zone, st.context.locale or "en-US")
+    text = _at(value, zone, st.context.locale or "en-US")
+    return Written(text, int(value.timestamp() * 1_000_000))
 
 
 @lru_cache(maxsize=4_096)
@@ -159,8 +175,10 @@ def period(value: Period) -> str:
     """``April 1998``, ``Apr – Jun 1998`` or the two days."""
     if value.start.day == 1 and value.end == last_of_month(value.end):
         months = list(value.months())
-        return month(value.start) if len(months) == 1 else f"{short_month(months[0])} – {short_month(months[-1])}"
-    return day(value.start) if value.start == value.end else f"{day(value.start)} – {day(value.end)}"
+        text = month(value.start) if len(months) == 1 else f"{short_month(months[0])} – {short_month(months[-1])}"
+    else:
+        text = day(value.start) if value.start == value.end else f"{day(value.start)} – {day(value.end)}"
+    return Written(text, value.start.toordinal())
 
 
 def days(start: date, end: date) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig, ColumnWidth, ContentAlignment
 
 from billing_core.money import Money
-from pages.ui import address, formats
+from pages.ui import address, formats, sorting
 from pages.ui.text import md
 
 PAGE_SIZE = 50
@@ -169,9 +169,41 @@ def orderings(columns: Sequence[Column]) -> dict[str, str]:
     return both
 
 
-def frame(rows: Sequence[Any], columns: Sequence[Column]) -> pd.DataFrame:
-    """Rows as a table that keeps its columns when there are none."""
-    return pd.DataFrame({column.label: [column.cell(row) for row in rows] for column in columns})
+def _sortable(column: Column, cells: Sequence[object], lines: int) -> tuple[Sequence[object], Column]:
+    """As the browser is given it; numbers and days it sorts by itself."""
+    kind = column.config.get("type_config")
+    if kind is None or kind["type"] != "text":
+        return cells, column
+    if column.presses is not None:
+        return _labels(cells), column
+    if column.config.get("alignment") == "right":
+        return sorting.sortable(cells), column
+    if lines > 1:
+        # Choices are not wrapped.
+        return cells, column
+    texts = sorting.sortable(cells)
+    if all(text == sorting.shown(text) for text in texts):
+        return texts, column
+    # The blanks before a text would be a gap at its left; of a choice, the name alone is drawn.
+    choices = [sorting.untrimmed(text) for text in texts]
+    config = st.column_config.SelectboxColumn(
+        column.label,
+        help=column.config.get("help"),
+        width=column.config.get("width"),
+        options=list(dict.fromkeys(choices)),
+        format_func=lambda choice: sorting.shown(str(choice)),
+    )
+    return choices, replace(column, config=config)
+
+
+def _labels(cells: Sequence[object]) -> list[str | None]:
+    """Of buttons: an icon begins the label, and a cell without one is no button."""
+    parts = {place: _icon_and_text(cell) for place, cell in enumerate(cells) if isinstance(cell, str)}
+    texts = sorting.sortable([text for _, text in parts.values()])
+    labels = {
+        place: f"{icon} {text}" if icon else text for (place, (icon, _)), text in zip(parts.items(), texts, strict=True)
+    }
+    return [labels.get(place) for place in range(len(cells))]
 
 
 def show(
@@ -195,23 +227,27 @@ def show(
     clicks = opens is not None or any(column.opens for column in columns)
     buttons = [column for column in columns if column.presses]
     modes = _modes(choose, bool(buttons) and not choose, clicks, order_key)
-    data = frame(rows, columns)
+    data, configs = {}, {}
+    for column in columns:
+        cells = [column.cell(row) for row in rows]
+        data[column.label], drawn = _sortable(column, cells, lines)
+        configs[column.label] = _config(_roomy(drawn, cells), key, tuple(rows))
     look: dict[str, Any] = {
-        "column_config": {
-            column.label: _config(_roomy(column, data[column.label]), key, tuple(rows)) for column in columns
-        },
+        "column_config": configs,
         "hide_index": True,
         "alt": alt,
         "height": height,
         "placeholder": formats.NOTHING,
         "row_height": None if lines == 1 else _LINE_HEIGHT * lines + _PADDING,
     }
+    # It keeps its columns when there are no rows.
+    frame = pd.DataFrame(data)
     if not modes:
-        st.dataframe(data, key=key, **look)
+        st.dataframe(frame, key=key, **look)
         return []
     turn_key = f"{key}_{st.session_state.get(f'{key}_turn', 0)}"
     react = partial(_react, key, turn_key, tuple(rows), tuple(columns), opens, order_key)
-    selected = st.dataframe(data, key=turn_key, on_select=react, selection_mode=modes, **look)
+    selected = st.dataframe(frame, key=turn_key, on_select=react, selection_mode=modes, **look)
     ticked = [rows[position] for position in selected.selection.rows if position < len(rows)]
     if buttons and len(ticked) == 1:
         _buttons_of(ticked[0], buttons, key)
@@ -278,11 +314,14 @@ def _press(button_key: str, rows: tuple[Any, ...], presses: Callable[[Any], None
         presses(rows[row])
 
 
-def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object = None) -> int:
+def pager(
+    total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object = None, sorts_whole: bool = False
+) -> int:
     """The count, the pages, and how many rows to skip. Drawn above its table, so that the query knows the page.
 
     ``noun`` is the singular: the count says whether it takes an s. ``of``: what the rows belong to, where one table
-    shows those of one thing after those of another: each begins at its first page.
+    shows those of one thing after those of another: each begins at its first page. ``sorts_whole``: a click on a head
+    of the table sorts all pages of it, and not only the rows that are shown.
     """
     if st.session_state.setdefault(f"{key}_of", of) != of:
         st.session_state[f"{key}_of"] = of
@@ -299,6 +338,8 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object 
         first = (page - 1) * size
         last = min(total, first + size)
         shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""
+        if pages > 1 and not sorts_whole:
+            shown += "; a click on a column’s head sorts these alone"
         place.caption(f"{formats.counted(total, noun)}{shown}", width="content")
     address.stop_in_doubt()
     return first

@@ -62,7 +62,7 @@ def threshold(measure: AlertMeasure, value: int, currency: str) -> str:
     """Such as ``80% of the allowance``, ``10,000 calls``, ``50.00 USD``."""
     match measure:
         case AlertMeasure.ALLOWANCE:
-            return f"{formats.count(value)}% of the allowance"
+            return formats.Written(f"{formats.count(value)}% of the allowance", value, "%")
         case AlertMeasure.CALLS:
             return formats.counted(value, "call")
         case AlertMeasure.COST:

@@ -38,7 +38,7 @@ def draw(read: Reader, actor: Actor) -> None:
             st.info(f"None of these: {_ALLOWANCES[allowance].lower()}.", icon=":material/filter_alt_off:")
             return
     else:
-        place = tables.pager(total, key=PAGE_KEY, noun="organization")
+        place = tables.pager(total, key=PAGE_KEY, noun="organization", sorts_whole=True)
         rows = read(overview.page, chosen, today=today, limit=tables.PAGE_SIZE, offset=place)
     tables.show(
         rows,

@@ -10,7 +10,7 @@ from billing_core.identity import Actor
 from pages.bill_run_sections import recent, run, starting
 from pages.bill_run_sections.starting import Chosen
 from pages.ui import address, formats
-from pages.ui.inputs import customer_names, filters, parts
+from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 
 _OFFERED = 24
@@ -43,5 +43,4 @@ def _month(today: date) -> Period:
     """One that is over, the last by default."""
     months = [add_months(first_of_month(today), -back) for back in range(1, _OFFERED + 1)]
     names = {f"{month:%Y-%m}": formats.month(month) for month in months}
-    chosen = parts.one_of("Month to bill", names, key="making_month", width=215)
-    return Period.month_of(date.fromisoformat(f"{chosen}-01"))
+    return Period.month_of(filters.month("Month to bill", names, key="making_month"))

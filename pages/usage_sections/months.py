@@ -13,14 +13,7 @@ _OFFERED = 24
 def choose(today: date, *, page_key: str) -> Period:
     """The month, the present one by default."""
     this_month = first_of_month(today)
-    months = [add_months(this_month, -back) for back in range(1, _OFFERED)]
-    chosen = filters.choice(
-        "Month",
-        [f"{month:%Y-%m}" for month in months],
-        key=KEY,
-        page_key=page_key,
-        names={f"{month:%Y-%m}": formats.month(month) for month in months},
-        every=f"{formats.month(this_month)}, so far",
-        width=215,
-    )
-    return Period.month_of(date.fromisoformat(f"{chosen}-01") if chosen else this_month)
+    months = [add_months(this_month, -back) for back in range(_OFFERED)]
+    names = {f"{month:%Y-%m}": formats.month(month) for month in months}
+    names[f"{this_month:%Y-%m}"] += ", so far"
+    return Period.month_of(filters.month("Month", names, key=KEY, page_key=page_key))

@@ -26,12 +26,14 @@ def forecast_range(month: Month) -> str:
     told = month.forecast
     if told is None or told.low is None or told.high is None:
         return formats.NOTHING
-    return f"{formats.count(told.low)} – {formats.count(told.high)}"
+    return formats.Written(f"{formats.count(told.low)} – {formats.count(told.high)}", told.low)
 
 
 def seconds(value: Decimal | None) -> str:
     """Such as ``0.42 s``."""
-    return formats.NOTHING if value is None else f"{formats.decimal(value)}{formats.NO_BREAK_SPACE}s"
+    if value is None:
+        return formats.NOTHING
+    return formats.Written(f"{formats.decimal(value)}{formats.NO_BREAK_SPACE}s", value)
 
 
 def user(name: str) -> str:
@@ -76,9 +78,10 @@ def what(charge: Charge) -> str:
 
 def prices(charge: Charge) -> str:
     """Such as ``2,500 × 0.001``, or ``1,000 × 0.002 + 500 × 0.001`` of tiers."""
-    if charge.amount is None:
-        return formats.NOTHING
-    return " + ".join(_part(part, charge.amount.currency) for part in charge.parts)
+    if charge.amount is None or not charge.parts:
+        return formats.NOTHING if charge.amount is None else ""
+    currency = charge.amount.currency
+    return formats.Written(" + ".join(_part(part, currency) for part in charge.parts), charge.parts[0].price, currency)
 
 
 def _part(part: Part, currency: str) -> str:

@@ -5,11 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
-from streamlit.testing.v1 import AppTest, app_test, local_script_runner
+from streamlit.testing.v1 import AppTest, app_test, element_tree, local_script_runner
 
 from billing_core import runtime
 from billing_core.dates import utc_now
@@ -17,6 +18,7 @@ from billing_core.identity import Role
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.models import User
 from billing_core.identity.sessions import Browser
+from pages.ui import sorting
 
 NAVIGATION = Path(__file__).parents[2] / "pages" / "navigation.py"
 NAMES = {Role.FINANCE: "Fatima Finance", Role.MANAGER: "Mario Manager", Role.ADMIN: "Ada Admin"}
@@ -66,6 +68,19 @@ def components_found() -> Iterator[None]:
         for module in (app_test, local_script_runner):
             patched.setattr(module, "ScriptCache", lambda: compiled)
         patched.setattr(local_script_runner, "require_widgets_deltas", wait_for_end)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_as_people_see_them() -> Iterator[None]:
+    """Texts of AppTest's tables have before them what their columns are sorted by: these have not."""
+    underlying = element_tree.Dataframe.value.fget
+
+    def value(table: element_tree.Dataframe) -> pd.DataFrame:
+        return underlying(table).map(lambda cell: sorting.shown(cell) if isinstance(cell, str) else cell)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(element_tree.Dataframe, "value", property(value))
         yield
 
 

@@ -146,6 +146,14 @@ def test_chart_points_are_figures(session, company):
     assert months == [(MARCH.start, "JPY", 7), (MARCH.start, "USD", 1100), (APRIL.start, "USD", 400)]
 
 
+def test_chart_points_of_one_currency_stand_together_the_largest_first(session, company):
+    for points in (series.by_service(session, EVERYTHING), series.by_customer(session, EVERYTHING)):
+        found = [(point.currency, -point.amount_minor) for point in points]
+        assert found[0][0] == "JPY"
+        assert found == sorted(found)
+        assert len(found) > 2
+
+
 def test_an_actor_bound_to_one_customer_asks_for_that_one_alone(company):
     bound = actor_with(Role.FINANCE, user_id=3, name="Bo", customer_id=company["tokyo"])
     assert ours.scope(bound, customer_id=company["acme"]).customer_id == company["tokyo"]

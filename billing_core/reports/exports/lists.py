@@ -6,10 +6,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from billing_core import figures
+from billing_core.customers import queries as customer_queries
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money, decimal_places
+from billing_core.plans import queries as plans
 from billing_core.promotions import listing as promo_codes_listing
 from billing_core.promotions.listing import CodeFilter, CodeRow
 from billing_core.reports import queries, summary
@@ -78,6 +80,7 @@ CUSTOMER_COLUMNS = (
 def reports(session: Session, actor: Actor, filters: ReportFilter, *, for_excel: bool = False) -> Download:
     """Every report that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
+    queries.must_be_author(session, actor, filters.created_by)
     rows = (_report(Report(*row)) for row in exports_rows.each(session, queries.listing(session, actor, filters)))
     return csv_list("reports.csv", REPORT_COLUMNS, rows, for_excel=for_excel)
 
@@ -85,6 +88,7 @@ def reports(session: Session, actor: Actor, filters: ReportFilter, *, for_excel:
 def customers(session: Session, actor: Actor, filters: SummaryFilter, *, for_excel: bool = False) -> Download:
     """What each matching customer was billed, in the requested order; each currency has its own line."""
     actor.require(Permission.EXPORT)
+    customer_queries.must_occur(session, actor, filters.country)
     rows = (_customer(row) for row in exports_rows.each(session, summary.listing(actor, filters)))
     return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)
 
@@ -94,6 +98,7 @@ def promo_codes(
 ) -> Download:
     """Every promo code that matches, the newest first."""
     actor.require(Permission.EXPORT)
+    plans.must_be_one(session, filters.plan_code)
     found = exports_rows.each(session, promo_codes_listing.listing(actor, filters, today=today))
     rows = (_promo_code(CodeRow(*row)) for row in found)
     return csv_list("promo-codes.csv", PROMO_CODE_COLUMNS, rows, for_excel=for_excel)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
 from billing_core.money import decimal_places
+from billing_core.plans import queries as plans
 from billing_core.reports.exports import rows as exports_rows
 from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
@@ -34,6 +35,7 @@ COLUMNS: Final = (
 def subscriptions(session: Session, actor: Actor, filters: SubscriptionFilter, *, for_excel: bool = False) -> Download:
     """Every subscription that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
+    plans.must_be_one(session, filters.plan)
     found = exports_rows.each(session, listing(actor, filters))
     rows = (_line(ListedSubscription(*row)) for row in found)
     return csv_list("subscriptions.csv", COLUMNS, rows, for_excel=for_excel)

@@ -7,8 +7,10 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.plans import queries as plans
 from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.usage import overview
+from billing_core.usage.organizations import NO_TIER
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
 
 COLUMNS: Final = (
@@ -42,6 +44,8 @@ def organizations(
 ) -> Download:
     """Every organization that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
+    if chosen.plan != NO_TIER:
+        plans.must_be_one(session, chosen.plan)
     months = overview.each(session, actor, chosen, today=today)
     rows = _rows(month for month in months if allowance is None or month.exceeds is allowance)
     return csv_list(f"usage-{chosen.month:%Y-%m}.csv", COLUMNS, rows, for_excel=for_excel)

@@ -33,6 +33,8 @@ _EXACTLY: Final = {
 }
 
 HEADERS_BYTES: Final = 32 * _KIB
+# The dashboard reads an address with more as if it had none, and would show everything.
+MOST_FIELDS: Final = 1000
 # A body has so long to come, and as long as it takes at the slowest speed: an upload over a bad line comes through.
 PATIENCE_SECONDS: Final = 20.0
 SLOWEST_BYTES_PER_SECOND: Final = 16 * _KIB
@@ -60,6 +62,9 @@ class BodyLimits:
             return await self.app(scope, receive, send)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_BYTES:
             return await _too_many_headers(scope, receive, send)
+        if scope["query_string"].count(b"&") >= MOST_FIELDS and not scope["path"].startswith(APIS):
+            refusal = PlainTextResponse(f"Nothing is shown for an address with more than {MOST_FIELDS:,} fields.", 414)
+            return await refusal(scope, receive, send)
         if _has_a_charset(scope):
             refusal = PlainTextResponse("A form is UTF-8, and says no charset.", 415)
             return await refusal(scope, receive, send)

@@ -5,6 +5,7 @@ A list's filters have the names that the pages' links give them.
 
 import re
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
@@ -94,6 +95,8 @@ class _ListedPayments(_Payments):
 
 
 def _reports(query: Annotated[_Reports, Query()]) -> ReportFilter:
+    in_order(query.start_date, query.end_date, "start_date")
+    in_order(query.created_after, query.created_before, "created_after")
     return ReportFilter(**dict(query))
 
 
@@ -102,14 +105,18 @@ def _customers(query: Annotated[_Customers, Query()]) -> SummaryFilter:
 
 
 def _invoices(query: Annotated[_Invoices, Query()]) -> InvoiceFilter:
+    in_order(query.issued_from, query.issued_to, "issued_from")
+    in_order(query.due_from, query.due_to, "due_from")
     return InvoiceFilter(**dict(query))
 
 
 def _credit_notes(query: Annotated[_CreditNotes, Query()]) -> CreditNoteFilter:
+    in_order(query.issued_from, query.issued_to, "issued_from")
     return CreditNoteFilter(**dict(query))
 
 
 def _payments(query: Annotated[_Payments, Query()]) -> PaymentFilter:
+    in_order(query.received_from, query.received_to, "received_from")
     return PaymentFilter(**dict(query) | {"method": query.method or ""})
 
 
@@ -123,6 +130,13 @@ Invoices = Annotated[InvoiceFilter, Depends(_invoices)]
 CreditNotes = Annotated[CreditNoteFilter, Depends(_credit_notes)]
 Payments = Annotated[PaymentFilter, Depends(_payments)]
 ListedPayments = Annotated[PaymentFilter, Depends(_listed_payments)]
+
+
+def in_order(first: date | None, last: date | None, field: str) -> None:
+    """Invalid where nothing can be between two days or two instants, since the second of them comes first."""
+    if first is not None and last is not None and type(first) is type(last) and first > last:
+        reason = f"is after {last}"
+        raise Invalid(f"{field}: {reason}", fields={field: reason})
 
 
 def ids(text: str, noun: str) -> list[int]:

@@ -257,6 +257,37 @@ def day(
     )
 
 
+def month(label: str, names: Mapping[str, str], *, key: str, page_key: str = "") -> date:
+    """The first day of one of the months with these names, such as ``2026-03``; the first of them by default.
+
+    Not bound to the address as other filters are: that would write into it what the month is called, and a link has to
+    mean the same for whoever reads it in another language.
+    """
+    usual = next(iter(names))
+
+    def reading(given: tuple[str, ...]) -> Any:
+        st.session_state[key] = address.called(names, given)
+        return st.session_state[key]
+
+    ask(key, label, usual, reading)
+    chosen: str = st.selectbox(
+        label,
+        list(names),
+        format_func=lambda one: names.get(one, one),
+        key=key,
+        on_change=first_page,
+        args=(page_key,),
+        width=215,
+    )
+    if not address.in_doubt(key):
+        if chosen == usual:
+            st.query_params.pop(key, None)
+        elif address.words(key) != (chosen,):
+            st.query_params[key] = chosen
+        address.looked_at(key)
+    return date.fromisoformat(f"{chosen}-01")
+
+
 def several(label: str, names: Mapping[int, str], *, key: str, placeholder: str) -> tuple[int, ...]:
     """Any of the things with these ids; none chosen means all."""
     ask(key, label, [], partial(address.all_called, names))

@@ -49,6 +49,14 @@ def written(value: Decimal | None, locale: Locale) -> str:
     return f"{value.normalize():f}".replace(".", str(get_decimal_symbol(locale)))
 
 
+def unmistakable(value: Decimal, locale: Locale) -> str:
+    """The same as every reader understands it, whatever their locale: one mark with three digits behind it might be a
+    decimal mark or part thousands.
+    """
+    text = written(value, locale)
+    return f"{text}0" if len(text.partition(str(get_decimal_symbol(locale)))[2]) == 3 else text
+
+
 def written_minor(value: int | None, currency: str, locale: Locale) -> str:
     """An amount with all the decimals of its currency."""
     if value is None:

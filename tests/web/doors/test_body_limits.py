@@ -177,6 +177,15 @@ def test_headers_have_a_limit(visitor):
     assert visitor.get("/healthz", headers={"X-Long": "x" * 10_000}).status_code == 200
 
 
+def test_an_address_of_which_the_dashboard_would_read_nothing_is_refused(signed_in):
+    """It reads 1,000 fields, and none where there are more: the page would show everything."""
+    person = signed_in("finance")
+    fields = "&".join(f"f{each}=1" for each in range(1000))
+    assert person.get(f"/invoices?{fields}").status_code == 200
+    refused = person.get(f"/invoices?{fields}&invoices_tab=overdue")
+    assert (refused.status_code, refused.text) == (414, "Nothing is shown for an address with more than 1,000 fields.")
+
+
 def test_a_message_of_the_dashboards_websocket_has_a_limit(signed_in, monkeypatch):
     monkeypatch.setattr(body_limits, "A_WEBSOCKET_MESSAGE", 10)
 

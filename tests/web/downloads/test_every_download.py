@@ -158,6 +158,36 @@ def test_a_parameter_that_makes_no_sense_is_named(admin, name):
             assert twice.json()["fields"][parameter] == "is given more than once"
 
 
+def test_what_no_page_could_ask_for_is_named_as_the_page_does(admin):
+    """A file without rows would be taken for an answer."""
+    late, early = "2026-03-02", "2026-03-01"
+    unknown = {
+        "customers.csv?country=XX": "country",
+        "promo-codes.csv?plan=gold": "plan",
+        "subscriptions.csv?plan=gold": "plan",
+        "usage.csv?month=2026-03-01&plan=gold": "plan",
+        "reports.csv?created_by=Nobody": "created_by",
+    }
+    turned = {
+        f"{name}?{first}={late}&{last}={early}": first
+        for first, last, names in (
+            ("issued_from", "issued_to", "invoices.csv invoices.xlsx invoices.zip invoice-lines.csv invoice-taxes.csv"),
+            ("due_from", "due_to", "invoices.csv invoice-lines.xlsx"),
+            ("issued_from", "issued_to", "credit-notes.csv credit-notes.xlsx"),
+            ("received_from", "received_to", "payments.csv payment-allocations.csv payment-allocations.xlsx"),
+            ("start_date", "end_date", "reports.csv tax-return.csv tax-return.xlsx tax-documents.csv"),
+            ("created_after", "created_before", "reports.csv"),
+        )
+        for name in names.split()
+    }
+    for asked, field in {**unknown, **turned}.items():
+        refused = admin.get(f"/downloads/{asked}")
+        assert (refused.status_code, list(refused.json()["fields"])) == (400, [field]), asked
+    same_day = f"issued_from={early}&issued_to={early}&due_from={early}&due_to={early}"
+    assert admin.get(f"/downloads/invoices.csv?{same_day}").status_code == 200
+    assert admin.get("/downloads/usage.csv?month=2026-03-01&plan=none").status_code == 200
+
+
 @pytest.mark.parametrize("name", ROUTES)
 def test_each_role_gets_it_or_is_told_that_it_may_not(product, signed_in, name):
     some = {"ids": "1"} if name == "documents" else {}

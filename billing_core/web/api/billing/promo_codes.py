@@ -16,6 +16,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.money import LARGEST_MINOR, decimal_places
+from billing_core.plans import queries as plans
 from billing_core.promotions import listing, service
 from billing_core.promotions.listing import CodeFilter, CodeRow, CodeStatus
 from billing_core.promotions.models import LONGEST_CODE, PromoDuration
@@ -165,6 +166,7 @@ def list_promo_codes(
     ] = None,
 ) -> Response:
     """The newest first."""
+    plans.must_be_one(session, plan_id or "", "plan_id")
     filters = CodeFilter(status=status, plan_code=plan_id or "")
     rows = listing.codes(
         session,

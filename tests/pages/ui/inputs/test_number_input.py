@@ -92,3 +92,12 @@ def test_an_amount_in_smaller_parts_than_the_currency_has_is_refused():
         number_input.minor("1.005", "USD", ENGLISH)
     with pytest.raises(ValueError, match="no decimals in JPY"):
         number_input.minor("1.5", "JPY", ENGLISH)
+
+
+@given(
+    value=st.decimals(0, 10**12, places=2) | st.decimals(0, 10**6, places=3) | st.decimals(0, 10**12, places=0),
+    writer=st.sampled_from([ENGLISH, GERMAN, FRENCH]),
+    reader=st.sampled_from([ENGLISH, GERMAN, FRENCH]),
+)
+def test_what_stands_in_an_address_is_the_same_number_for_every_reader(value, writer, reader):
+    assert number_input.number(number_input.unmistakable(value, writer), reader) == value

@@ -144,12 +144,16 @@ def test_pages_lead_from_one_to_the_next_with_the_same_filters(client, sessions)
     assert (used_up["code"], used_up["redeemed"]) == ("OTHER", 1)
 
 
-def test_a_filter_by_plan_finds_what_can_be_redeemed_for_it(client):
+def test_a_filter_by_plan_finds_what_can_be_redeemed_for_it(client, sessions):
     created(client, **PERCENT, plan_id="plan_pro_monthly")
     created(client, **AMOUNT)
+    with sessions.begin() as session:
+        a_plan_id(session, "another")
     for plan, names in (("plan_pro_monthly", ["TENNER", "WELCOME20"]), ("another", ["TENNER"])):
         found = client.get(ADDRESS, params={"plan_id": plan}).json()["promo_codes"]
         assert [one["code"] for one in found] == names
+    unknown = client.get(ADDRESS, params={"plan_id": "nosuch"})
+    assert (unknown.status_code, list(unknown.json()["fields"])) == (400, ["plan_id"])
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"status": "good"}, {"offset": 1}])
