@@ -41,6 +41,10 @@ _RUN: Final = (
     "the product and its workers. Interrupted, it leaves the rest to them, or to the same command typed again. A "
     "rehearsal makes nothing, and tells what has changed since the period before."
 )
+_BACK: Final = (
+    "Take an import back: what it made goes, what it changed or removed is as before. Refused, and nothing is changed, "
+    "where anything relies on it by now, such as an invoice, or was changed again since."
+)
 _RENEWALS: Final = (
     "End trials, begin periods with their invoices, and charge what is due on those, as the product and its workers do "
     "by themselves. Whatever is done is done once, however often and by however many it is asked for. With --now, "
@@ -63,6 +67,7 @@ def parser() -> ArgumentParser:
     _add_user(_verbs(commands, "user", "people who may sign in"))
     _create_key(_verbs(commands, "key", "keys with which programs use the HTTP APIs"))
     _import(commands)
+    _past_imports(_verbs(commands, "imports", "what was imported before"))
     _merge_customers(_verbs(commands, "customer", "customers as a whole"))
     reports = _verbs(commands, "report", "make billing reports")
     _generate_report(reports)
@@ -152,6 +157,18 @@ def _import(commands: Commands) -> None:
     )
     command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
+
+
+def _past_imports(verbs: Commands) -> None:
+    listed = _command(verbs, "list", "imports:show_past", "list what was imported, newest first")
+    listed.add_argument("--kind", choices=[kind.value for kind in Kind], metavar="KIND", help=", ".join(Kind))
+    listed.add_argument("--limit", type=_count, default=50, metavar="N", help="so many of them; by default 50")
+    shown = _command(verbs, "show", "imports:show_one", "say what an import made, changed and removed")
+    shown.add_argument("run", type=_count, metavar="IMPORT", help="its number in the list")
+    shown.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all of it to this CSV file")
+    back = _command(verbs, "take-back", "imports:take_back", "take an import back, all or nothing", _BACK)
+    back.add_argument("run", type=_count, metavar="IMPORT", help="its number in the list")
+    back.add_argument("--dry-run", action="store_true", help="only say what would go and return, or what is in the way")
 
 
 def _merge_customers(verbs: Commands) -> None:
@@ -252,6 +269,12 @@ def _month(text: str) -> date:
         return date.fromisoformat(f"{text}-01")
     except ValueError:
         raise ArgumentTypeError(f"“{text}” is not a month such as 1998-04") from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
+        raise ArgumentTypeError(f"“{text}” is not a number such as 12")
+    return int(text)
 
 
 def _percent(text: str) -> Decimal:

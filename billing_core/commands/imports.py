@@ -1,4 +1,6 @@
-"""``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do."""
+"""``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do. ``imports list``, ``show`` and
+``take-back``: what was imported.
+"""
 
 import shlex
 import shutil
@@ -16,10 +18,14 @@ from billing_core.commands import Answer
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, Lines, Repeats, service
+from billing_core.imports import Kind, Lines, Repeats, queries, service
+from billing_core.imports.history import reading
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_words
 from billing_core.imports.outcome import Outcome
+from billing_core.imports.queries import HistoryFilter, HistoryRow
+from billing_core.imports.taking_back import service as taking_back
+from billing_core.imports.taking_back.service import TakenBack
 from billing_core.imports.words.answers import LEAVE_OUT
 
 FIRST_REASONS = 10
@@ -174,3 +180,55 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         raise NotFound(f"{file} is a folder, not a file") from None
     except PermissionError:
         raise NotFound(f"{file} may not be read by this account") from None
+
+
+def show_past(arguments: Namespace) -> Answer:
+    kind = None if arguments.kind is None else Kind(arguments.kind)
+    with runtime.sessions()() as session:
+        rows = queries.history(session, SYSTEM, HistoryFilter(kind), limit=arguments.limit)
+    text = "\n".join(map(_line, rows)) or "Nothing has been imported."
+    return Answer([_plain(asdict(row)) for row in rows], text)
+
+
+def show_one(arguments: Namespace) -> Answer:
+    with runtime.sessions()() as session:
+        found = reading.details(session, SYSTEM, arguments.run)
+        if arguments.output is not None:
+            try:
+                with arguments.output.open("wb") as file:
+                    file.writelines(reading.as_csv(session, SYSTEM, arguments.run))
+            except OSError as error:
+                raise Invalid(f"{arguments.output} cannot be written: {error.strerror}") from None
+    lines = [
+        f"{found.kind} from {found.file_name}, imported by {found.created_by} on {found.created_at:%Y-%m-%d}",
+        *(f"new: {row}" for row in found.made),
+        *(f"{one.effect}: {one.row}: {one.column}: {one.before} → {one.after}" for one in found.cells),
+    ]
+    if found.taken_back_at is not None:
+        lines.append(f"taken back by {found.taken_back_by} on {found.taken_back_at:%Y-%m-%d}")
+    return Answer(_plain(asdict(found)), "\n".join(lines))
+
+
+def take_back(arguments: Namespace) -> Answer:
+    do = taking_back.rehearse if arguments.dry_run else taking_back.take_back
+    found = do(runtime.sessions(), SYSTEM, arguments.run, now=utc_now())
+    return Answer(_plain(asdict(found)), _told(found, dry_run=arguments.dry_run), refused=found.refused)
+
+
+def _told(found: TakenBack, *, dry_run: bool) -> str:
+    if found.refused:
+        return found.refusal
+    go, return_ = ("would go", "would return") if dry_run else ("gone", "returned")
+    counts = ((go, found.made), (f"changed, {return_}", found.changed), (f"removed, {return_}", found.removed))
+    return "\n".join(f"{words}: {count}" for words, count in counts)
+
+
+def _line(row: HistoryRow) -> str:
+    counts = f"{row.new} new, {row.changed} changed, {row.unchanged} unchanged, {row.gone} removed"
+    back = f", taken back by {row.taken_back_by}" if row.taken_back_at is not None else ""
+    return f"{row.id}: {row.created_at:%Y-%m-%d %H:%M} UTC, {row.kind} from {row.file_name}: {counts}{back}"
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no instants."""
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}

@@ -41,7 +41,7 @@ class Customer(Base):
     ways of writing it, by which programs find it, and ``name_order`` and
     ``ref_order`` where its name and ref stand in lists; those in
     ``further_emails``, ``cc_emails`` and ``bcc_emails``, lists with commas, get its mails too. One with
-    ``merged_into_id`` is that other customer now.
+    ``merged_into_id`` is that other customer now. ``import_id`` is the import that made it, if any.
     """
 
     __tablename__ = "customers"
@@ -82,6 +82,7 @@ class Customer(Base):
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[datetime]
+    import_id: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}

@@ -95,11 +95,12 @@ class Staged:
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A file's rows as rows of our tables: in the temporary ``table``, and ``beside`` what they would change, with the
-    ``effect`` of each.
+    ``effect`` of each, and the import that brings them. ``batch``: the random number of those that come as a batch.
     """
 
     table: Table
     beside: FromClause
+    batch: int
     now: datetime
 
 

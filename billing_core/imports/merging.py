@@ -1,5 +1,6 @@
 """From staged rows to our tables, set-based: what is new, what changes, what conflicts, and the writing."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -36,8 +37,11 @@ from sqlalchemy.types import JSON, TypeEngine
 from billing_core.database.loading import sorting
 from billing_core.imports import Repeats
 from billing_core.imports.kind import Definition, Resolved, Staged
+from billing_core.imports.models import ImportRun
 
 _POSITION = "position"
+# Of the rows that an import makes: its id.
+MARK = "import_id"
 EFFECTS = ("new", "changed", "unchanged")
 
 
@@ -89,7 +93,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
         Column("line", Integer),
-        *(Column(name, _plain_type(definition.stored.c.get(name, chosen.c[name]).type)) for name in names),
+        *(Column(name, plain_type(definition.stored.c.get(name, chosen.c[name]).type)) for name in names),
         PrimaryKeyConstraint(*order),
         prefixes=["TEMPORARY"],
         sqlite_with_rowid=False,
@@ -103,8 +107,10 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
     return resolved
 
 
-def beside(definition: Definition, resolved: Table) -> Subquery:
-    """Each resolved row with the id of the existing row of the same key, ``existing_id``, and its ``effect`` there."""
+def beside(definition: Definition, resolved: Table, run_id: int | None = None) -> Subquery:
+    """Each resolved row with the id of the existing row of the same key, ``existing_id``, and its ``effect`` there; and
+    with the import that brings it.
+    """
     target = definition.stored
     effect = case(
         (target.c.id.is_(None), "new"),
@@ -114,13 +120,14 @@ def beside(definition: Definition, resolved: Table) -> Subquery:
     met = and_(*(target.c[key] == resolved.c[key] for key in definition.keys))
     if "withdrawn_at" in target.c:
         met = and_(met, target.c.withdrawn_at.is_(None))
-    columns = (*resolved.columns, target.c.id.label("existing_id"), effect.label("effect"))
+    mark = literal(run_id, Integer).label(MARK)
+    columns = (*resolved.columns, target.c.id.label("existing_id"), effect.label("effect"), mark)
     return select(*columns).outerjoin_from(resolved, target, met).subquery("beside")
 
 
 def compared(definition: Definition, rows: FromClause) -> list[str]:
     """The columns whose difference counts as a change."""
-    never = {"line", "existing_id", "effect", *definition.keys, *definition.insert_only}
+    never = {"line", "existing_id", "effect", MARK, *definition.keys, *definition.insert_only}
     return [column.name for column in rows.c if column.name not in never]
 
 
@@ -134,7 +141,7 @@ def _comparable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return sql_cast(column, String) if isinstance(column.type, JSON) else column
 
 
-def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
+def plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
     """Enums stay text: a temporary table needs no CHECK of its own."""
     return String() if isinstance(of, Enum) else of
 
@@ -261,11 +268,20 @@ def changes(
     return differences
 
 
-def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts, *, now: datetime) -> None:
-    """Update what changed, then insert what is new; unchanged rows are not touched."""
-    target, rows = definition.table, beside(definition, resolved)
+def write(
+    connection: Connection,
+    definition: Definition,
+    resolved: Table,
+    counts: Counts,
+    *,
+    run: ImportRun | None = None,
+    now: datetime,
+) -> None:
+    """Update what changed, then insert what is new, as made by this import; unchanged rows are not touched."""
+    run_id = None if run is None else run.id
+    target, rows = definition.table, beside(definition, resolved, run_id)
     if definition.write is not None:
-        definition.write(connection, Resolved(resolved, rows, now))
+        definition.write(connection, Resolved(resolved, rows, (run and run.batch) or secrets.randbits(62), now))
         return
     if counts.changed:
         values: dict[str, Any] = {name: rows.c[name] for name in compared(definition, resolved)}
@@ -277,9 +293,9 @@ def write(connection: Connection, definition: Definition, resolved: Table, count
         names = [column.name for column in resolved.columns if column.name != "line"]
         # A statement that also reads its target table must materialize its rows first.
         source: FromClause = rows if counts.changed or counts.unchanged else resolved
-        fresh = select(*(source.c[name] for name in names))
+        fresh = select(*(source.c[name] for name in names), literal(run_id, Integer))
         if source is rows:
             fresh = fresh.where(rows.c.existing_id.is_(None))
         if definition.in_file_order:
             fresh = fresh.order_by(source.c.line)
-        connection.execute(insert(target).from_select(names, fresh))
+        connection.execute(insert(target).from_select([*names, MARK], fresh))

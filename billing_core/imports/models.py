@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from billing_core.database import Base
+from billing_core.database.types import BigId
 from billing_core.imports import Kind, Lines, Repeats
 
 
@@ -121,7 +122,12 @@ class ImportFilePart(Base):
 
 
 class ImportRun(Base):
-    """One imported file: its name, what it changed, who imported it."""
+    """One imported file: its name, what it changed, who imported it, and who has taken it back since.
+
+    Rows that it made have its id as their ``import_id``; their own ids are not below ``first_id``, which is None where
+    nothing was written down: nothing changed, or that was before imports could be taken back. Events of usage have its
+    ``batch``. ``mapping``: as ``mapping.to_json`` says.
+    """
 
     __tablename__ = "import_runs"
     __table_args__ = (Index("ix_import_runs_created_at", "created_at"),)
@@ -138,6 +144,35 @@ class ImportRun(Base):
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))
+    mapping: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    first_id: Mapped[int | None] = mapped_column(BigInteger)
+    batch: Mapped[int | None] = mapped_column(BigInteger)
+    taken_back_at: Mapped[datetime | None]
+    taken_back_by_id: Mapped[int | None]
+    taken_back_by: Mapped[str | None] = mapped_column(String(200))
+
+
+class RowEffect(enum.StrEnum):
+    """What an import did to a row that was there."""
+
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+class ImportedChange(Base):
+    """A row that an import found and changed, or removed. ``label`` names it as files do. ``cells`` is a JSON object of
+    the columns that changed, each as [before, after] in the form in which the database has them; of a removed row all
+    of its columns, without an after.
+    """
+
+    __tablename__ = "imported_changes"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey(ImportRun.id, ondelete="RESTRICT"), primary_key=True)
+    row_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    effect: Mapped[RowEffect]
+    label: Mapped[str] = mapped_column(String(300))
+    cells: Mapped[str] = mapped_column(Text)
 
 
 class ColumnMapping(Base):

@@ -16,6 +16,7 @@ from billing_core.processes.queries import is_living
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
+    id: int
     created_at: datetime
     created_by: str
     kind: str
@@ -24,14 +25,39 @@ class HistoryRow:
     changed: int
     unchanged: int
     gone: int
+    taken_back_at: datetime | None
+    taken_back_by: str | None
 
 
-def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0) -> list[HistoryRow]:
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Imports of this ``kind``, at instants from ``since`` to before ``until``; None: any."""
+
+    kind: Kind | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        run = ImportRun
+        return [
+            *([run.kind == self.kind.value] if self.kind is not None else []),
+            *([run.created_at >= self.since] if self.since is not None else []),
+            *([run.created_at < self.until] if self.until is not None else []),
+        ]
+
+
+EVERY_IMPORT: Final = HistoryFilter()
+
+
+def history(
+    session: Session, actor: Actor, chosen: HistoryFilter = EVERY_IMPORT, *, limit: int = 50, offset: int = 0
+) -> list[HistoryRow]:
     """One page of imported files, newest first."""
     actor.require(Permission.IMPORT)
     run = ImportRun
     statement = (
         select(
+            run.id,
             run.created_at,
             run.created_by,
             run.kind,
@@ -40,7 +66,10 @@ def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0)
             run.changed_count,
             run.unchanged_count,
             run.gone_count,
+            run.taken_back_at,
+            run.taken_back_by,
         )
+        .where(*chosen.conditions())
         .order_by(run.created_at.desc(), run.id.desc())
         .limit(limit)
         .offset(offset)
@@ -48,9 +77,9 @@ def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0)
     return [HistoryRow(*row) for row in session.execute(statement)]
 
 
-def history_count(session: Session, actor: Actor) -> int:
+def history_count(session: Session, actor: Actor, chosen: HistoryFilter = EVERY_IMPORT) -> int:
     actor.require(Permission.IMPORT)
-    return session.scalar(select(func.count()).select_from(ImportRun)) or 0
+    return session.scalar(select(func.count()).select_from(ImportRun).where(*chosen.conditions())) or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ temporary table first, while others may write, and only then changes our tables 
 """
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -24,6 +25,7 @@ from billing_core.errors import BillingError, Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, merging, parts, rejections, sources, staging
 from billing_core.imports import mapping as mappings
+from billing_core.imports.history import recording
 from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds import line_modes, statuses
 from billing_core.imports.kinds.registry import DEFINITIONS
@@ -291,10 +293,13 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
     return replace(outcome, billed=billed, billed_orders=named)
 
 
-def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome) -> None:
+def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run: ImportRun | None = None) -> None:
+    connection = session.connection()
     if outcome.gone:
+        if run is not None:
+            recording.removing(connection, read.definition, line_modes.gone(resolved), run)
         line_modes.remove_gone(session, resolved)
-    merging.write(session.connection(), read.definition, resolved, outcome.counts, now=read.staged.setting.now)
+    merging.write(connection, read.definition, resolved, outcome.counts, run=run, now=read.staged.setting.now)
 
 
 def _refuse_again(session: Session, incoming: Incoming) -> None:
@@ -302,7 +307,9 @@ def _refuse_again(session: Session, incoming: Incoming) -> None:
     if incoming.lines is not Lines.ADD:
         return
     kind, checksum = incoming.kind, parts.checksum(incoming.stream)
-    same = select(ImportRun.created_at).where(ImportRun.kind == kind.value, ImportRun.checksum == checksum)
+    same = select(ImportRun.created_at).where(
+        ImportRun.kind == kind.value, ImportRun.checksum == checksum, ImportRun.taken_back_at.is_(None)
+    )
     if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
         raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
 
@@ -321,6 +328,8 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         created_at=now,
         created_by_id=actor.user_id,
         created_by=actor.name,
+        mapping=mappings.to_json(read.mapping),
+        batch=secrets.randbits(62) if definition.kind is Kind.USAGE else None,
     )
     session.add(run)
     mappings.remember(session, definition, read.layout, read.mapping)
@@ -328,8 +337,11 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     if not outcome.new and not outcome.changed and not outcome.gone:
         return
     before, after = _audited(outcome)
-    with definition.around(session, merging.beside(definition, resolved)):
-        _merge(session, read, resolved, outcome)
+    rows = merging.beside(definition, resolved, run.id)
+    recording.begin(session.connection(), definition, run)
+    changing = recording.changing(session, definition, rows, run) if outcome.changed else nullcontext()
+    with changing, definition.around(session, rows):
+        _merge(session, read, resolved, outcome, run)
     audit.record(
         session,
         actor,

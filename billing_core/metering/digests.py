@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -131,6 +132,17 @@ def subtract(session: Session, key: UsageEventKey) -> None:
     unchanged = {"synchronize_session": False}
     session.execute(delete(UsageDigest).where(*place, UsageDigest.events == 1), execution_options=unchanged)
     left = {name: getattr(UsageDigest, name) - one for name, one in zip(SUMS, [1, *words(key.digest)], strict=True)}
+    session.execute(update(UsageDigest).where(*place).values(left), execution_options=unchanged)
+
+
+def subtract_all(session: Session, keys: FromClause) -> None:
+    """Leave all these events, which count so far, out of their days."""
+    gone = by_day(keys).subquery("gone")
+    place = [getattr(UsageDigest, name) == gone.c[name] for name in KEY]
+    unchanged = {"synchronize_session": False}
+    emptied = exists().where(*place, UsageDigest.events == gone.c.events)
+    session.execute(delete(UsageDigest).where(emptied), execution_options=unchanged)
+    left = {name: getattr(UsageDigest, name) - gone.c[name] for name in SUMS}
     session.execute(update(UsageDigest).where(*place).values(left), execution_options=unchanged)
 
 

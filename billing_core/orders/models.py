@@ -1,4 +1,4 @@
-"""What customers had us do: products, orders and their lines."""
+"""What customers had us do: products, orders and their lines. ``import_id`` is the import that made a row, if any."""
 
 import enum
 from datetime import date
@@ -48,6 +48,7 @@ class Product(Base):
     sku_key: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(300), default="")
     case_size: Mapped[Decimal | None] = mapped_column(Quantity)
+    import_id: Mapped[int | None]
 
 
 class Order(Base):
@@ -87,6 +88,7 @@ class Order(Base):
     weight: Mapped[Decimal | None] = mapped_column(Quantity)
     packages: Mapped[int | None] = mapped_column(BigInteger)
     notes: Mapped[str] = mapped_column(String(5000), default="")
+    import_id: Mapped[int | None]
 
     @hybrid_property
     def billable(self) -> bool:
@@ -116,3 +118,4 @@ class OrderLine(Base):
     sku_key: Mapped[str] = mapped_column(String(100))
     position: Mapped[int] = mapped_column(default=1)
     quantity: Mapped[Decimal] = mapped_column(Quantity)
+    import_id: Mapped[int | None]

@@ -1,4 +1,6 @@
-"""Plans in versions with their prices, and which customer is on which version from which day."""
+"""Plans in versions with their prices, and which customer is on which version from which day. ``import_id`` is the
+import that made a row, if any.
+"""
 
 import enum
 from datetime import date, datetime
@@ -53,6 +55,7 @@ class Plan(Base):
     code: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
+    import_id: Mapped[int | None]
 
 
 class PlanVersion(Base):
@@ -93,6 +96,7 @@ class PlanVersion(Base):
     trial_end: Mapped[TrialEnd] = mapped_column(default=TrialEnd.CANCEL, server_default=TrialEnd.CANCEL.value)
     ends_after: Mapped[int | None]
     created_at: Mapped[datetime]
+    import_id: Mapped[int | None]
 
 
 class PlanAmount(Base):
@@ -225,3 +229,4 @@ class CustomerPlan(Base):
     in_trial: Mapped[bool] = mapped_column(default=False, server_default=false())
     replaced: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
+    import_id: Mapped[int | None]

@@ -30,6 +30,7 @@ class PromoCode(Base):
     of ``currency``. ``key`` is the code without regard to case. Empty limits do not limit; ``valid_to`` is the last
     day, in the zone of the customer's business, on which it can be redeemed. Once somebody has
     redeemed it, what it promises never changes; it can be ended, at ``ended_at``, and who has redeemed it keeps it.
+    ``import_id`` is the import that made it, if any.
     """
 
     __tablename__ = "promo_codes"
@@ -59,6 +60,7 @@ class PromoCode(Base):
     valid_to: Mapped[date | None]
     ended_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    import_id: Mapped[int | None]
 
 
 class PromoRedemption(Base):

@@ -1,4 +1,4 @@
-"""Services and the rates of each customer's rate card."""
+"""Services and the rates of each customer's rate card. ``import_id`` is the import that made a row, if any."""
 
 import enum
 from datetime import date, datetime
@@ -51,6 +51,7 @@ class Service(Base):
     code: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     cost_type: Mapped[CostType]
+    import_id: Mapped[int | None]
 
 
 class Rate(Base):
@@ -94,6 +95,7 @@ class Rate(Base):
     conditions: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    import_id: Mapped[int | None]
 
     @hybrid_property
     def in_force(self) -> bool:

@@ -11,7 +11,11 @@ import pytest
 
 from billing_core.commands import arguments
 from billing_core.database import Sessions, connect
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.imports import service as imports
 from tests.commands import every_command
+from tests.imports.files import incoming
 from tests.reports.company import a_customer, billed
 
 pytestmark = pytest.mark.slow
@@ -30,6 +34,9 @@ NEEDED = {
     # It subscribes customers, who are written to.
     "demo": {*DATABASE, *STRIPE, "alembic", "structlog", "jinja2"},
     "import": DATABASE,
+    "imports list": DATABASE,
+    "imports show": DATABASE,
+    "imports take-back": DATABASE,
     "jobs": DATABASE,
     "key create": DATABASE,
     "migrate": {*DATABASE, "alembic"},
@@ -82,13 +89,17 @@ ALONE = {"worker", "demo", "usage bring-back"}
 
 @pytest.fixture
 def data_folder(sqlite_template, tmp_path) -> Path:
-    """A data folder with a database of this test's own, with somebody to bill, and a backup of an empty one."""
+    """A data folder with a database of this test's own, with somebody to bill, a file imported, and a backup of an
+    empty one.
+    """
     for name in ("billing.sqlite3", "backup.sqlite3"):
         shutil.copyfile(sqlite_template, tmp_path / name)
     opened = Sessions(connect(f"sqlite:///{tmp_path / 'billing.sqlite3'}"))
     with opened.begin() as session:
         billed(session, a_customer(session, "ACME"))
         a_customer(session, "BOLT")
+    services = incoming("services", "service_code,name,cost_type\nPACKING,Packing,per_order\n")
+    imports.apply(opened, SYSTEM, services, now=utc_now())
     opened.engine.dispose()
     return tmp_path
 
@@ -113,7 +124,7 @@ def test_it_is_known_of_every_command_what_it_needs():
 
 
 def test_help_loads_no_library_at_all():
-    asked = ["", "user", "key", "customer", "report", "usage", *every_command.names()]
+    asked = ["", "user", "key", "imports", "customer", "report", "usage", *every_command.names()]
     assert ran(_HELP, told="".join(f"{name} --help\n" for name in asked)) == [set()] * len(asked)
 
 

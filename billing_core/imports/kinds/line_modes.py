@@ -56,12 +56,12 @@ def undecided(connection: Connection, definition: Definition, resolved: Table) -
     rows = merging.beside(definition, resolved)
     has_lines = exists().where(OrderLine.order_id == rows.c.order_id)
     differing = select(rows.c.order_id).where(rows.c.effect != "unchanged", has_lines)
-    orders = union(differing, _gone(resolved).with_only_columns(OrderLine.order_id)).subquery("orders")
+    orders = union(differing, gone(resolved).with_only_columns(OrderLine.order_id)).subquery("orders")
     return connection.scalar(select(func.count()).select_from(orders)) or 0
 
 
 def count_gone(connection: Connection, resolved: Table) -> int:
-    return connection.scalar(select(func.count()).select_from(_gone(resolved).subquery("gone"))) or 0
+    return connection.scalar(select(func.count()).select_from(gone(resolved).subquery("gone"))) or 0
 
 
 def first_gone(connection: Connection, resolved: Table, *, limit: int) -> list[GoneLine]:
@@ -78,9 +78,9 @@ def write_gone(connection: Connection, resolved: Table, target: BinaryIO) -> Non
 
 def remove_gone(session: Session, resolved: Table) -> None:
     """Delete them; reports of their orders are outdated by it."""
-    outdated.note(session, _gone(resolved).with_only_columns(OrderLine.order_id).distinct())
-    gone = _gone(resolved).with_only_columns(OrderLine.id)
-    session.connection().execute(delete(OrderLine).where(OrderLine.id.in_(gone)))
+    outdated.note(session, gone(resolved).with_only_columns(OrderLine.order_id).distinct())
+    ids = gone(resolved).with_only_columns(OrderLine.id)
+    session.connection().execute(delete(OrderLine).where(OrderLine.id.in_(ids)))
 
 
 def billed(
@@ -95,8 +95,8 @@ def billed(
         changed = select(rows.c.existing_id.label("order_id")).where(rows.c.effect == "changed").subquery("changed")
     else:
         touched = select(rows.c.order_id).where(rows.c.effect != "unchanged")
-        gone = _gone(resolved).with_only_columns(OrderLine.order_id)
-        changed = (union(touched, gone) if lines is Lines.REPLACE else touched.distinct()).subquery("changed")
+        others = gone(resolved).with_only_columns(OrderLine.order_id)
+        changed = (union(touched, others) if lines is Lines.REPLACE else touched.distinct()).subquery("changed")
     pairs = (
         select(changed.c.order_id, BilledOrder.invoice_id)
         .join(BilledOrder, BilledOrder.order_id == changed.c.order_id)
@@ -117,7 +117,7 @@ def billed(
     return count, [BilledOrderRow(number, keeping.named(invoice_id, named)) for number, invoice_id, named in first]
 
 
-def _gone(resolved: Table) -> Select[*tuple[Any, ...]]:
+def gone(resolved: Table) -> Select[*tuple[Any, ...]]:
     """The lines of the file's orders that no row of the file meets."""
     key = and_(
         resolved.c.order_id == OrderLine.order_id,
@@ -130,7 +130,7 @@ def _gone(resolved: Table) -> Select[*tuple[Any, ...]]:
 
 def _named(resolved: Table) -> Select[*tuple[Any, ...]]:
     return (
-        _gone(resolved)
+        gone(resolved)
         .join(Order, Order.id == OrderLine.order_id)
         .with_only_columns(Order.number, OrderLine.sku, OrderLine.quantity)
         .order_by(Order.number, OrderLine.sku_key, OrderLine.position)

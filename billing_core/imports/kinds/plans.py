@@ -51,6 +51,7 @@ _KEPT = {
     "trial_end": TrialEnd.CANCEL,
     "ends_after": None,
 }
+_OF_PLANS = ["code", "name", "created_at", "import_id"]
 _LATEST = (
     select(
         Plan.id,
@@ -138,8 +139,8 @@ def _half_of_usage(rows: FromClause, empty: str, given: str) -> Select[Any]:
 def _write_plans(connection: Connection, resolved: Resolved) -> None:
     """New plans, other names, and a version wherever the terms are new."""
     rows = resolved.beside
-    fresh = select(rows.c.code, rows.c.name, rows.c.created_at).where(rows.c.existing_id.is_(None))
-    connection.execute(insert(Plan).from_select(["code", "name", "created_at"], fresh.order_by(rows.c.line)))
+    fresh = select(*(rows.c[name] for name in _OF_PLANS)).where(rows.c.existing_id.is_(None))
+    connection.execute(insert(Plan).from_select(_OF_PLANS, fresh.order_by(rows.c.line)))
     named = (Plan.code == rows.c.code, Plan.name != rows.c.name)
     connection.execute(update(Plan).values(name=rows.c.name).where(*named))
     changed = (
@@ -149,13 +150,14 @@ def _write_plans(connection: Connection, resolved: Resolved) -> None:
             *(rows.c[name] for name in _GIVEN),
             *(_kept(name) for name in _KEPT),
             rows.c.created_at,
+            rows.c.import_id,
         )
         .join_from(rows, Plan, Plan.code == rows.c.code)
         .outerjoin(_LATEST, _LATEST.c.id == Plan.id)
         .where(or_(_LATEST.c.id.is_(None), merging.differs(list(_GIVEN), rows, _LATEST)))
         .order_by(rows.c.line)
     )
-    names = ["plan_id", "number", *_GIVEN, *_KEPT, "created_at"]
+    names = ["plan_id", "number", *_GIVEN, *_KEPT, "created_at", "import_id"]
     connection.execute(insert(PlanVersion).from_select(names, changed))
     _keep_the_rest(connection, rows)
 
@@ -285,9 +287,9 @@ def _foreign_currency(rows: FromClause) -> Select[Any]:
     )
 
 
-def _billed(rows: FromClause) -> Select[Any]:
+def billed(rows: FromClause) -> Select[Any]:
     """What was billed was billed by the plan of then. A row counts until the customer's next plan that we know."""
-    billed = periods.standing().subquery("billed")
+    standing = periods.standing().subquery("billed")
     following = (
         select(func.min(CustomerPlan.valid_from))
         .where(CustomerPlan.customer_id == rows.c.customer_id, CustomerPlan.valid_from > rows.c.valid_from)
@@ -299,15 +301,15 @@ def _billed(rows: FromClause) -> Select[Any]:
         rows.c.effect != "unchanged",
         select(literal(1))
         .where(
-            billed.c.customer_id == rows.c.customer_id,
-            billed.c.last_day >= rows.c.valid_from,
-            or_(following.is_(None), billed.c.first_day < following),
+            standing.c.customer_id == rows.c.customer_id,
+            standing.c.last_day >= rows.c.valid_from,
+            or_(following.is_(None), standing.c.first_day < following),
         )
         .exists(),
     )
 
 
-def _subscribed(rows: FromClause) -> Select[Any]:
+def subscribed(rows: FromClause) -> Select[Any]:
     """Only a subscription moves its customer off its plan."""
     theirs = select(literal(1)).where(
         CustomerPlan.customer_id == rows.c.customer_id, CustomerPlan.billed_with.is_not(None)
@@ -330,7 +332,7 @@ def _write_customer_plans(connection: Connection, resolved: Resolved) -> None:
     # Nobody bills them meanwhile; who did just now was there first.
     theirs = select(Customer.id).where(Customer.id.in_(select(rows.c.customer_id)))
     connection.execute(theirs.order_by(Customer.id).with_for_update(read=True))
-    if connection.execute(_billed(rows).limit(1)).first() is not None:
+    if connection.execute(billed(rows).limit(1)).first() is not None:
         raise Conflict("Somebody has just billed usage of days that the file is about. Check it again.")
     version = (
         select(PlanVersion.id)
@@ -340,12 +342,9 @@ def _write_customer_plans(connection: Connection, resolved: Resolved) -> None:
     )
     changed = (CustomerPlan.id == rows.c.existing_id, rows.c.effect == "changed")
     connection.execute(update(CustomerPlan).values(plan_version_id=version).where(*changed))
-    fresh = select(rows.c.customer_id, version, rows.c.valid_from, rows.c.created_at)
-    connection.execute(
-        insert(CustomerPlan).from_select(
-            ["customer_id", "plan_version_id", "valid_from", "created_at"], fresh.where(rows.c.existing_id.is_(None))
-        )
-    )
+    fresh = select(rows.c.customer_id, version, rows.c.valid_from, rows.c.created_at, rows.c.import_id)
+    names = ["customer_id", "plan_version_id", "valid_from", "created_at", "import_id"]
+    connection.execute(insert(CustomerPlan).from_select(names, fresh.where(rows.c.existing_id.is_(None))))
     with Session(connection) as session:
         alerts.ask_where_watched(session, rows, now=resolved.now)
 
@@ -375,7 +374,7 @@ CUSTOMER_PLANS = Definition(
         columns.merged_customer,
         unknown("plan_code", Plan.code, "no plan has this code; import plans first"),
     ),
-    merge_checks=(_foreign_currency, _billed, _subscribed),
+    merge_checks=(_foreign_currency, billed, subscribed),
     insert_only=frozenset({"created_at", "billed_with", "in_trial"}),
     beside=_ASSIGNED,
     write=_write_customer_plans,

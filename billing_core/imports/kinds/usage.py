@@ -1,6 +1,5 @@
 """Usage events from a file, by the rules of those that programs send: each counts once, and nothing changes one."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -173,7 +172,7 @@ def _write(connection: Connection, resolved: Resolved) -> None:
             return
         days = session.scalars(select(utc_day_of(rows.c.occurred_at)).distinct())
         ensure_months(connection, UsageEvent.__tablename__, list(days))
-        batch = secrets.randbits(62)
+        batch = resolved.batch
         whole = keeping.take_ids(session, rows, batch) == count
         if not whole:
             _refuse_other_content(session, rows)

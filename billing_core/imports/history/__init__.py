@@ -1,0 +1,1 @@
+"""What each import made, changed and removed: written down as it happens, and read afterwards."""
