@@ -64,6 +64,8 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         data |= {"repeated": outcome.repeated, "passed_over": outcome.passed_over}
     if outcome.asked:
         data |= {"asked": [asdict(word) for word in outcome.asked], "waiting": outcome.waiting}
+    if outcome.read:
+        data |= {"words": [asdict(word) for word in outcome.read]}
     if outcome.left_out:
         data |= {"left_out": outcome.left_out}
     if outcome.unsaid:

@@ -39,7 +39,12 @@ PLAN_CODE = Field(
     synonyms=("plan", "plan id", "tier", "subscription tier", "code"),
 )
 CURRENCY = Field(
-    "currency", readers.currency, blank=None, synonyms=("currency code", "curr"), choices=choices.currencies
+    "currency",
+    readers.currency,
+    blank=None,
+    synonyms=("currency code", "curr"),
+    choices=choices.currencies,
+    listed=True,
 )
 
 unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")

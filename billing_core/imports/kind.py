@@ -38,6 +38,7 @@ class Field:
     converts many at once, to what ``parse`` and ``blank`` make of each; None where one of them is unusual or wrong.
     ``parts``: names of columns that are the value together; the first and another one must be there. ``joint`` stands
     between several columns that are joined. ``choices``: what its words may stand for, where these are few.
+    ``listed``: people are shown how each of its words was read.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     parts: tuple[tuple[str, ...], ...] = ()
     joint: str = " "
     choices: Callable[[], dict[str, str]] | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

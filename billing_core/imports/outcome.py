@@ -6,7 +6,7 @@ from billing_core.imports import Kind, merging
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.rejections import Rejected
-from billing_core.imports.words.answers import WordAsked
+from billing_core.imports.words.answers import WordAsked, WordRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Outcome:
     ``passed_over`` ones differ from the one that was said to.
 
     ``asked`` are words that are not understood, for which ``waiting`` rows wait; ``left_out`` rows have a word that was
-    said to leave them out. Of the new orders, ``unsaid`` have no status in the file and count as submitted.
+    said to leave them out. ``read`` is how the other words were read, of columns that have few. Of the new orders,
+    ``unsaid`` have no status in the file and count as submitted.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Outcome:
     waiting: int = 0
     left_out: int = 0
     unsaid: int = 0
+    read: list[WordRead] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:

@@ -16,7 +16,7 @@ from billing_core.imports.mapping import Mapping
 from billing_core.imports.models import FileState, ImportFile
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.rejections import Rejected
-from billing_core.imports.words.answers import WordAsked
+from billing_core.imports.words.answers import WordAsked, WordRead
 
 BUSY: Final = (FileState.WAITING, FileState.RUNNING)
 # The columns of a file that waits to be worked on.
@@ -159,6 +159,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "waiting": outcome.waiting,
         "left_out": outcome.left_out,
         "unsaid": outcome.unsaid,
+        "read": [asdict(word) for word in outcome.read],
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "rejections": [asdict(row) for row in outcome.rejections],
         "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
@@ -194,6 +195,7 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("waiting", 0),
         stored.get("left_out", 0),
         stored.get("unsaid", 0),
+        [WordRead(**word) for word in stored.get("read", ())],
     )
 
 

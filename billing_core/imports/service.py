@@ -266,6 +266,7 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         asked=list(staged.words.asked),
         waiting=staged.words.waiting,
         left_out=staged.words.left_out,
+        read=list(staged.words.read),
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -285,7 +286,7 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
     elif outcome.kind is not Kind.ORDERS:
         return outcome
     elif outcome.new:
-        unsaid = statuses.count_unsaid(connection, read.definition, read.staged, resolved)
+        unsaid = statuses.count_unsaid(connection, read.definition, read.staged, resolved, new=outcome.new)
         outcome = replace(outcome, unsaid=unsaid)
     if outcome.kind is Kind.ORDERS and not outcome.changed:
         return outcome

@@ -21,7 +21,16 @@ from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
 from billing_core.imports.mapping import FromColumns, Mapping
 from billing_core.imports.rows.following import Following, followed
-from billing_core.imports.words.answers import LEFT_OUT, Answers, Questions, Tally, WordAsked, WordsFound
+from billing_core.imports.words.answers import (
+    LEFT_OUT,
+    Answers,
+    Questions,
+    Tally,
+    Vocabulary,
+    WordAsked,
+    WordRead,
+    WordsFound,
+)
 from billing_core.imports.words.readers import UnknownWord
 
 Rejection = tuple[int, str, str, str]
@@ -68,7 +77,12 @@ def stage(
         advance(stream.tell())
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {rows_table.name}")
-    words = WordsFound(tuple(word for reader in readers for word in reader.asked()), tally.left_out, tally.waiting)
+    words = WordsFound(
+        tuple(word for reader in readers for word in reader.asked()),
+        tally.left_out,
+        tally.waiting,
+        tuple(word for reader in readers for word in reader.told()),
+    )
     return Staged(rows_table, frozenset(mapping), setting, every_customer, words), rejections
 
 
@@ -80,6 +94,8 @@ class Reader:
         self.places: list[int] = []
         self._alternatives: list[list[int]] = []
         self.answers, self.questions = Answers(()), Questions()
+        self._vocabulary = Vocabulary() if field.listed else None
+        self._latest: Sequence[str] = ()
         origin = mapping[field.name]
         if isinstance(origin, FromColumns):
             self._alternatives = [[layout.header.index(name) for name in joined] for joined in origin.alternatives]
@@ -95,6 +111,7 @@ class Reader:
         if not self.places:
             return [self.known[self.fixed]] * count
         cells = columns[self.places[0]] if len(self.places) == 1 else self._of_several(columns)
+        self._latest = cells
         values = None if self.field.together is None or self.answers else self.field.together(cells)
         return list(map(self.known.__getitem__, cells)) if values is None else values
 
@@ -113,6 +130,17 @@ class Reader:
 
     def asked(self) -> list[WordAsked]:
         return self.questions.asked(self.field.name, self._named)
+
+    def count(self, row: Sequence[str] | None = None) -> None:
+        """That this row, or those of ``values``, were read."""
+        if self._vocabulary is not None and self.places:
+            self._vocabulary.add(self._latest if row is None else [self.cell(row)])
+
+    def told(self) -> list[WordRead]:
+        """How the words were read that have been counted."""
+        if self._vocabulary is None:
+            return []
+        return self._vocabulary.told(self.field.name, self._named, self.known.__getitem__)
 
     def _of_several(self, columns: Sequence[Sequence[str]]) -> list[str]:
         """Of each row the first alternative that is filled."""
@@ -175,6 +203,8 @@ def read_batch(
         except Unreadable:
             pass  # checked row by row below
         else:
+            for reader in readers:
+                reader.count()
             return *_without_left_out(batch.lines, read, readers, tally), []
     return _read_row_by_row(batch, readers, width, tally)
 
@@ -223,6 +253,8 @@ def _read_row_by_row(
             tally.waiting += 1
             continue
         lines.append(line)
+        for reader in readers:
+            reader.count(row)
         for column, value in zip(columns, values, strict=True):
             column.append(value)
     return lines, columns, refused

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
+from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.imports import inbox
 from billing_core.imports.kind import Field
 from billing_core.imports.mapping import FromColumns
 from billing_core.imports.received import Received
-from billing_core.imports.words.answers import ANY_DATE, LEAVE_OUT
+from billing_core.imports.words.answers import ANY_DATE, LEAVE_OUT, WordRead
 from pages.ui import formats
 from pages.ui.context import transaction
 from pages.ui.text import md
@@ -40,6 +42,8 @@ class _Word:
 def draw(actor: Actor, received: Received) -> None:
     """One choice for each word. Nothing is drawn where all words are understood."""
     words = _words(received)
+    if received.outcome and received.outcome.read:
+        _read(actor, received, received.outcome.read)
     if not words:
         return
     unanswered = any(word.ours is None for word in words)
@@ -59,6 +63,36 @@ def draw(actor: Actor, received: Received) -> None:
             chosen.setdefault(word.field.name, {})[word.word] = ours
     with transaction() as session:
         inbox.choose_words(session, actor, received.token, chosen)
+    st.rerun()
+
+
+def _read(actor: Actor, received: Received, words: Sequence[WordRead]) -> None:
+    """How the words were read that need no answer; another reading is typed over it."""
+    with st.expander("How its words are read", icon=":material/spellcheck:"):
+        shown = pd.DataFrame(
+            [(word.column, word.word, word.ours, word.rows) for word in words],
+            columns=["Column", "Word", "Stands for", "Rows"],
+        )
+        edited = st.data_editor(
+            shown,
+            disabled=["Column", "Word", "Rows"] if not received.busy else True,
+            column_config={"Rows": st.column_config.NumberColumn(format="localized", width=90)},
+            hide_index=True,
+            width="stretch",
+            key=f"import_{received.token}_{received.kind}_read",
+        )
+        st.caption(f"Type over what is to stand for something else; “{LEAVE_OUT}” leaves the rows of a word out.")
+    typed = zip(words, edited["Stands for"], strict=True)
+    changed = [(word, ours.strip()) for word, ours in typed if isinstance(ours, str) and ours.strip() != word.ours]
+    if not changed or received.busy:
+        return
+    try:
+        with transaction() as session:
+            for word, ours in changed:
+                inbox.choose_words(session, actor, received.token, {word.field: {word.word: ours}})
+    except Invalid as refusal:
+        st.error(md(formats.with_days(str(refusal))), icon=":material/error:")
+        return
     st.rerun()
 
 

@@ -56,7 +56,8 @@ def import_files(page: Page, product: Product, files: list[Path]) -> None:
         expect(page.get_by_text(file.name, exact=True).first).to_be_visible()
     # The export does not say whose products these are: they are everybody's.
     expect(page.get_by_text("does not say whose products")).to_be_visible()
-    choose(page, page.get_by_role("combobox", name="customer_ref"), "every customer")
+    unknown = page.get_by_role("combobox", name="customer_ref").and_(page.locator("[value='not in the file']"))
+    choose(page, unknown, "every customer")
     expect(page.get_by_text("does not say whose products")).to_be_hidden()
     check = page.get_by_role("button", name="Check")
     expect(check).to_be_enabled()

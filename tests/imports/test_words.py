@@ -296,13 +296,13 @@ def test_the_same_status_for_every_row_is_no_word_of_the_file(c1, take_in):
 
 @given(st.lists(st.text(max_size=12), max_size=20), st.text(min_size=1, max_size=12))
 def test_a_word_is_answered_for_or_asked_about_and_nothing_else(cells, word):
-    answers, questions = Answers([(word, "shipped")]), Questions()
+    answers, questions, counted = Answers([(word, "shipped")]), Questions(), 0
     for cell in cells:
         same = " ".join(cell.split()).casefold() == " ".join(word.split()).casefold()
         assert answers.ours(cell) == ("shipped" if same else cell)
-        questions.add(cell)
+        counted += questions.add(cell)
     asked = questions.asked("status", "Status")
-    assert sum(one.rows for one in asked) == len(cells)
+    assert sum(one.rows for one in asked) == counted
     assert all(one.rows >= other.rows for one, other in pairwise(asked))
 
 
@@ -315,6 +315,45 @@ def test_on_the_page_words_are_chosen_by_field(c1, sessions):
         with pytest.raises(Invalid, match="is not a status"):
             inbox.choose_words(session, SYSTEM, received.token, {"status": {"x": "parked"}})
     assert file.mapping["status"].words == (("refunded", "cancelled"), ("on hold", "draft"))
+
+
+def test_it_is_told_how_the_words_were_read(c1, take_in, sessions):
+    header = "order_number,customer_ref,order_date,status,ship_to_country,carrier\n"
+    file = f"{header}1,C1,2026-01-05,Complete,Georgia,UPS ground\n2,C1,2026-01-05, complete,,ups  Ground\n"
+    file += "3,C1,2026-01-05,Test,Georgia,DHL\n4,C1,soon,sent,Georgia,DHL\n"
+    told = take_in("orders", file, words=["status:test=leave-out"])
+    assert [(one.field, one.word, one.ours, one.rows) for one in told.read] == [
+        ("status", "Complete", "completed", 2),
+        ("ship_to_country", "Georgia", "GE", 1),
+        ("carrier", "UPS ground", "UPS ground", 2),
+    ], "those of rows that are neither rejected nor left out"
+    assert outcome_json(told)["read"][1]["ours"] == "GE"
+
+    done = take_in(
+        "orders", file.replace("soon", "2026-01-06"), words=["status:test=leave-out", "carrier:ups ground=UPS"]
+    )
+    assert {(one.word, one.ours, one.rows) for one in done.read if one.field == "carrier"} == {
+        ("UPS ground", "UPS", 2),
+        ("DHL", "DHL", 2),
+    }
+    with sessions() as session:
+        assert list(session.scalars(select(Order.carrier).order_by(Order.number))) == ["UPS", "UPS", "DHL"]
+
+
+def test_a_column_of_too_many_different_words_is_not_told(c1, take_in):
+    rows = [f"{number},C1,2026-01-05,carrier {number}" for number in range(2_001)]
+    told = take_in("orders", "\n".join(["order_number,customer_ref,order_date,carrier", *rows]))
+    assert (told.new, told.read) == (2_001, [])
+
+
+def test_what_no_database_can_hold_is_no_word():
+    questions = Questions()
+    assert [questions.add(cell) for cell in ("a\0b", "a\ud800", "a\x1bb", "=1+1", "a\tb", "x" * 121)] == [
+        *(False, False, False),
+        *(True, True),
+        False,
+    ]
+    assert [one.word for one in questions.asked("status", "Status")] == ["=1+1", "a b"]
 
 
 def test_a_reason_names_what_can_be_said(take_in):

@@ -181,6 +181,17 @@ def test_words_that_are_not_understood_are_answered_once_each(page_as, sessions)
     assert page.selectbox(key=f"import_{again.token}_orders_status_word_On Hold").value == "submitted"
 
 
+@ONE_DATABASE
+def test_the_page_tells_how_words_were_read(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "C1")
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders="order_number,customer_ref,order_date,status\n1,C1,2026-01-05,Complete\n")
+    press(page, "import_check")
+    (read,) = [table.value for table in page.dataframe if "Stands for" in table.value.columns]
+    assert read.values.tolist() == [["status", "Complete", "completed", 1]]
+
+
 def use_words(page) -> None:
     (use,) = [button for button in page.button if button.label == "Use these"]
     use.click().run()

@@ -109,6 +109,7 @@ ORDERS = Definition(
             blank=None,
             synonyms=("order status", "state of order"),
             choices=choices.statuses,
+            listed=True,
         ),
         Field(
             "reference_number",
@@ -157,11 +158,13 @@ ORDERS = Definition(
             readers.country,
             synonyms=("ship country", "shipping country", "delivery country"),
             choices=choices.countries,
+            listed=True,
         ),
         Field(
             "carrier",
             text_up_to(120),
             synonyms=("shipper", "ship via", "shipping carrier", "shipping method", "courier"),
+            listed=True,
         ),
         Field("weight", cells.quantity, Quantity, blank=None, synonyms=("total weight", "gross weight", "weight kg")),
         Field(

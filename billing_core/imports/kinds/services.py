@@ -47,6 +47,7 @@ DEFINITION = Definition(
             filled=True,
             synonyms=("type", "charge type", "unit", "basis", "charged per"),
             choices=choices.cost_types,
+            listed=True,
         ),
     ),
     resolve=_resolve,

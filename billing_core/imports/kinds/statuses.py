@@ -31,11 +31,12 @@ def telling_columns(header: Iterable[str]) -> list[str]:
     return [column for column in header if plain(column) in _TELLING]
 
 
-def count_unsaid(connection: Connection, definition: Definition, staged: Staged, resolved: Table) -> int:
-    """How many new orders count as submitted because the file does not say what they are."""
-    rows = merging.beside(definition, resolved)
-    new = select(func.count()).select_from(rows).where(rows.c.effect == "new")
-    if "status" in staged.given:
-        said = staged.table
-        new = new.join(said, said.c.line == rows.c.line).where(said.c.status.is_(None))
-    return connection.scalar(new) or 0
+def count_unsaid(connection: Connection, definition: Definition, staged: Staged, resolved: Table, *, new: int) -> int:
+    """How many of the ``new`` orders count as submitted because the file does not say what they are."""
+    if "status" not in staged.given:
+        return new
+    said, rows = staged.table, merging.beside(definition, resolved)
+    if connection.scalar(select(said.c.line).where(said.c.status.is_(None)).limit(1)) is None:
+        return 0
+    unsaid = select(func.count()).select_from(rows).join(said, said.c.line == rows.c.line)
+    return connection.scalar(unsaid.where(rows.c.effect == "new", said.c.status.is_(None))) or 0

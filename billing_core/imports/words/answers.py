@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from billing_core.imports.words.spelling import same_word
 
@@ -19,6 +19,9 @@ LEFT_OUT: Final = object()
 # Of a column. One with more has other things in it than words, and its rows are rejected one by one.
 MOST_ASKED: Final = 200
 LONGEST_WORD: Final = 120
+# Of a column. With more different cells than are counted, none of it is told how they were read.
+MOST_TOLD: Final = 50
+_MOST_COUNTED: Final = 2_000
 
 # ERPs write 1900-01-01, 0000-00-00 or 9999-12-31 for “never”.
 _YEAR: Final = "(?:199[0-9]|20[0-9]{2})"
@@ -40,6 +43,17 @@ class WordAsked:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class WordRead:
+    """A word of a file, on so many ``rows``, and what it was read as."""
+
+    field: str
+    column: str
+    word: str
+    ours: str
+    rows: int
+
+
 @dataclass(slots=True)
 class Tally:
     """Rows that were left out because of a word, and those that wait until it is said what a word stands for."""
@@ -50,11 +64,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class WordsFound:
-    """What became of the rows of a file because of their words, and the words that must be asked about."""
+    """What became of the rows of a file because of their words: the words that must be asked about, and how the most
+    frequent others were ``read``.
+    """
 
     asked: tuple[WordAsked, ...] = ()
     left_out: int = 0
     waiting: int = 0
+    read: tuple[WordRead, ...] = ()
 
 
 NO_WORDS: Final = WordsFound()
@@ -101,7 +118,7 @@ class Questions:
 
     def add(self, cell: str) -> bool:
         """False where it is not counted: it is no word, or one too many."""
-        if len(cell) > LONGEST_WORD:
+        if not _is_word(cell):
             return False
         word = ANY_DATE if is_dated(cell) else same_word(cell)
         if word not in self._written:
@@ -114,6 +131,44 @@ class Questions:
     def asked(self, field: str, column: str) -> list[WordAsked]:
         """The most frequent first."""
         return [WordAsked(field, column, self._written[word], rows) for word, rows in self._rows.most_common()]
+
+
+class Vocabulary:
+    """How often each cell of a column comes, as long as they are few."""
+
+    def __init__(self) -> None:
+        self._cells: Counter[str] | None = Counter()
+
+    def add(self, cells: Iterable[str]) -> None:
+        if self._cells is None:
+            return
+        self._cells.update(cells)
+        if len(self._cells) > _MOST_COUNTED:
+            self._cells = None
+
+    def told(self, field: str, column: str, value: Callable[[str], Any]) -> list[WordRead]:
+        """The most frequent first, blank ones left out."""
+        rows: Counter[str] = Counter()
+        written: dict[str, str] = {}
+        for cell, count in (self._cells or Counter()).items():
+            if _is_word(cell) and (word := same_word(cell)):
+                rows[word] += count
+                written.setdefault(word, cell)
+        return [
+            WordRead(field, column, " ".join(written[word].split()), _told(value(written[word])), count)
+            for word, count in rows.most_common(MOST_TOLD)
+        ]
+
+
+def _is_word(cell: str) -> bool:
+    """Short, and of characters that people see and databases hold."""
+    return len(cell) <= LONGEST_WORD and " ".join(cell.split()).isprintable()
+
+
+def _told(value: Any) -> str:
+    if value is LEFT_OUT:
+        return LEAVE_OUT
+    return "" if value is None else str(value)
 
 
 def is_dated(cell: str) -> bool:
