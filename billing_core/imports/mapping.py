@@ -18,7 +18,7 @@ from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Field
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.sources import Layout
-from billing_core.imports.words.answers import LEAVE_OUT
+from billing_core.imports.words.answers import LEAVE_OUT, literal
 from billing_core.imports.words.spelling import same_word
 
 
@@ -170,10 +170,10 @@ def with_words(definition: Definition, mapping: Mapping, words: Words) -> Mappin
             raise Invalid(f"{name} is in no column of the file: its words cannot stand for anything")
         for ours in answers.values():
             _refuse_unusable(field, ours)
-        of_others = [
-            (theirs, ours) for theirs, ours in origin.words if same_word(theirs) not in map(same_word, answers)
-        ]
-        answered[name] = replace(origin, words=(*of_others, *answers.items()))
+        known = dict(origin.words)
+        new = {theirs if theirs in known else literal(theirs): ours for theirs, ours in answers.items()}
+        of_others = [(theirs, ours) for theirs, ours in origin.words if same_word(theirs) not in map(same_word, new)]
+        answered[name] = replace(origin, words=(*of_others, *new.items()))
     return answered
 
 

@@ -59,7 +59,7 @@ def draw(actor: Actor, received: Received) -> None:
         return
     chosen: dict[str, dict[str, str]] = {}
     for word, ours in answers:
-        if ours is not None:
+        if ours is not None and ours != word.ours:
             chosen.setdefault(word.field.name, {})[word.word] = ours
     with transaction() as session:
         inbox.choose_words(session, actor, received.token, chosen)

@@ -340,6 +340,16 @@ def test_it_is_told_how_the_words_were_read(c1, take_in, sessions):
         assert list(session.scalars(select(Order.carrier).order_by(Order.number))) == ["UPS", "UPS", "DHL"]
 
 
+def test_an_asterisk_of_the_file_is_one_and_stands_for_nothing_else(c1, take_in, sessions):
+    file = "order_number,customer_ref,order_date,status\n1,C1,2026-01-05,***\n2,C1,2026-01-05,On Hold?\n"
+    asked = take_in("orders", file, words=["status:***=cancelled"])
+    assert [one.word for one in asked.asked] == ["On Hold?"]
+    assert take_in("orders", file, words=["status:***=cancelled", "status:On Hold?=draft"]).applied
+    assert statuses(sessions) == {"1": "cancelled", "2": "draft"}
+    # Remembered, and changed.
+    assert take_in("orders", file, words=["status:***=shipped"]).changed == 1
+
+
 def test_a_column_of_too_many_different_words_is_not_told(c1, take_in):
     rows = [f"{number},C1,2026-01-05,carrier {number}" for number in range(2_001)]
     told = take_in("orders", "\n".join(["order_number,customer_ref,order_date,carrier", *rows]))

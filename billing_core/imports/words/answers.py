@@ -1,5 +1,6 @@
 """What people have said that the words of a column stand for, and the words that they have yet to be asked about."""
 
+import glob
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -107,6 +108,11 @@ class Answers:
         if self._dated is not None and is_dated(cell):
             return self._dated
         return next((ours for theirs, ours in self._patterns if fnmatchcase(word, theirs)), None)
+
+
+def literal(word: str) -> str:
+    """A word whose asterisks stand for themselves."""
+    return glob.escape(word) if "*" in word else word
 
 
 class Questions:
