@@ -21,6 +21,11 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
 
 
+def unescaped(text: str) -> str:
+    """A cell of a file as it was before ``harmless``: our own exports are read back as they were."""
+    return text[1:] if text.startswith("'") and text.startswith(_STARTS_A_FORMULA, 1) else text
+
+
 def quoted(text: str) -> str:
     """The text as a CSV cell between quotes."""
     return '"' + text.replace('"', '""') + '"'
@@ -32,10 +37,10 @@ def cell(text: str) -> str:
     return quoted(safe) if _NEEDS_QUOTES.search(safe) else safe
 
 
-def rows_as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+def rows_as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], *, delimiter: str = ",") -> Iterator[bytes]:
     """A CSV file in chunks of UTF-8: one header line, then each row; text cells are made harmless, None is empty."""
     buffer = StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, delimiter=delimiter)
     writer.writerow(header)
     for number, row in enumerate(rows, 1):
         writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])

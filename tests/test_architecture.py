@@ -50,6 +50,7 @@ ORDER = {
     ],
     "billing_core.reports": [
         ["models", "wording", "explanation"],
+        ["lacking"],
         ["queries", "coverage", "snapshot", "summary", "report_figures"],
         ["contents", "difference", "outdated", "overlaps", "figures"],
         ["prices"],
@@ -113,7 +114,7 @@ ORDER = {
         ["staging", "rejections", "parts"],
         ["kinds"],
         ["layouts", "outcome", "history"],
-        ["taking_back", "service", "received"],
+        ["taking_back", "service", "received", "templates", "next_steps"],
         ["inbox", "steps", "upkeep"],
     ],
     "billing_core.imports.sources": [["layout"], ["text"]],

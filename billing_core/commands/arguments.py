@@ -126,8 +126,17 @@ def _create_key(verbs: Commands) -> None:
 
 
 def _import(commands: Commands) -> None:
-    command = _command(commands, "import", "imports:import_file", "import a CSV file, all or nothing")
-    command.add_argument("kind", choices=[kind.value for kind in Kind], metavar="KIND", help=", ".join(Kind))
+    verbs = commands.add_parser("import", help="import a CSV file, all or nothing").add_subparsers(
+        dest="kind", required=True, metavar="KIND"
+    )
+    first, *others = (kind.value for kind in Kind)
+    command = verbs.add_parser(
+        first,
+        aliases=others,
+        help="a file of these",
+        description="Import a CSV file, all or nothing.",
+    )
+    command.set_defaults(function="billing_core.commands.imports:import_file")
     command.add_argument("file", type=Path, metavar="FILE", help="UTF-8, separated by commas, semicolons or tabs")
     command.add_argument(
         "--map",
@@ -155,8 +164,18 @@ def _import(commands: Commands) -> None:
         choices=[each.value for each in Repeats],
         help="which row counts where several have one key and differ; without it, they are rejected",
     )
+    command.add_argument("--rejected", type=Path, metavar="FILE", help="write the rejected rows to this CSV file")
+    command.add_argument(
+        "--set-aside",
+        type=int,
+        default=0,
+        metavar="N",
+        help="where at most N rows are rejected, set them aside and import the others; without it nothing is",
+    )
     command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
+    template = _command(verbs, "template", "imports:show_template", "print a file to begin with: columns and examples")
+    template.add_argument("of", choices=[first, *others], metavar="KIND", help=", ".join(Kind))
 
 
 def _past_imports(verbs: Commands) -> None:

@@ -1,5 +1,5 @@
-"""``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do. ``imports list``, ``show`` and
-``take-back``: what was imported.
+"""``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do. ``import template KIND``
+prints a file to begin with. ``imports list``, ``show`` and ``take-back``: what was imported.
 """
 
 import shlex
@@ -9,12 +9,13 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from billing_core import runtime
 from billing_core.commands import Answer
+from billing_core.csv_text import rows_as_csv
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
@@ -22,10 +23,12 @@ from billing_core.imports import Kind, Lines, Repeats, queries, service
 from billing_core.imports.history import reading
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_words
+from billing_core.imports.next_steps import counting as next_steps
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.queries import HistoryFilter, HistoryRow
 from billing_core.imports.taking_back import service as taking_back
 from billing_core.imports.taking_back.service import TakenBack
+from billing_core.imports.templates import examples
 from billing_core.imports.words.answers import LEAVE_OUT
 
 FIRST_REASONS = 10
@@ -39,12 +42,48 @@ def import_file(arguments: Namespace) -> Answer:
     changes, words = read_changes(definition, arguments.map), read_words(definition, arguments.word)
     take_in = service.check if arguments.dry_run else service.apply
     lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
-    with _opened(arguments.file) as stream, _written(arguments.removed) as gone:
+    with (
+        _opened(arguments.file) as stream,
+        _written(arguments.removed) as gone,
+        _written(arguments.rejected) as rejected,
+    ):
         incoming = service.Incoming(
-            kind, stream, arguments.file.name, changes, gone_rows=gone, lines=lines, repeats=repeats, words=words
+            kind,
+            stream,
+            arguments.file.name,
+            changes,
+            rejected_rows=rejected,
+            gone_rows=gone,
+            lines=lines,
+            repeats=repeats,
+            words=words,
+            may_set_aside=arguments.set_aside,
         )
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
-    return _answer(outcome, dry_run=arguments.dry_run)
+    answer = _answer(outcome, dry_run=arguments.dry_run)
+    return _with_next_steps(answer, kind) if outcome.applied else answer
+
+
+def _with_next_steps(answer: Answer, kind: Kind) -> Answer:
+    with runtime.sessions()() as session:
+        steps = next_steps.after(session, SYSTEM, [kind])
+    told = [
+        {
+            "task": step.task.value,
+            "count": step.count,
+            "months": {f"{month:%Y-%m}": orders for month, orders in step.months},
+        }
+        for step in steps
+    ]
+    text = "".join(f"\nnext: {step.words}" for step in steps)
+    return replace(answer, data=answer.data | {"next_steps": told}, text=answer.text + text)
+
+
+def show_template(arguments: Namespace) -> Answer:
+    kind = Kind(arguments.of)
+    columns, rows = examples.header(kind), examples.rows(kind)
+    data = {"kind": kind.value, "columns": columns, "examples": [dict(zip(columns, row, strict=True)) for row in rows]}
+    return Answer(data, b"".join(rows_as_csv(columns, rows)).decode().replace("\r\n", "\n").rstrip("\n"))
 
 
 def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
@@ -53,6 +92,9 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         "changed": outcome.changed,
         "unchanged": outcome.unchanged,
         "rejected": outcome.rejected,
+        "set_aside": outcome.set_aside,
+        "reasons": [asdict(group) for group in outcome.groups],
+        "notes": outcome.notes,
         "rejections": [asdict(rejected) for rejected in outcome.rejections],
     }
     if outcome.kind in (Kind.ORDERS, Kind.ORDER_ITEMS):
@@ -95,6 +137,8 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     elif not any(data[name] for name in ("new", "changed", "unchanged")):
         print(f"{outcome.file_name} has no rows below the names of its columns", file=sys.stderr)  # noqa: T201
     _tell_of_words(outcome)
+    for note in outcome.notes:
+        _say(f"{outcome.file_name}: {note}")
     _tell_of_orders(outcome, dry_run=dry_run)
     return Answer(data, text, refused=outcome.refused)
 
@@ -156,8 +200,13 @@ def _say(line: str) -> None:
 
 
 def _tell_reasons(outcome: Outcome, *, dry_run: bool) -> None:
+    """What the rejected rows have in common, and the first of them."""
     fate = "would be refused" if dry_run else "was refused: nothing has been imported"
+    if outcome.set_aside:
+        fate = "would be imported without them" if dry_run else "was imported without them"
     print(f"{outcome.file_name} {fate}. Rejected rows: {outcome.rejected}", file=sys.stderr)  # noqa: T201
+    for group in outcome.groups if outcome.rejected > FIRST_REASONS else ():
+        _say(f"  {group.rows:,} × {group.column + ' ' if group.column else ''}{group.reason}")
     for row in outcome.rejections[:FIRST_REASONS]:
         place = f"line {row.line}" + (f", {row.column}" if row.column else "")
         print(f"  {place}: “{row.value}” {row.reason}", file=sys.stderr)  # noqa: T201

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from billing_core.csv_text import unescaped
 from billing_core.database.types import stored_on_sqlite
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.email_addresses import address_fault
@@ -119,9 +120,10 @@ def event_names(field: str, *, filled: bool = False) -> Callable[[Sequence[str]]
 
     def names(cells: Sequence[str]) -> list[str] | None:
         texts = [cell.strip() for cell in cells]
-        if (filled and "" in texts) or max(map(len, texts), default=0) > longest or not "".join(texts).isprintable():
+        together = "".join(texts)
+        if (filled and "" in texts) or max(map(len, texts), default=0) > longest or not together.isprintable():
             return None
-        return texts
+        return None if "'" in together and list(map(unescaped, texts)) != texts else texts
 
     return names
 

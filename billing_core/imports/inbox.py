@@ -169,6 +169,17 @@ def leave_out(session: Session, actor: Actor, token: str, left_out: bool) -> Non
             _reopen(part)
 
 
+def choose_setting_aside(session: Session, actor: Actor, token: str, rows: int) -> None:
+    """Say that at most so many rejected rows are set aside and the others imported. A change discards an earlier check,
+    and one that finds more rejected rows asks again.
+    """
+    actor.require(Permission.IMPORT)
+    file = _idle(session, actor, token)
+    if file.may_set_aside != rows:
+        file.may_set_aside = rows
+        _reopen(file)
+
+
 def discard(session: Session, actor: Actor, tokens: Collection[str]) -> None:
     """Remove files, with all of their parts. One that waits leaves its job; one that is being worked on is a Conflict.
 
@@ -193,7 +204,9 @@ def check(session: Session, actor: Actor, tokens: Collection[str], *, now: datet
 
 
 def import_(session: Session, actor: Actor, tokens: Collection[str], *, now: datetime) -> int:
-    """Have the files imported, one after the other; the first refusal stops those after it. As ``check`` otherwise."""
+    """Have the files imported, one after the other; one that is refused does not hold up the others, unless these need
+    what it would have brought. As ``check`` otherwise.
+    """
     actor.require(Permission.IMPORT)
     return _request(session, actor, JobAim.IMPORT, tokens, now)
 
@@ -233,9 +246,10 @@ def cancel(session: Session, actor: Actor, job_id: int, *, now: datetime) -> Non
 
 
 def rejected_rows(session: Session, actor: Actor, token: str) -> Iterator[bytes]:
-    """The CSV file of the rejected rows of one of the actor's files."""
+    """The rejected rows of one of the actor's files as CSV, to be repaired and dropped again."""
     actor.require(Permission.IMPORT)
-    return _listed(session, actor, token, Holds.REJECTED, FileState.REFUSED)
+    states = (FileState.REFUSED, FileState.READY, FileState.IMPORTED)
+    return _listed(session, actor, token, Holds.REJECTED, *states)
 
 
 def lines_that_go(session: Session, actor: Actor, token: str) -> Iterator[bytes]:
@@ -244,9 +258,9 @@ def lines_that_go(session: Session, actor: Actor, token: str) -> Iterator[bytes]
     return _listed(session, actor, token, Holds.GONE, FileState.READY)
 
 
-def _listed(session: Session, actor: Actor, token: str, holds: Holds, state: FileState) -> Iterator[bytes]:
+def _listed(session: Session, actor: Actor, token: str, holds: Holds, *states: FileState) -> Iterator[bytes]:
     held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == holds)
-    mine = select(ImportFile.id).where(_of(actor), ImportFile.token == token, ImportFile.state == state, held)
+    mine = select(ImportFile.id).where(_of(actor), ImportFile.token == token, ImportFile.state.in_(states), held)
     file_id = session.scalar(mine)
     if file_id is None:
         raise NotFound("This list is no longer there. Check the file again.")

@@ -120,7 +120,8 @@ class Definition:
     others, of which people are told. ``repeats``: a key may come again, as a further row that ``position`` counts.
     ``in_file_order``: new rows get their ids in the order of the file. ``around`` wraps the writing of resolved rows,
     to keep up what depends on them. Where a row of the file is not a row of ``model``, ``beside`` selects what it is
-    compared with, and ``write`` writes what is ``Resolved``.
+    compared with, and ``write`` writes what is ``Resolved``. ``for_everyone``: a file may apply to every customer,
+    instead of naming them.
     """
 
     kind: Kind
@@ -141,6 +142,7 @@ class Definition:
     around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around
     beside: FromClause | None = None
     write: Callable[[Connection, Resolved], None] | None = None
+    for_everyone: bool = False
 
     @property
     def table(self) -> Table:

@@ -7,19 +7,21 @@ import unicodedata
 from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
-from billing_core.imports import Kind
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Field
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.sources import Layout
 from billing_core.imports.words.answers import LEAVE_OUT, literal
 from billing_core.imports.words.spelling import same_word
+
+# The last column of a file of rejected rows. It is of no use to an import, and any file may have it.
+REASON_COLUMN: Final = "Not imported because"
 
 
 class Together(enum.StrEnum):
@@ -83,7 +85,8 @@ def guess(definition: Definition, header: Iterable[str]) -> Mapping:
     """By the columns' names. No column is used for two fields."""
     free: dict[str, str] = {}
     for column in header:
-        free.setdefault(plain(column), column)
+        if column != REASON_COLUMN:
+            free.setdefault(plain(column), column)
     mapping = Mapping()
     for field in definition.fields:
         if (origin := _guessed(field, free)) is not None:
@@ -239,9 +242,10 @@ def _refuse_incomplete(definition: Definition, layout: Layout, mapping: Mapping)
     if not missing:
         return
     message = f"No column of the file is {_listed(missing)}. {_columns_of(layout)}"
-    if missing == ["customer_ref"] and definition.kind is Kind.PRODUCTS:
+    if missing == ["customer_ref"] and definition.for_everyone:
         message = (
-            f"The file names no customer (customer_ref), and products are the customer's own. {_columns_of(layout)} "
+            f"The file names no customer (customer_ref), and {definition.title.lower()} are the customer's own. "
+            f"{_columns_of(layout)} "
             f"Name the column, one customer (customer_ref==REF), or every customer (customer_ref=={EVERY_CUSTOMER})."
         )
     raise Invalid(message, fields=dict.fromkeys(missing, "is required"))
@@ -270,8 +274,9 @@ def remember(session: Session, definition: Definition, layout: Layout, mapping: 
 
 
 def layout_key(layout: Layout) -> str:
-    """Files with the same column names in the same order are one layout."""
-    return hashlib.sha256("\0".join(layout.header).encode()).hexdigest()
+    """Files with the same column names in the same order are one layout, and so are the rows of one to be repaired."""
+    names = (name for name in layout.header if name != REASON_COLUMN)
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()
 
 
 def to_json(mapping: Mapping) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From staged rows to our tables, set-based: what is new, what changes, what conflicts, and the writing."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,8 +33,10 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter, Grouping
 from sqlalchemy.types import JSON, TypeEngine
 
+from billing_core.customers.models import Customer
 from billing_core.database.loading import sorting
 from billing_core.imports import Repeats
 from billing_core.imports.kind import Definition, Resolved, Staged
@@ -42,6 +45,8 @@ from billing_core.imports.models import ImportRun
 _POSITION = "position"
 # Of the rows that an import makes: its id.
 MARK = "import_id"
+_DIFFERS = "…"
+_NUMBERS = re.compile(r"[0-9…]+(?:[.,:-][0-9]+)*")
 EFFECTS = ("new", "changed", "unchanged")
 
 
@@ -215,8 +220,26 @@ def _drop(connection: Connection, resolved: Table, lines: Select[Any]) -> int:
 
 def add_rejections(connection: Connection, rejections: Table, rejected: Select[Any]) -> int:
     """``rejected`` selects (line, column, value, reason). Returns how many they are."""
-    added = insert(rejections).from_select(["line", "column_name", "value", "reason"], rejected)
+    reason = rejected.selected_columns.values()[3]
+    common = _in_common(reason)
+    shared = reason if common == _DIFFERS else literal(alike(common), String)
+    columns = ["line", "column_name", "value", "reason", "alike"]
+    added = insert(rejections).from_select(columns, rejected.add_columns(shared))
     return connection.execute(added, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def alike(reason: str) -> str:
+    """What the reasons of the same kind have in common: without the numbers that differ from row to row."""
+    return _NUMBERS.sub(_DIFFERS, reason)
+
+
+def _in_common(reason: Any) -> str:
+    """The words of a reason made in SQL, with … for what each row has of its own."""
+    if isinstance(reason, BindParameter):
+        return str(reason.value)
+    if isinstance(reason, BinaryExpression):
+        return _in_common(reason.left) + _in_common(reason.right)
+    return _in_common(reason.element) if isinstance(reason, Grouping) else _DIFFERS
 
 
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:
@@ -241,13 +264,23 @@ def count_effects(connection: Connection, definition: Definition, resolved: Tabl
     return Counts(*map(int, connection.execute(statement).one()))
 
 
+def count_customers(connection: Connection, resolved: Table) -> tuple[int, int]:
+    """Of a file for every customer: how many it applies to, and how many there are."""
+    reached = select(func.count(func.distinct(resolved.c.customer_id))).scalar_subquery()
+    there_are = select(func.count()).where(Customer.merged_into_id.is_(None)).scalar_subquery()
+    counted = connection.execute(select(reached, there_are)).one()
+    return counted[0], counted[1]
+
+
 def changes(
     connection: Connection, definition: Definition, staged: Staged, resolved: Table, *, limit: int
 ) -> list[Change]:
     """What changes, column by column, for at most ``limit`` rows in the order of the file."""
     rows, target = beside(definition, resolved), definition.stored
     names = [name for name in compared(definition, resolved) if name not in definition.unshown]
-    labels = [staged.table.c[name] for name in definition.labels if name in staged.table.c]
+    labels: list[Any] = [staged.table.c[name] for name in definition.labels if name in staged.table.c]
+    if staged.every_customer:
+        labels.insert(0, select(Customer.ref).where(Customer.id == rows.c.customer_id).scalar_subquery())
     statement = (
         select(*(target.c[name] for name in names), *(rows.c[name] for name in names), *labels, rows.c.line)
         .join_from(rows, target, target.c.id == rows.c.existing_id)

@@ -72,6 +72,7 @@ class ImportFile(Base):
     and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``lines``:
     what becomes of the lines that its orders have; ``repeats``: which of several rows of one key counts; None: not
     said. ``guessed``: its columns were matched by their names alone, as no file of its layout was imported before.
+    ``may_set_aside``: its other rows are imported where at most so many are rejected.
     Of a file that holds several kinds each has a row: the first keeps what was received, the others name it as their
     ``source_id``; those that are ``left_out`` are not imported. ``done`` of ``total`` is the progress of ``step``,
     ``outcome`` what the latest check or the import found.
@@ -101,6 +102,7 @@ class ImportFile(Base):
     guessed: Mapped[bool] = mapped_column(default=False, server_default=false())
     source_id: Mapped[int | None] = mapped_column(ForeignKey("import_files.id"))
     left_out: Mapped[bool] = mapped_column(default=False, server_default=false())
+    may_set_aside: Mapped[int] = mapped_column(default=0, server_default="0")
     state: Mapped[FileState] = mapped_column(default=FileState.RECEIVING)
     job_id: Mapped[int | None] = mapped_column(ForeignKey(ImportJob.id, ondelete="RESTRICT"))
     step: Mapped[str] = mapped_column(String(40), default="")
@@ -123,6 +125,7 @@ class ImportFilePart(Base):
 
 class ImportRun(Base):
     """One imported file: its name, what it changed, who imported it, and who has taken it back since.
+    ``set_aside_count`` rows of it were rejected, and not imported with the others.
 
     Rows that it made have its id as their ``import_id``; their own ids are not below ``first_id``, which is None where
     nothing was written down: nothing changed, or that was before imports could be taken back. Events of usage have its
@@ -140,6 +143,7 @@ class ImportRun(Base):
     changed_count: Mapped[int]
     unchanged_count: Mapped[int]
     gone_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    set_aside_count: Mapped[int] = mapped_column(default=0, server_default="0")
     lines: Mapped[Lines | None]
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]

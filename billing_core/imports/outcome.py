@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from billing_core.imports import Kind, merging
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.mapping import Mapping
-from billing_core.imports.rejections import Rejected
+from billing_core.imports.rejections import Group, Rejected
 from billing_core.imports.words.answers import WordAsked, WordRead
 
 
@@ -24,6 +24,9 @@ class Outcome:
     ``asked`` are words that are not understood, for which ``waiting`` rows wait; ``left_out`` rows have a word that was
     said to leave them out. ``read`` is how the other words were read, of columns that have few. Of the new orders,
     ``unsaid`` have no status in the file and count as submitted.
+
+    ``groups`` are what the rejections have in common. At most ``may_set_aside`` rejected rows are set aside, and the
+    others imported. ``notes`` are what else must be known.
     """
 
     kind: Kind
@@ -48,10 +51,19 @@ class Outcome:
     left_out: int = 0
     unsaid: int = 0
     read: list[WordRead] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    may_set_aside: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
-        return bool(self.rejected or self.undecided or self.asked)
+        return bool(self.rejected > self.set_aside or self.undecided or self.asked)
+
+    @property
+    def set_aside(self) -> int:
+        """How many rejected rows are not imported although the others are. Where there are no others, none is."""
+        agreed = self.rejected <= self.may_set_aside and self.new + self.changed + self.unchanged
+        return self.rejected if agreed else 0
 
     @property
     def question(self) -> str:

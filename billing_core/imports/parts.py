@@ -6,7 +6,7 @@ file takes.
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO, Final
 
 from sqlalchemy import delete, func, select
@@ -17,6 +17,8 @@ from billing_core.database.upserts import insert_into
 from billing_core.imports.models import Holds, ImportFilePart
 
 PART_BYTES: Final = 1_048_576
+# What nobody needs of a file that is imported; the rows that were left out are still to be repaired.
+IMPORTED: Final = (Holds.RECEIVED, Holds.GONE)
 # Deleted in one transaction, which takes SQLite some milliseconds.
 _DELETED_TOGETHER: Final = 32
 
@@ -37,9 +39,9 @@ def store(sessions: Sessions, file_id: int, holds: Holds, content: BinaryIO) -> 
     return size
 
 
-def remove(sessions: Sessions, file_id: int) -> None:
-    """Delete every part of the file."""
-    for holds in Holds:
+def remove(sessions: Sessions, file_id: int, whose: Collection[Holds] = tuple(Holds)) -> None:
+    """Delete the parts of the file that hold one of these, otherwise all."""
+    for holds in whose:
         _delete(sessions, file_id, holds)
 
 

@@ -27,6 +27,7 @@ class HistoryRow:
     gone: int
     taken_back_at: datetime | None
     taken_back_by: str | None
+    set_aside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def history(
     """One page of imported files, newest first."""
     actor.require(Permission.IMPORT)
     run = ImportRun
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             run.id,
             run.created_at,
@@ -68,6 +69,7 @@ def history(
             run.gone_count,
             run.taken_back_at,
             run.taken_back_by,
+            run.set_aside_count,
         )
         .where(*chosen.conditions())
         .order_by(run.created_at.desc(), run.id.desc())

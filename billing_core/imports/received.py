@@ -15,7 +15,7 @@ from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.models import FileState, ImportFile
 from billing_core.imports.outcome import Outcome
-from billing_core.imports.rejections import Rejected
+from billing_core.imports.rejections import Group, Rejected
 from billing_core.imports.words.answers import WordAsked, WordRead
 
 BUSY: Final = (FileState.WAITING, FileState.RUNNING)
@@ -48,6 +48,7 @@ class Received:
     lines: Lines | None
     repeats: Repeats | None
     guessed: bool
+    may_set_aside: int
     state: FileState
     outcome: Outcome | None
     problem: str
@@ -102,7 +103,7 @@ def files() -> Select[Any]:
     """Select the columns that ``of_row`` reads, in order. Add whose files they are."""
     file = ImportFile
     columns = (file.id, file.token, file.file_name, file.size, file.layout, file.preview, file.kind, file.mapping)
-    chosen = (file.lines, file.repeats, file.guessed, file.source_id, file.left_out)
+    chosen = (file.lines, file.repeats, file.guessed, file.source_id, file.left_out, file.may_set_aside)
     return select(*columns, *chosen, file.state, file.outcome, file.problem).order_by(*in_order())
 
 
@@ -124,6 +125,7 @@ def of_row(row: Any) -> Received:
         row.lines,
         row.repeats,
         row.guessed,
+        row.may_set_aside,
         row.state,
         None if row.outcome is None or row.kind is None else _outcome(row.outcome, row.kind, row.file_name, mapped),
         row.problem,
@@ -162,6 +164,9 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "read": [asdict(word) for word in outcome.read],
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "rejections": [asdict(row) for row in outcome.rejections],
+        "groups": [asdict(one) for one in outcome.groups],
+        "may_set_aside": outcome.may_set_aside,
+        "notes": outcome.notes,
         "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
     }
 
@@ -196,7 +201,14 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("left_out", 0),
         stored.get("unsaid", 0),
         [WordRead(**word) for word in stored.get("read", ())],
+        [_group(one) for one in stored.get("groups", ())],
+        stored.get("may_set_aside", 0),
+        stored.get("notes", []),
     )
+
+
+def _group(stored: dict[str, Any]) -> Group:
+    return Group(**stored | {"values": tuple((value, rows) for value, rows in stored["values"])})
 
 
 def _text(value: Any) -> str | None:

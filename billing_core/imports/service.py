@@ -21,7 +21,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
-from billing_core.errors import BillingError, Conflict
+from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, merging, parts, rejections, sources, staging
 from billing_core.imports import mapping as mappings
@@ -33,6 +33,7 @@ from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
 from billing_core.imports.outcome import Outcome
+from billing_core.imports.rows.following import followed
 
 SHOWN_REJECTIONS = 200
 SHOWN_CHANGES = 200
@@ -54,10 +55,11 @@ def _nothing_else(_session: Session, _outcome: Outcome) -> None:
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
-    ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV, ``gone_rows``
-    every line that goes. ``lines``: what becomes of the lines that the orders of a file of lines have; None: asks where
-    it matters. ``repeats``: which of several rows of one key counts; None: asks where they differ. ``words``: what
-    words of the file stand for, beside those that are remembered.
+    ``progress`` is called with (step, done, total); ``rejected_rows`` receives the rejected rows as CSV, to be
+    repaired, ``gone_rows`` every line that goes. ``lines``: what becomes of the lines that the orders of a file of
+    lines have; None: asks where it matters. ``repeats``: which of several rows of one key counts; None: asks where they
+    differ. ``words``: what words of the file stand for, beside those that are remembered. ``may_set_aside``: import the
+    others where at most so many rows are rejected.
     """
 
     kind: Kind
@@ -70,6 +72,7 @@ class Incoming:
     lines: Lines | None = None
     repeats: Repeats | None = None
     words: mappings.Words = field(default_factory=dict)
+    may_set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,8 @@ def apply(
     now: datetime,
     also: Callable[[Session, Outcome], None] = _nothing_else,
 ) -> Outcome:
-    """Import the file. With a single rejected row, or an undecided order, nothing is written, and the outcome is not
-    ``applied``.
+    """Import the file. With an undecided order, or a single rejected row that is not left out, nothing is written, and
+    the outcome is not ``applied``.
 
     Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry. What
     ``also`` writes is committed together with what is imported.
@@ -197,6 +200,10 @@ def _read_or_failure(connection: Connection, incoming: Incoming, *, now: datetim
 
 
 def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read:
+    if incoming.may_set_aside and incoming.lines is Lines.REPLACE:
+        raise Invalid(
+            "A file that replaces lines cannot set rows aside: their orders would lose these lines without a word"
+        )
     definition = DEFINITIONS[incoming.kind]
     layout = sources.read_layout(incoming.stream)
     size = incoming.stream.seek(0, os.SEEK_END)
@@ -245,8 +252,9 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
     rejected = rejections.count(connection, read.rejections)
     if rejected:
         merging.leave_out(connection, resolved, read.rejections)
-    if read.incoming.rejected_rows is not None:
-        rejections.write_csv(connection, read.rejections, read.mapping, read.incoming.rejected_rows)
+    if rejected and (target := read.incoming.rejected_rows) is not None:
+        batches = followed(sources.batches(read.incoming.stream, read.layout), read.layout, read.rules.following)
+        rejections.write_rows(connection, read.rejections, read.mapping, batches, read.layout, target)
     counts = merging.count_effects(connection, definition, resolved)
     changes: list[merging.Change] = []
     if counts.changed:
@@ -267,6 +275,9 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         waiting=staged.words.waiting,
         left_out=staged.words.left_out,
         read=list(staged.words.read),
+        groups=rejections.groups(connection, read.rejections, read.mapping) if rejected else [],
+        may_set_aside=read.incoming.may_set_aside,
+        notes=_of_everyone(connection, resolved) if staged.every_customer else [],
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -292,6 +303,14 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
         return outcome
     billed, named = line_modes.billed(connection, read.definition, resolved, lines, limit=SHOWN_BILLED)
     return replace(outcome, billed=billed, billed_orders=named)
+
+
+def _of_everyone(connection: Connection, resolved: Table) -> list[str]:
+    """Whom a file for every customer does not reach."""
+    reached, there_are = merging.count_customers(connection, resolved)
+    whom = "1 customer" if reached == 1 else f"{reached:,} customers"
+    others = f", of {there_are:,}: the others are billed in other currencies" if reached < there_are else ""
+    return [f"It is for {whom}{others}. Customers who come later get nothing of it by themselves."]
 
 
 def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run: ImportRun | None = None) -> None:
@@ -325,6 +344,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         changed_count=outcome.changed,
         unchanged_count=outcome.unchanged,
         gone_count=outcome.gone,
+        set_aside_count=outcome.set_aside,
         lines=read.incoming.lines,
         created_at=now,
         created_by_id=actor.user_id,
@@ -351,6 +371,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         label=f"{definition.title} from {staging.shown(read.incoming.file_name)}",
         before=before,
         after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
+        | ({"set_aside": outcome.set_aside} if outcome.set_aside else {})
         | ({"gone": outcome.gone, "lines": read.incoming.lines.value} if read.incoming.lines else {})
         | ({"left out": outcome.left_out} if outcome.left_out else {})
         | ({"passed over": outcome.passed_over, "counts": read.incoming.repeats} if outcome.passed_over else {})

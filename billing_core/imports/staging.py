@@ -15,11 +15,12 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
+from billing_core.csv_text import unescaped
 from billing_core.database.loading import loader
-from billing_core.imports import sources
+from billing_core.imports import merging, sources
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
-from billing_core.imports.mapping import FromColumns, Mapping
+from billing_core.imports.mapping import REASON_COLUMN, FromColumns, Mapping
 from billing_core.imports.rows.following import Following, followed
 from billing_core.imports.words.answers import (
     LEFT_OUT,
@@ -55,7 +56,7 @@ def stage(
     ``following``: which rows follow up on the one above. ``advance`` is called with the bytes read. Both tables live
     until they are dropped or the connection closes.
     """
-    every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
+    every_customer = definition.for_everyone and mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
     derived = [
         item
@@ -73,7 +74,7 @@ def stage(
         lines, columns, refused = read_batch(batch, readers, layout, tally)
         load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
         if refused:
-            reject(list(zip(*refused, strict=True)))
+            reject([*zip(*refused, strict=True), [merging.alike(reason) for *_, reason in refused]])
         advance(stream.tell())
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {rows_table.name}")
@@ -160,7 +161,9 @@ class _Known(dict[str, Any]):
         self._field, self._parse, self._answers = field, parse, answers
 
     def __missing__(self, cell: str) -> Any:
-        written = self._answers.ours(cell) if self._answers else cell
+        written = unescaped(cell)
+        if self._answers:
+            written = self._answers.ours(written)
         if self._answers.leaves_out(cell):
             value = LEFT_OUT
         elif written and not written.isspace():
@@ -206,7 +209,7 @@ def read_batch(
             for reader in readers:
                 reader.count()
             return *_without_left_out(batch.lines, read, readers, tally), []
-    return _read_row_by_row(batch, readers, width, tally)
+    return _read_row_by_row(batch, readers, layout, tally)
 
 
 def _without_left_out(
@@ -222,14 +225,17 @@ def _without_left_out(
 
 
 def _read_row_by_row(
-    batch: sources.Batch, readers: Sequence[Reader], width: int, tally: Tally
+    batch: sources.Batch, readers: Sequence[Reader], layout: sources.Layout, tally: Tally
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
+    width = len(layout.header)
     lines: list[int] = []
     columns: list[list[Any]] = [[] for _ in readers]
     refused: list[Rejection] = []
     for line, row in zip(batch.lines, batch.rows, strict=True):
         if not any(row) or not any(cell.strip() for cell in row):
             continue
+        if len(row) == width - 1 and layout.header[-1] == REASON_COLUMN:
+            row = [*row, ""]  # whoever repaired it has taken the reason away
         if len(row) != width:
             refused.append((line, "", shown(row[0]), f"the line has {len(row)} cells, the header has {width}"))
             continue
@@ -320,6 +326,7 @@ def _create_tables(
         Column("column_name", String),
         Column("value", Text),
         Column("reason", Text),
+        Column("alike", Text),
         prefixes=["TEMPORARY"],
     )
     metadata.create_all(connection, checkfirst=False)

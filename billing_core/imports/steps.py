@@ -8,6 +8,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as AnyMapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, cast
@@ -20,9 +21,9 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions, turns
 from billing_core.database.functions import database_clock
 from billing_core.dates import utc_now
-from billing_core.errors import BillingError, Invalid
+from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, parts, received, service
+from billing_core.imports import Kind, parts, received, rejections, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportJob, JobAim
@@ -119,32 +120,40 @@ def _check(job: _Job) -> None:
         answers = service.rehearse(job.sessions, job.actor, [work.incoming for work in works], now=utc_now())
         for work, answer in zip(works, answers, strict=True):
             work.store_lists(answer)
+        refused: dict[Kind | None, str] = {}
         with job.sessions.begin() as session:
             for file, answer in zip(files, answers, strict=True):
-                session.execute(_of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)))
+                found = _after_check(file, answer, refused)
+                if found["state"] is FileState.REFUSED:
+                    refused[file.kind] = file.file_name
+                session.execute(_of_job(job).where(ImportFile.id == file.id).values(found))
             _finish(session, job)
 
 
-def _after_check(answer: Outcome | BillingError) -> dict[str, Any]:
+def _after_check(
+    file: Received, answer: Outcome | BillingError, refused: AnyMapping[Kind | None, str]
+) -> dict[str, Any]:
+    """``refused``: the names of the job's files that were refused before this one, by their kind."""
     if isinstance(answer, BillingError):
         return {"state": FileState.REFUSED, "problem": received.printable(str(answer))}
-    state = FileState.REFUSED if answer.refused else FileState.READY
-    return {"state": state, "outcome": received.outcome_json(answer), "problem": answer.question}
+    problem = answer.question or rejections.waits_for(answer.groups, refused)
+    held_up = rejections.waits_for_everyone(file.mapping, refused)
+    state = FileState.REFUSED if answer.refused or held_up else FileState.READY
+    return {"state": state, "outcome": received.outcome_json(answer), "problem": problem or held_up}
 
 
 def _import(job: _Job) -> None:
-    """One file after the other, until one is refused."""
+    """One file after the other. One that is refused holds up those alone that need what it would have brought."""
     while files := _left(job):
         with suppress(_Elsewhere):
-            if not _imported(job, [file for file in files if file.kept_as == files[0].kept_as]):
-                return
+            _take_in(job, [file for file in files if file.kept_as == files[0].kept_as])
     with job.sessions.begin() as session:
         _finish(session, job)
 
 
-def _imported(job: _Job, file: list[Received]) -> bool:
-    """Whether all parts of the file were; otherwise the job is over."""
-    ids = [part.id for part in file]
+def _take_in(job: _Job, file: list[Received]) -> None:
+    """Import all parts of a file, or write down why not."""
+    ids, refused_before = [part.id for part in file], _refused(job)
 
     def mark(session: Session, outcomes: list[Outcome]) -> None:
         for part, outcome in zip(file, outcomes, strict=True):
@@ -159,6 +168,9 @@ def _imported(job: _Job, file: list[Received]) -> bool:
         works = [opened.enter_context(_work(job, part)) for part in file]
         answers: list[Outcome | BillingError]
         try:
+            for part in file:
+                if held_up := rejections.waits_for_everyone(part.mapping, refused_before):
+                    raise Conflict(held_up)
             outcomes = service.apply_together(
                 job.sessions, job.actor, [work.incoming for work in works], now=utc_now(), also=mark
             )
@@ -171,18 +183,25 @@ def _imported(job: _Job, file: list[Received]) -> bool:
             raise _Elsewhere from None
         refused, answer = works[len(answers) - 1], answers[-1]
         if isinstance(answer, Outcome) and answer.applied:
+            for work, outcome in zip(works, outcomes, strict=True):
+                work.store_set_aside(outcome)
             for file_id in {*ids, file[0].kept_as}:
-                parts.remove(job.sessions, file_id)
-            return True
+                parts.remove(job.sessions, file_id, parts.IMPORTED)
+            return
         refused.store_lists(answer)
     with job.sessions.begin() as session:
-        was = _of_job(job).where(ImportFile.id == refused.file.id).values(_after_check(answer))
-        if session.scalar(was.returning(ImportFile.id)) is None:
-            raise _Elsewhere
-        because = f"Not imported, because {file[0].file_name} was refused."
-        session.execute(_of_job(job).values(state=FileState.NEW, problem=because))
-        _finish(session, job)
-    return False
+        found = _after_check(refused.file, answer, refused_before)
+        session.execute(_of_job(job).where(ImportFile.id == refused.file.id).values(found))
+        because = f"Not imported, because another part of {file[0].file_name} was refused."
+        session.execute(_of_job(job).where(ImportFile.id.in_(ids)).values(state=FileState.NEW, problem=because))
+
+
+def _refused(job: _Job) -> dict[Kind | None, str]:
+    """The names of the job's files that were refused, by their kind."""
+    of_job = (ImportFile.job_id == job.id, ImportFile.state == FileState.REFUSED)
+    with job.sessions() as session:
+        rows = session.execute(select(ImportFile.kind, ImportFile.file_name).where(*of_job).order_by(ImportFile.id))
+        return {row.kind: row.file_name for row in rows}
 
 
 def _left(job: _Job) -> list[Received]:
@@ -245,6 +264,10 @@ class _Work:
         self._store(Holds.REJECTED, self.rejected, found.rejected if found else 0)
         self._store(Holds.GONE, self.gone, found.gone if found else 0)
 
+    def store_set_aside(self, imported: Outcome) -> None:
+        """Write down the rows that were not imported with the others."""
+        self._store(Holds.REJECTED, self.rejected, imported.set_aside)
+
     def _store(self, holds: Holds, listed: BinaryIO, rows: int) -> None:
         listed.seek(0)
         if not rows:
@@ -269,7 +292,16 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
         rejected, gone = cast("BinaryIO", spool), cast("BinaryIO", other_spool)
         lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
         incoming = service.Incoming(
-            file.kind, stream, file.file_name, changes, progress, rejected, gone, lines, file.repeats
+            file.kind,
+            stream,
+            file.file_name,
+            changes,
+            progress,
+            rejected,
+            gone,
+            lines,
+            file.repeats,
+            may_set_aside=file.may_set_aside,
         )
         yield _Work(job, file, incoming, rejected, gone)
 

@@ -9,7 +9,7 @@ from billing_core.audit import service as audit
 from billing_core.database import Sessions
 from billing_core.identity import Actor, Permission
 from billing_core.imports import parts
-from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob
+from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob
 from billing_core.imports.received import BUSY, WAITING
 
 KEPT_SECONDS = 24 * 3600
@@ -51,13 +51,16 @@ def cancel_waiting(session: Session, actor: Actor, *, limit: int, now: datetime)
 
 
 def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
-    """Delete files and finished jobs after a day, and at once what discarded and imported files hold."""
+    """Delete files and finished jobs after a day, and at once what discarded and imported files hold, but for the rows
+    of these that are to be repaired.
+    """
     file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
     holds = exists().where(ImportFilePart.file_id == file.id)
     part = aliased(ImportFile)
     needed = exists().where(part.source_id == file.id, part.state.in_(BUSY))
     old = and_(file.received_at < before, file.state.not_in(BUSY), ~needed)
-    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
+    needless = holds.where(ImportFilePart.holds.in_(parts.IMPORTED))
+    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, needless))
     unneeded = and_(ImportJob.finished_at < before, ~exists().where(file.job_id == ImportJob.id))
     with sessions() as session:
         ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
@@ -66,13 +69,14 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     with sessions.begin() as session:
         # First out of everybody's sight, so that nobody begins anything with them meanwhile.
         session.execute(update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None))
-        unseen = (FileState.DISCARDED, FileState.IMPORTED)
-        ids = list(session.scalars(select(file.id).where(file.id.in_(ids), file.state.in_(unseen))))
-    for file_id in ids:
-        parts.remove(sessions, file_id)
-    over = delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds)
+        over = (FileState.DISCARDED, FileState.IMPORTED)
+        ended_files = session.execute(select(file.id, file.state).where(file.id.in_(ids), file.state.in_(over)))
+        states = {row.id: row.state for row in ended_files}
+    for file_id, state in states.items():
+        parts.remove(sessions, file_id, parts.IMPORTED if state is FileState.IMPORTED else tuple(Holds))
+    unneeded_files = delete(file).where(file.id.in_(states), file.state == FileState.DISCARDED, ~holds)
     with sessions.begin() as session:
         # The parts of a file name the one that keeps it.
-        session.execute(over.where(file.source_id.is_not(None)))
-        session.execute(over.where(file.id.not_in(select(file.source_id).where(file.source_id.is_not(None)))))
+        session.execute(unneeded_files.where(file.source_id.is_not(None)))
+        session.execute(unneeded_files.where(file.id.not_in(select(file.source_id).where(file.source_id.is_not(None)))))
         session.execute(delete(ImportJob).where(unneeded))

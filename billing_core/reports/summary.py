@@ -15,6 +15,7 @@ from billing_core.database.ordering import chosen, natural, no_such_start, order
 from billing_core.dates import day_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
+from billing_core.reports.lacking import Lack, lacking
 from billing_core.reports.models import BillingReport
 
 
@@ -55,7 +56,7 @@ class CustomerSummary:
 @dataclass(frozen=True, slots=True)
 class SummaryFilter:
     """Empty fields do not limit. ``with_reports`` leaves out customers without reports, as the published API does.
-    ``active``: only those who are, or only those who are deactivated.
+    ``active``: only those who are, or only those who are deactivated. ``lacks``: what they need and do not have.
     """
 
     customer_id: int | None = None
@@ -64,6 +65,7 @@ class SummaryFilter:
     currency: str = ""
     with_reports: bool = False
     active: bool | None = None
+    lacks: Lack | None = None
     order_by: str = "customer_name"
 
 
@@ -165,6 +167,8 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
         statement = statement.where(Customer.id == filters.customer_id)
     if filters.active is not None:
         statement = statement.where(Customer.active.is_(filters.active))
+    if filters.lacks is not None:
+        statement = statement.where(lacking(filters.lacks))
     if filters.country:
         statement = statement.where(equals(Customer.country, filters.country))
     if filters.currency:

@@ -9,6 +9,7 @@ from billing_core.customers import queries as customers
 from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, summary
+from billing_core.reports.lacking import Lack
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
 from pages.ui import downloads, opened, tables
 from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
@@ -18,6 +19,13 @@ from pages.ui.reads import Reader
 PAGE_KEY = "customers_page"
 SORT_KEY = "customers_sort"
 STANDINGS = {"inactive": "Deactivated", "all": "Active or not"}
+
+LACKS = {
+    Lack.PRICES.value: "Prices for orders",
+    Lack.EMAIL.value: "E-mail address",
+    Lack.ADDRESS.value: "Address or country",
+    Lack.PLAN.value: "Plan for usage",
+}
 
 
 def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
@@ -94,6 +102,9 @@ def _filter(read: Reader, actor: Actor) -> SummaryFilter:
         standing = filters.choice(
             "Standing", list(STANDINGS), key="customers_standing", page_key=PAGE_KEY, names=STANDINGS, every="Active"
         )
+        lacks = filters.choice(
+            "Lacking", list(LACKS), key="customers_lacks", page_key=PAGE_KEY, names=LACKS, every="Anything or nothing"
+        )
         order = filters.order(tables.orderings(COLUMNS), "customer_name", key=SORT_KEY, page_key=PAGE_KEY)
         filters.saved_views(read, actor, "customers", PAGE_KEY)
     return SummaryFilter(
@@ -102,6 +113,7 @@ def _filter(read: Reader, actor: Actor) -> SummaryFilter:
         currency=currency,
         with_reports=billed == "yes",
         active=_active(standing),
+        lacks=Lack(lacks) if lacks else None,
         order_by=order,
     )
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from billing_core.identity import Actor
-from billing_core.imports import Kind, inbox, mapping
+from billing_core.imports import inbox, mapping
 from billing_core.imports.kind import EVERY_CUSTOMER, Field
 from billing_core.imports.mapping import Fixed, FromColumns, Origin, Together, from_column
 from billing_core.imports.received import Received
@@ -48,10 +48,11 @@ def draw(actor: Actor, received: Received) -> None:
 
 
 def _what_is_missing(received: Received, missing: list[str]) -> str:
-    if missing == ["customer_ref"] and received.kind is Kind.PRODUCTS:
+    definition = received.definition
+    if missing == ["customer_ref"] and definition is not None and definition.for_everyone:
         return (
-            "The file does not say whose products these are. Under “Columns”, choose the column with the customer, "
-            "one customer for all rows, or every customer."
+            f"The file does not say whose {definition.title.lower()} these are. Under “Columns”, choose the column "
+            "with the customer, one customer for all rows, or every customer."
         )
     return f"Choose a column for {md(', '.join(missing))}: without it the file cannot be imported."
 
@@ -146,7 +147,8 @@ def _shown(received: Received, field: Field, origin: Origin | None) -> str:
 
 
 def _may_be_everyone(received: Received, field: Field) -> bool:
-    return received.kind is Kind.PRODUCTS and field.name == "customer_ref"
+    definition = received.definition
+    return definition is not None and definition.for_everyone and field.name == "customer_ref"
 
 
 def _first_rows(received: Received) -> None:

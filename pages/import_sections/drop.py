@@ -5,11 +5,14 @@ import streamlit as st
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.imports import inbox
+from billing_core.imports import Kind, inbox
+from billing_core.imports.kinds.registry import DEFINITIONS
 
 
 def draw(actor: Actor) -> None:
     """Take what is dropped into the inbox, and empty the box for the next files."""
+    with st.popover("Templates", icon=":material/table_view:"):
+        _templates()
     emptied = st.session_state.setdefault("import_box", 0)
     dropped = st.file_uploader(
         "CSV files",
@@ -26,3 +29,9 @@ def draw(actor: Actor) -> None:
     # A fresh box: the upload itself would otherwise stay in memory.
     st.session_state["import_box"] = emptied + 1
     st.rerun()
+
+
+def _templates() -> None:
+    st.caption("A file for each kind, with its columns and an example to replace.")
+    links = [f"[{DEFINITIONS[kind].title}](/downloads/imports/templates/{kind}.csv)" for kind in Kind]
+    st.markdown("\n".join(f"- {link}" for link in links))

@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, results, words
+from pages.import_sections import columns, next_steps, results, words
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -47,6 +47,7 @@ def draw(actor: Actor) -> None:
         with st.container(border=True):
             _file(actor, parts)
     _actions(actor, files)
+    next_steps.draw(actor, files)
 
 
 def _by_file(files: Sequence[Received]) -> list[list[Received]]:
@@ -118,7 +119,7 @@ def _part(actor: Actor, received: Received, *, several: bool) -> None:
             _repeats(actor, received)
         columns.draw(actor, received)
         words.draw(actor, received)
-    results.draw(received)
+    results.draw(actor, received)
 
 
 def _kind(actor: Actor, received: Received) -> None:
@@ -187,22 +188,26 @@ def _repeats(actor: Actor, received: Received) -> None:
 
 
 def _actions(actor: Actor, files: Sequence[Received]) -> None:
+    """What cannot be imported holds nothing up: the others are checked and imported without it."""
     busy = any(received.busy for received in files)
-    usable = [f for f in files if f.layout is not None and f.state is not FileState.IMPORTED and not f.left_out]
-    complete = bool(usable) and not any(received.missing or received.kind is None for received in usable)
-    checked = complete and all(received.state is FileState.READY for received in usable)
+    left = _by_file([one for one in files if one.state is not FileState.IMPORTED and not one.left_out])
+    usable = [one for one in left if all(part.layout and part.kind and not part.missing for part in one)]
+    ready = [one for one in usable if all(part.state is FileState.READY for part in one)]
+    checked = bool(ready) and all(part.state in (FileState.READY, FileState.REFUSED) for one in usable for part in one)
+    if checked and len(ready) < len(left):
+        rest = ", ".join(one[0].file_name for one in left if one not in ready)
+        st.caption(f"Of {len(left)} files {len(ready)} can be imported. Not imported with them: {md(rest)}")
     with st.container(horizontal=True):
         check = st.button(
             "Check",
             icon=":material/fact_check:",
             key="import_check",
-            disabled=busy or not complete,
+            disabled=busy or not usable,
             type="secondary" if checked else "primary",
             help="Shows what the import would do. Nothing is written.",
         )
-        count = len({received.kept_as for received in usable})
         take_in = st.button(
-            "Import" if count < 2 else f"Import {count} files",
+            "Import" if len(ready) < 2 else f"Import {len(ready)} files",
             icon=":material/download_done:",
             key="import_apply",
             disabled=busy or not checked,
@@ -211,9 +216,9 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
         )
         clear = st.button("Remove all", key="import_clear", disabled=busy, type="tertiary")
     if check:
-        _start(inbox.check, actor, usable)
+        _start(inbox.check, actor, [part for one in usable for part in one])
     if take_in:
-        _start(inbox.import_, actor, usable)
+        _start(inbox.import_, actor, [part for one in ready for part in one])
     if clear:
         _discard(actor, files)
 

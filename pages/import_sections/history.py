@@ -30,6 +30,9 @@ def draw(actor: Actor) -> None:
         tables.count("New", "new"),
         tables.count("Changed", "changed"),
         tables.count("Unchanged", "unchanged"),
+        tables.count(
+            "Set aside", "set_aside", help="Rows of the file that were rejected, and not imported with the others"
+        ),
         tables.count("Removed", "gone", help="Order lines that the file did not have"),
     )
     tables.show(rows, shown, key="import_history", alt="Files imported before, newest first")

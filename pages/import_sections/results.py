@@ -3,14 +3,16 @@
 import pandas as pd
 import streamlit as st
 
+from billing_core.identity import Actor
 from billing_core.imports.kinds import statuses
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.received import Received
+from pages.import_sections import rejected
 from pages.ui import formats
 from pages.ui.text import md
 
 
-def draw(received: Received) -> None:
+def draw(actor: Actor, received: Received) -> None:
     if received.problem:
         st.error(md(formats.with_days(received.problem)), icon=":material/error:")
     outcome = received.outcome
@@ -20,7 +22,9 @@ def draw(received: Received) -> None:
     if outcome.unsaid:
         _unsaid(received, outcome)
     if outcome.rejected:
-        _rejected(received, outcome)
+        rejected.draw(actor, received, outcome)
+    for note in outcome.notes:
+        st.info(md(note), icon=":material/info:")
     if outcome.changes:
         _changes(received, outcome)
     if outcome.gone:
@@ -46,7 +50,13 @@ def _counts(outcome: Outcome) -> None:
             if outcome.waiting
             else []
         ),
-        ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
+        (
+            "Set aside",
+            outcome.set_aside,
+            "Rows of the file that cannot be taken in, and are not imported with the others",
+        )
+        if outcome.set_aside
+        else ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )
     with st.container(horizontal=True, gap="large"):
         for label, value, meaning in rows:
@@ -64,32 +74,6 @@ def _unsaid(received: Received, outcome: Outcome) -> None:
         ),
         icon=":material/help:",
     )
-
-
-def _rejected(received: Received, outcome: Outcome) -> None:
-    st.error(
-        "Nothing of this file is imported while rows are rejected. Correct them in the file and drop it again, "
-        "or choose other columns.",
-        icon=":material/block:",
-    )
-    reasons = pd.DataFrame(
-        [(row.line, row.column, row.value, formats.with_days(row.reason)) for row in outcome.rejections],
-        columns=["Line", "Column", "Value", "Reason"],
-    )
-    st.dataframe(
-        reasons,
-        column_config={
-            "Line": st.column_config.NumberColumn(format="localized", width=70),
-            "Reason": st.column_config.TextColumn(width="large"),
-        },
-        hide_index=True,
-        width="stretch",
-        key=f"import_{received.token}_rejected",
-        alt="Rejected rows with line, column, value and reason",
-    )
-    if outcome.rejected > len({row.line for row in outcome.rejections}):
-        st.caption(f"The first of {formats.count(outcome.rejected)} rejected rows. The download has them all.")
-    st.markdown(f"[Download the rejected rows as CSV](/downloads/imports/{received.token}/rejected.csv)")
 
 
 def _changes(received: Received, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
 from billing_core.rating.queries import RateRow
 from billing_core.reports.wording import cost_type_words
-from pages.rate_card_sections import picker, rate, wording
+from pages.rate_card_sections import copying, picker, rate, wording
 from pages.ui import formats, messages, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
@@ -57,6 +57,10 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     if may_write:
         with st.expander("Copy the card of another customer", icon=":material/content_copy:"):
             _copy(read, actor, customer_id, day)
+        # Not before it is asked for: what would change is looked up among all customers.
+        if rows and st.toggle("Copy this card to others", key="copy_to_others"):
+            with st.container(border=True):
+                copying.draw(read, actor, customer_id, day)
 
 
 def _others(read: Reader, customer_id: int, shown: list[RateRow]) -> None:

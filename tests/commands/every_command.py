@@ -19,8 +19,11 @@ def _leaves(parser: ArgumentParser, *before: str) -> Iterator[str]:
     if not actions:
         yield " ".join(before)
     for action in actions:
+        # Another name of the same command is no other one.
+        first_names = {id(below): name for name, below in reversed(action.choices.items())}
         for name, below in action.choices.items():
-            yield from _leaves(below, *before, name)
+            if first_names[id(below)] == name:
+                yield from _leaves(below, *before, name)
 
 
 def typed(name: str, folder: Path) -> list[str]:
@@ -31,7 +34,8 @@ def typed(name: str, folder: Path) -> list[str]:
         "customer merge": ["BOLT", "--into", "ACME"],
         "backup": ["-o", str(folder / "backup.sqlite3")],
         "demo": [],
-        "import": ["customers", str(source)],
+        "import customers": [str(source)],
+        "import template": ["rates"],
         "imports list": [],
         "imports show": ["1"],
         "imports take-back": ["1"],

@@ -13,6 +13,8 @@ from tests.imports.files import row_count
 LINES = "order_number,sku,quantity\n"
 GOOD = "customer_ref,name\nACME,Acme Inc\n"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+COUNTS = "new: 1\nchanged: 0\nunchanged: 0\nrejected: 0\n"
+ADDRESS = "the address or country that invoices need"
 
 
 @pytest.fixture
@@ -31,14 +33,28 @@ def command(sessions, monkeypatch, capsys, tmp_path):
 
 
 def test_an_import_prints_its_counts(command, sessions):
-    assert command(GOOD) == (0, "new: 1\nchanged: 0\nunchanged: 0\nrejected: 0\n", "")
+    told = f"{COUNTS}next: 1 customer has no e-mail address\nnext: 1 customer lacks {ADDRESS}\n"
+    assert command(GOOD) == (0, told, "")
     assert row_count(sessions, Customer) == 1
 
 
 def test_json_is_all_there_is_on_stdout(command):
     code, out, err = command(GOOD, as_json=True)
     assert (code, err) == (0, "")
-    assert json.loads(out) == {"new": 1, "changed": 0, "unchanged": 0, "rejected": 0, "rejections": []}
+    assert json.loads(out) == {
+        "new": 1,
+        "changed": 0,
+        "unchanged": 0,
+        "rejected": 0,
+        "set_aside": 0,
+        "reasons": [],
+        "notes": [],
+        "rejections": [],
+        "next_steps": [
+            {"task": "add_emails", "count": 1, "months": {}},
+            {"task": "add_addresses", "count": 1, "months": {}},
+        ],
+    }
 
 
 def test_a_dry_run_writes_nothing(command, sessions):
@@ -54,6 +70,19 @@ def test_rejected_rows_are_refused_with_their_reasons(command, sessions):
         "changed": 0,
         "unchanged": 0,
         "rejected": 1,
+        "set_aside": 0,
+        "reasons": [
+            {
+                "field": "name",
+                "column": "name",
+                "reason": "is empty",
+                "rows": 1,
+                "first_line": 3,
+                "value_count": 1,
+                "values": [["", 1]],
+            }
+        ],
+        "notes": [],
         "rejections": [{"line": 3, "column": "name", "value": "", "reason": "is empty"}],
     }
     assert err == ("erp.csv was refused: nothing has been imported. Rejected rows: 1\n  line 3, name: “” is empty\n")
@@ -85,8 +114,9 @@ def test_usage_is_imported_once_however_often_its_file_is(command, sessions):
     file = "event_id,customer_ref,time\n1,ACME,2026-03-10T10:00:00Z\n2,ACME,2026-03-10T10:00:01Z\n"
     assert command(file, "usage", "--dry-run")[:2] == (0, "new: 2\nchanged: 0\nunchanged: 0\nrejected: 0\n")
     assert row_count(sessions, UsageEvent) == 0
-    assert command(file, "usage") == (0, "new: 2\nchanged: 0\nunchanged: 0\nrejected: 0\n", "")
-    assert command(file, "usage")[:2] == (0, "new: 0\nchanged: 0\nunchanged: 2\nrejected: 0\n")
+    without_plan = "next: 1 customer has usage and no plan\n"
+    assert command(file, "usage") == (0, f"new: 2\nchanged: 0\nunchanged: 0\nrejected: 0\n{without_plan}", "")
+    assert command(file, "usage")[:2] == (0, f"new: 0\nchanged: 0\nunchanged: 2\nrejected: 0\n{without_plan}")
     code, _, err = command(file.replace("00:01Z", "00:02Z"), "usage")
     assert (code, "is that of an event that we have, which has other content" in err) == (1, True)
     assert row_count(sessions, UsageEvent) == 2
@@ -170,3 +200,26 @@ def test_orders_without_a_status_are_counted(command):
     code, out, err = command(ORDERS, "orders", "--map", "status=", "--dry-run", as_json=True)
     assert (code, json.loads(out)["without_status"]) == (0, 2)
     assert "does not say the status of 2 new orders" in err
+
+
+def test_the_good_rows_are_imported_where_so_many_may_be_set_aside(command, sessions, tmp_path):
+    rest = tmp_path / "rest.csv"
+    assert command(GOOD + "B,\n", "customers", "--set-aside", "0")[0] == 1
+    code, out, err = command(GOOD + "B,\n", "customers", "--set-aside", "1", "--rejected", str(rest))
+    assert (code, out.startswith("new: 1\nchanged: 0\nunchanged: 0\nrejected: 1\n")) == (0, True)
+    assert err.startswith("erp.csv was imported without them. Rejected rows: 1\n")
+    assert rest.read_text("utf-8-sig").splitlines()[1] == "B,,name: is empty"
+    assert row_count(sessions, Customer) == 1
+
+
+def test_a_template_can_be_imported_as_it_is_printed(command, capsys):
+    assert __main__.main(["import", "template", "services"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines() == [
+        "service_code,name,cost_type",
+        "PICK,Picking,per_item",
+        "SHIP,Shipping abroad,per_order",
+    ]
+    assert command(printed, "services")[0] == 0
+    assert __main__.main(["--json", "import", "template", "services"]) == 0
+    assert json.loads(capsys.readouterr().out)["examples"][0]["service_code"] == "PICK"

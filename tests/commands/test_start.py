@@ -33,7 +33,8 @@ NEEDED = {
     "customer merge": DATABASE,
     # It subscribes customers, who are written to.
     "demo": {*DATABASE, *STRIPE, "alembic", "structlog", "jinja2"},
-    "import": DATABASE,
+    "import customers": DATABASE,
+    "import template": DATABASE,
     "imports list": DATABASE,
     "imports show": DATABASE,
     "imports take-back": DATABASE,

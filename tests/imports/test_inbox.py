@@ -14,7 +14,7 @@ from billing_core.identity import Role, actor_with
 from billing_core.imports import Kind, claims, inbox, parts, queries, service, steps, upkeep
 from billing_core.imports.mapping import Fixed, from_column
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, ImportRun
-from billing_core.orders.models import Order
+from billing_core.orders.models import Order, Product
 from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind
 from tests.at_once import at_once
@@ -181,23 +181,47 @@ def test_of_two_who_press_at_once_one_begins(receive, requested, sessions):
     assert row_count(sessions, ImportRun) == 1
 
 
-def test_a_refused_file_stops_those_after_it(receive, requested, files, sessions):
+@pytest.mark.parametrize("request_", [inbox.check, inbox.import_])
+def test_a_refused_file_holds_up_those_alone_that_need_it(receive, requested, files, sessions, request_):
+    """The services need nothing, the orders a customer, and their lines the orders."""
+    receive("lines.csv", b"order_number,sku,quantity\nSO-1,A,1\n")
     receive("orders.csv", ORDERS)
-    refused = receive("customers.csv", CUSTOMERS.replace(b"ACME", b""))
-    steps.work_off(sessions, requested(inbox.import_))
+    receive("services.csv", b"service_code,name,cost_type\nPICK,Picking,per_item\n")
+    refused = receive("customers.csv", CUSTOMERS.replace(b"Acme Inc", b""))
+    steps.work_off(sessions, requested(request_))
+    again = "that are not there. Once they are, check it again."
     assert [(received.state, received.problem) for received in files()] == [
         (FileState.REFUSED, ""),
-        (FileState.NEW, "Not imported, because customers.csv was refused."),
+        (FileState.READY if request_ is inbox.check else FileState.IMPORTED, ""),
+        (FileState.REFUSED, f"Waits for customers.csv, which was refused: 1 of its rows name customers {again}"),
+        (FileState.REFUSED, f"Waits for orders.csv, which was refused: 1 of its rows name orders {again}"),
     ]
     assert rejected(sessions, refused.token).decode("utf-8-sig") == (
-        "line,column,value,reason\r\n2,customer_ref,,is empty\r\n"
+        "customer_ref,name,Not imported because\r\nACME,,name: is empty\r\n"
     )
+
+
+@pytest.mark.parametrize("request_", [inbox.check, inbox.import_])
+def test_what_is_for_every_customer_waits_for_those_that_were_refused(receive, requested, files, sessions, request_):
+    """There is one customer already, for whom alone the product would be."""
+    receive("before.csv", CUSTOMERS)
+    steps.work_off(sessions, requested(inbox.import_))
+    receive("customers.csv", b"customer_ref,name\nBOLT,\n")
+    token = receive("products.csv", b"sku,name\nA,Anvil\n").token
+    with sessions.begin() as session:
+        inbox.choose_kind(session, ADA, token, Kind.PRODUCTS)
+        inbox.choose_origins(session, ADA, token, {"customer_ref": Fixed("*")})
+    steps.work_off(sessions, requested(request_, *[f.token for f in files() if f.state is FileState.NEW]))
+    (held_up,) = [received for received in files() if received.token == token]
+    assert held_up.state is FileState.REFUSED
+    assert held_up.problem.startswith("Waits for customers.csv, which was refused: this file is for every customer")
+    assert row_count(sessions, Product) == 0
 
 
 def test_a_rejected_formula_is_harmless_in_a_spreadsheet(receive, requested, sessions):
     token = receive("customers.csv", b"customer_ref,name,email\nA,B,=1+1\n").token
     steps.work_off(sessions, requested(inbox.check))
-    assert "2,email,'=1+1,is not an e-mail address" in rejected(sessions, token).decode("utf-8-sig")
+    assert "A,B,'=1+1,email: “=1+1” is not an e-mail address" in rejected(sessions, token).decode("utf-8-sig")
 
 
 def test_the_list_of_rejected_rows_is_whole_however_long(receive, requested, sessions):
@@ -205,11 +229,11 @@ def test_the_list_of_rejected_rows_is_whole_however_long(receive, requested, ses
     token = receive("customers.csv", content).token
     steps.work_off(sessions, requested(inbox.check))
     lines = rejected(sessions, token).decode("utf-8-sig").splitlines()
-    assert lines[0] == "line,column,value,reason"
-    assert lines[1:] == [f"{number},name,,is empty" for number in range(2, 60_002)]
+    assert lines[0] == "customer_ref,name,Not imported because"
+    assert lines[1:] == [f"{number:030},,name: is empty" for number in range(60_000)]
     with sessions() as session:
         rows = session.scalars(select(ImportFilePart.number).where(ImportFilePart.holds == Holds.REJECTED)).all()
-    assert sorted(rows) == [0, 1]
+    assert sorted(rows) == [0, 1, 2]  # of 3 MB
 
 
 def test_rejected_rows_of_a_former_check_are_no_longer_told(receive, requested, sessions):

@@ -67,7 +67,6 @@ def test_the_four_sample_files_go_in_together(page_as, sessions):
         orders=northwind.ORDERS,
         customers=northwind.CUSTOMERS,
     )
-    assert page.button(key="import_check").disabled
     assert any("does not say whose products" in warning.value for warning in page.warning)
     (products,) = [f for f in files(sessions) if f.file_name == "products.csv"]
 
@@ -97,11 +96,78 @@ def test_rejected_rows_are_shown_with_their_reason_and_nothing_is_imported(page_
 
     assert states(sessions) == {"customers.csv": "refused"}
     assert page.button(key="import_apply").disabled
+    (groups,) = [table.value for table in page.dataframe if "What to do" in table.value.columns]
+    assert groups.values.tolist() == [
+        [1, "CompanyName", "is empty", "blank (1)", "Say what a blank is to be read as, or fill them in"]
+    ]
     (rejected,) = [table.value for table in page.dataframe if "Reason" in table.value.columns]
     assert rejected.values.tolist() == [[2, "CompanyName", "", "is empty"]]
     assert any("/rejected.csv)" in text.value for text in page.markdown)
     assert metrics(page) == [("Would be new", "5"), ("Would change", "0"), ("Unchanged", "0"), ("Rejected", "1")]
     assert row_count(sessions, Customer) == 0
+
+
+@ONE_DATABASE
+def test_one_answer_mends_all_rows_of_a_value(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="customer_ref,name,email\nA,a,Atlantis\nB,b,Atlantis\nC,c,\n")
+    press(page, "import_check")
+    (file,) = files(sessions)
+    page.text_input(key=f"import_{file.token}_mend_0_0").set_value("a@x.example")
+    press(page, f"import_{file.token}_mend_0_save")
+    assert states(sessions) == {"customers.csv": "not checked"}
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert session.scalars(select(Customer.email).order_by(Customer.ref)).all() == [
+            "a@x.example",
+            "a@x.example",
+            "",
+        ]
+
+
+@ONE_DATABASE
+def test_rejected_rows_are_set_aside_where_somebody_says_so(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="customer_ref,name,email\nA,a,Atlantis\nB,b,b@x.example\n")
+    press(page, "import_check")
+    (file,) = files(sessions)
+    page.checkbox(key=f"import_{file.token}_set_aside").set_value(True).run()
+    assert not page.exception
+    press(page, "import_check")
+    assert any("would be set aside: 1" in warning.value for warning in page.warning)
+    press(page, "import_apply")
+    assert ("Set aside", "1") in metrics(page)
+    assert any("/rejected.csv)" in text.value for text in page.markdown)
+    with sessions() as session:
+        assert session.scalars(select(Customer.ref)).all() == ["B"]
+        assert session.scalars(select(AuditEntry.after)).all()[-1]["set_aside"] == 1
+
+
+@ONE_DATABASE
+def test_one_bad_file_does_not_hold_up_the_others(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(
+        page,
+        customers="customer_ref,name\nA,\n",
+        services="service_code,name,cost_type\nPICK,Picking,per_item\n",
+        orders="order_number,customer_ref,order_date\n1,A,2026-01-01\n",
+        products="sku,name\nA,Anvil\n",
+    )
+    products = next(file for file in files(sessions) if file.file_name == "products.csv")
+    page.selectbox(key=f"import_{products.token}_kind").select(Kind.PRODUCTS).run()
+    press(page, "import_check")
+    assert states(sessions) == {
+        "customers.csv": "refused",
+        "services.csv": "ready to import",
+        "orders.csv": "refused",
+        "products.csv": "not checked",
+    }
+    assert any("Waits for customers" in error.value for error in page.error)
+    assert any("Of 4 files 1 can be imported" in caption.value for caption in page.caption)
+    press(page, "import_apply")
+    assert states(sessions)["services.csv"] == "imported"
+    assert any(link.label == "1 service is on no rate card: set their prices" for link in page.get("page_link"))
 
 
 @ONE_DATABASE

@@ -12,6 +12,7 @@ from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.orders.models import Order, OrderLine, OrderStatus
 from billing_core.rating import queries, service
+from billing_core.rating.copying import Own, Whom
 from billing_core.rating.models import CostType
 from billing_core.rating.pricing import Pricing
 from billing_core.reports import service as reports
@@ -277,6 +278,25 @@ def test_the_card_is_copied_from_another_customer(page_as, sessions, card):
     page.button(key="copy_card").click().run()
     assert not page.exception
     assert [row.service_name for row in rates_of(sessions, customer_id + 1)] == ["Picking"]
+
+
+def test_the_card_is_copied_to_all_who_have_none_and_then_ends_what_they_have(page_as, sessions, card):
+    customer_id, _ = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id))
+    page.toggle(key="copy_to_others").set_value(True).run()
+    assert [(metric.label, metric.value) for metric in page.metric][:2] == [("Customers", "1"), ("New rates", "1")]
+    page.button(key="copy_to_many").click().run()
+    assert not page.exception
+    assert [row.service_name for row in rates_of(sessions, customer_id + 1)] == ["Picking"]
+    assert "Nobody is meant by this." in [info.value for info in page.info]
+
+    page.date_input(key="copy_to_from").set_value(date(2026, 3, 1))
+    page.radio(key="copy_whom").set_value(Whom.CHOSEN).run()
+    page.multiselect(key="copy_to").set_value([customer_id + 1])
+    page.radio(key="copy_own").set_value(Own.END).run()
+    page.button(key="copy_to_many").click().run()
+    assert not page.exception
+    assert len(rates_of(sessions, customer_id + 1)) >= 1
 
 
 def test_an_order_is_tried_and_says_why(page_as, card):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from sqlalchemy import Column, FromClause, Integer, MetaData, Table, exists, insert, select, update
+from sqlalchemy import Column, FromClause, Integer, MetaData, Table, and_, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database.types import UtcDateTime
@@ -33,7 +33,8 @@ def keeping_what_reports_used(session: Session, rows: FromClause) -> Iterator[No
     successors = (
         select(*(rows.c[name] if name in rows.c else _RATES.c[name] for name in names))
         .join_from(corrected, _RATES, _RATES.c.id == corrected.c.rate_id)
-        .join(rows, rows.c.line == corrected.c.line)
+        # A line may be for many customers.
+        .join(rows, and_(rows.c.line == corrected.c.line, rows.c.customer_id == _RATES.c.customer_id))
     )
     session.execute(insert(_RATES).from_select(names, successors))
     corrected.drop(session.connection())
@@ -45,8 +46,8 @@ def _corrected(session: Session, rows: FromClause) -> Table:
     corrected = Table(
         "corrected_rates",
         MetaData(),
-        Column("line", Integer, primary_key=True),
-        Column("rate_id", Integer),
+        Column("line", Integer),
+        Column("rate_id", Integer, primary_key=True),
         Column("withdrawn_at", UtcDateTime),
         prefixes=["TEMPORARY"],
     )

@@ -58,4 +58,5 @@ DEFINITION = Definition(
     resolve=_resolve,
     references=(_nobody_s, _merged),
     derived=(Derived("sku_key", "sku", sku_key),),
+    for_everyone=True,
 )

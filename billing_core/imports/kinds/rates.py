@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    exists,
     func,
     literal,
     select,
@@ -55,20 +56,41 @@ def _resolve(staged: Staged) -> Select[Any]:
             *staged.columns("conditions"),
             literal(staged.setting.now, UtcDateTime).label("created_at"),
         )
-        .join_from(rows, Customer, columns.customer_of(rows))
+        .join_from(rows, Customer, _whose(staged))
         .join(Service, Service.code == rows.c.service_code)
     )
 
 
+def _whose(staged: Staged) -> ColumnElement[bool]:
+    """In SQL: the customer of a row. One for every customer is for those who are billed in its currency."""
+    if not staged.every_customer:
+        return columns.customer_of(staged.table)
+    return and_(Customer.currency == _currency(staged), Customer.merged_into_id.is_(None))
+
+
 def _currency(staged: Staged) -> ColumnElement[str]:
-    """Blank: the customer's."""
-    if "currency" not in staged.given:
-        return Customer.currency.expression
-    return func.coalesce(staged.table.c.currency, Customer.currency)
+    """Blank: the customer's, or the business's where the rate is for every customer."""
+    usual = literal(staged.setting.currency, String) if staged.every_customer else Customer.currency.expression
+    return func.coalesce(staged.table.c.currency, usual) if "currency" in staged.given else usual
+
+
+def _unknown_customer(staged: Staged) -> Select[Any]:
+    if not staged.every_customer:
+        return columns.unknown_customer(staged)
+    currency = _currency(staged)
+    reason = "no customer is billed in this currency; import customers first"
+    found = exists().where(_whose(staged)).correlate(staged.table)
+    return wrong(staged.table, "currency", currency, reason).where(~found)
+
+
+def _merged_customer(staged: Staged) -> Select[Any]:
+    return _nothing_wrong(staged.table) if staged.every_customer else columns.merged_customer(staged)
 
 
 def _foreign_currency(staged: Staged) -> Select[Any]:
     rows = staged.table
+    if staged.every_customer:
+        return _nothing_wrong(rows)
     reason = "the customer is billed in " + Customer.currency
     statement = wrong(rows, "currency", _currency(staged), reason).join(Customer, Customer.ref == rows.c.customer_ref)
     return statement.where(_currency(staged) != Customer.currency)
@@ -81,7 +103,8 @@ def _fault(find: Callable[[Table, str, ColumnElement[str]], Select[Any]], name: 
         rows = staged.table
         if name not in staged.given:
             return _nothing_wrong(rows)
-        return find(rows, name, _currency(staged)).join(Customer, Customer.ref == rows.c.customer_ref)
+        found = find(rows, name, _currency(staged))
+        return found if staged.every_customer else found.join(Customer, Customer.ref == rows.c.customer_ref)
 
     return check
 
@@ -196,8 +219,8 @@ DEFINITION = Definition(
     ),
     resolve=_resolve,
     checks=(
-        columns.unknown_customer,
-        columns.merged_customer,
+        _unknown_customer,
+        _merged_customer,
         unknown("service_code", Service.code, "no service has this code; import services first"),
         _foreign_currency,
         _fault(amounts.inexact, "minimum"),
@@ -215,4 +238,5 @@ DEFINITION = Definition(
     ),
     insert_only=frozenset({"created_at"}),
     around=keeping_what_reports_used,
+    for_everyone=True,
 )

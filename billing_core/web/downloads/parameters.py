@@ -19,6 +19,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.money import LARGEST_MINOR
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
+from billing_core.reports.lacking import Lack
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
 from billing_core.web.requests.values import IN_DIGITS, Currency, Day, DayOrInstant
@@ -51,6 +52,7 @@ class _Customers(BaseModel):
     currency: Currency = ""
     with_reports: bool = False
     active: bool | None = None
+    lacks: Lack | None = None
     order_by: Text = "customer_name"
 
 

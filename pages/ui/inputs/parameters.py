@@ -9,9 +9,9 @@ _OF_RUNS = (
 _KNOWN = {
     "overview.py": "period period_days known overview_currency overview_money_currency",
     "customers.py": "customer customer_tab customers_text customers_country customers_currency customers_billed "
-    "customers_standing customers_sort customers_page customer_reports_page customer_invoices_page customer_notes_page "
-    "customer_payments_page customer_subscriptions_page customer_orders_page customer_activity_page refunds_page "
-    "statement_days",
+    "customers_lacks customers_standing customers_sort customers_page customer_reports_page customer_invoices_page "
+    "customer_notes_page customer_payments_page customer_subscriptions_page customer_orders_page "
+    "customer_activity_page refunds_page statement_days",
     "reports.py": f"report tab {_OF_RUNS} reports_text reports_customer reports_state reports_currency reports_sort "
     "reports_from reports_to reports_after reports_before reports_by reports_page billed_twice_page changes_page "
     "report_orders_page report_questions_page report_prices_page",

@@ -115,6 +115,7 @@ PATHS = {
     "/downloads/credit-notes/{name}": lambda w: [f"{w.note}.pdf"],
     "/downloads/statements/{name}": lambda w: [f"{w.customer}.csv", f"{w.customer}.pdf"],
     "/downloads/outbox/{name}": lambda w: [f"{w.mail}.eml"],
+    "/downloads/imports/templates/{name}": lambda w: ["customers.csv"],
     "/downloads/imports/{token}": lambda w: [f"{w.customer:024}"],
     "/downloads/figures/{key}": lambda w: [figure.key for figure in FIGURES],
 }

@@ -59,7 +59,7 @@ def test_who_dropped_the_file_gets_the_list(refused):
     path, token = refused
     answer = get(path, token)
     assert answer.status_code == 200
-    assert answer.content.decode("utf-8-sig") == "line,column,value,reason\r\n2,name,,is empty\r\n"
+    assert answer.content.decode("utf-8-sig") == "customer_ref,name,Not imported because\r\nA,,name: is empty\r\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="rejected-rows.csv"'
 
