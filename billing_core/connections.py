@@ -1,13 +1,17 @@
 """The addresses of what the product connects to. ValueError where one is wrong, in words that follow the name of a
-setting and that do not repeat the address: it may hold a password."""
+setting and that do not repeat the address: it may hold a password. And why a mail server cannot be reached."""
 
 import re
+import socket
+import ssl
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from billing_core.errors import UpstreamFailed
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -47,6 +51,22 @@ def mail_server(url: str) -> MailServer:
         tls = "from the start"
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return MailServer(host, port or (465 if parts.scheme == "smtps" else 587), tls, user, password)
+
+
+def failed(server: MailServer, error: OSError, *, seconds: float) -> UpstreamFailed:
+    """The network's errors in words that an administrator can act on. It was waited for so many seconds."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            reason = f"The certificate of the mail server {server} is not valid: {error.verify_message}"
+        case ssl.SSLError():
+            reason = f"No encrypted connection to the mail server {server} could be made: is the port right?"
+        case socket.gaierror():
+            reason = f"There is no mail server {server}: its name cannot be resolved"
+        case TimeoutError():
+            reason = f"The mail server {server} did not answer within {seconds:g} seconds"
+        case _:
+            reason = f"The mail server {server} cannot be reached: {error.strerror or 'no connection'}"
+    return UpstreamFailed(reason)
 
 
 @dataclass(frozen=True, slots=True)

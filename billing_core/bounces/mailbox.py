@@ -5,7 +5,6 @@ Nothing in it changes: it is opened for reading alone, so that no mail is delete
 """
 
 import imaplib
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Final
 
 from billing_core.bounces.reports import MOST_BYTES
 from billing_core.bounces.wording import in_one_line
-from billing_core.connections import Mailbox
+from billing_core.connections import Mailbox, failed
 from billing_core.errors import UpstreamFailed
 
 # Seconds for each step of the dialogue.
@@ -117,22 +116,8 @@ def _explained(box: Mailbox) -> Iterator[None]:
     server = box.server
     try:
         yield
-    except ssl.SSLCertVerificationError as error:
-        raise UpstreamFailed(
-            f"The certificate of the mail server {server} is not valid: {error.verify_message}"
-        ) from None
-    except ssl.SSLError:
-        raise UpstreamFailed(
-            f"No encrypted connection to the mail server {server} could be made: is the port right?"
-        ) from None
-    except socket.gaierror:
-        raise UpstreamFailed(f"There is no mail server {server}: its name cannot be resolved") from None
-    except TimeoutError:
-        raise UpstreamFailed(f"The mail server {server} did not answer within {TIMEOUT_SECONDS} seconds") from None
     except OSError as error:
-        raise UpstreamFailed(
-            f"The mail server {server} cannot be reached: {error.strerror or 'no connection'}"
-        ) from None
+        raise failed(server, error, seconds=TIMEOUT_SECONDS) from None
     except (imaplib.IMAP4.error, ValueError, IndexError, TypeError) as error:
         words = _words(box, [str(error).encode("utf-8", "replace")])
         raise UpstreamFailed(f"The mail server {server} does not speak IMAP as expected: {words}") from None

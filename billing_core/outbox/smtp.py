@@ -1,7 +1,6 @@
 """Sending a mail through a mail server; failures are explained in words that an administrator can act on."""
 
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Final
 
-from billing_core.connections import MailServer
+from billing_core.connections import MailServer, failed
 from billing_core.email_addresses import on_the_wire
 from billing_core.errors import UpstreamFailed
 from billing_core.outbox.delivery import Refused
@@ -154,18 +153,8 @@ def _explained(to: MailServer, sender: str) -> Iterator[None]:
         raise UpstreamFailed(f"The mail server {to} is not ready for mail: {answer}") from None
     except smtplib.SMTPException:
         raise UpstreamFailed(f"The mail server {to} ended the conversation") from None
-    except ssl.SSLCertVerificationError as error:
-        raise UpstreamFailed(f"The certificate of the mail server {to} is not valid: {error.verify_message}") from None
-    except ssl.SSLError:
-        raise UpstreamFailed(
-            f"No encrypted connection to the mail server {to} could be made: is the port right?"
-        ) from None
-    except socket.gaierror:
-        raise UpstreamFailed(f"There is no mail server {to}: its name cannot be resolved") from None
-    except TimeoutError:
-        raise UpstreamFailed(f"The mail server {to} did not answer within {TIMEOUT_SECONDS} seconds") from None
     except OSError as error:
-        raise UpstreamFailed(f"The mail server {to} cannot be reached: {error.strerror or 'no connection'}") from None
+        raise failed(to, error, seconds=TIMEOUT_SECONDS) from None
 
 
 def _kind(code: int) -> type[UpstreamFailed]:
