@@ -104,8 +104,11 @@ def page_ids(
 ) -> Select[int]:
     """The statement for the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
-    matched = select(Invoice.id).where(*matching(session, actor, filters, today, few=searching.FEW))
-    return matched.order_by(*_ordering(filters.order_by)).limit(limit).offset(offset)
+    order = _ordering(filters.order_by)
+    listed = select(Invoice.id).where(*matching(session, actor, replace(filters, text=""), today)).order_by(*order)
+    if sought := filters.text.strip():
+        listed = listed.where(searching.found_first(session, sought, listed, limit + offset))
+    return listed.limit(limit).offset(offset)
 
 
 def listing(
@@ -254,9 +257,9 @@ def _is_id(number: int) -> bool:
 
 
 def matching(
-    session: Session, actor: Actor, filters: InvoiceFilter, today: Day, *, few: int = searching.COUNTED
+    session: Session, actor: Actor, filters: InvoiceFilter, today: Day
 ) -> list[ColumnElement[bool] | TextClause]:
-    """The conditions of a list: the filter's, and what this actor may see. ``few`` as ``searching.found`` has it."""
+    """The conditions of a list: the filter's, and what this actor may see."""
     actor.require(Permission.INVOICE_READ)
     conditions: list[ColumnElement[bool] | TextClause | None] = [
         text(f"({LISTED})"),
@@ -275,7 +278,7 @@ def matching(
         Invoice.total_minor <= _minor(filters.largest, filters.currency, ROUND_FLOOR)
         if filters.largest is not None
         else None,
-        searching.found(session, sought, few=few) if (sought := filters.text.strip()) else None,
+        searching.found(session, sought) if (sought := filters.text.strip()) else None,
     ]
     return [condition for condition in conditions if condition is not None]
 

@@ -1,17 +1,21 @@
 """Invoices are found by what they say now, however it was written, and among however many."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
+from billing_core.database.folding import fold
 from billing_core.identity import SYSTEM
-from billing_core.invoices import queries, service
+from billing_core.invoices import after_sending, from_reports, queries, service
 from billing_core.invoices.content import searching
 from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.orders.models import OrderLine, sku_key
 from billing_core.rating.models import CostType, Service
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.reports import company as orders
 
 FOUND = "Searches find each invoice by what it says"
 
@@ -60,6 +64,34 @@ def test_the_code_of_a_lines_service_finds_an_invoice(session):
     assert found(session, "pick-a7") == found(session, "K-Ä7") == with_it
 
 
+def test_the_skus_of_the_orders_that_it_bills_find_an_invoice(session):
+    """Also where no line says them, and once it is cancelled; not those of orders that it bills no more."""
+    with_it, without = (
+        _billing(session, name, skus) for name, skus in (("ACME", ("Kühl-77/x", "B 2")), ("OTHER", ("C-3",)))
+    )
+    assert found(session, "kuhl-7") == found(session, "KÜHL-77/X") == found(session, "7/") == [with_it.id]
+    assert found(session, "a-1") == found(session, "A") == [with_it.id, without.id]
+    assert found(session, "xa") == found(session, "b 2c") == []
+    order_by_order = queries.content(session, without)
+    service.edit(
+        session, SYSTEM, without.id, replace(order_by_order, lines=(a_line("By hand"),)), drawn_from=1, now=NOW
+    )
+    assert (found(session, "c-3"), found(session, "a-1")) == ([], [with_it.id])
+    service.send(session, SYSTEM, with_it.id, now=NOW)
+    after_sending.cancel(session, SYSTEM, with_it.id, now=NOW, today=TODAY)
+    assert found(session, "kuhl-7") == found(session, "ü") == [with_it.id]
+
+
+def _billing(session, name: str, skus: tuple[str, ...]) -> Invoice:
+    """The draft for the customer's one order, which names the SKU A-1 too."""
+    customer = orders.a_customer(session, name, name=name)
+    order = orders.an_order(session, customer, f"{name}-1")
+    session.add_all(OrderLine(order_id=order, sku=sku, sku_key=sku_key(sku), quantity=1) for sku in skus)
+    session.flush()
+    report = orders.billed(session, customer)
+    return from_reports.draft_from_report(session, SYSTEM, report.id, now=NOW, today=TODAY)
+
+
 def test_what_statements_write_and_delete_is_followed(session):
     draft = a_draft(session, a_customer(session))
     columns = [one for one in Invoice.__table__.columns if one.computed is None and one.name != "id"]
@@ -73,11 +105,16 @@ def test_what_statements_write_and_delete_is_followed(session):
     assert searching.check(session).wrong == ()
 
 
-@pytest.mark.parametrize("few", [0, 2, 3_000])
-def test_however_many_match_they_are_the_same(session, monkeypatch, few):
-    """Few are looked up; of many, the list is read."""
-    monkeypatch.setattr(searching, "FEW", few)
-    monkeypatch.setattr(queries.matching, "__kwdefaults__", {"few": few})
+@pytest.fixture(params=[(0, 1), (0, 20), (2, 1), (3_000, 20)], ids=["all", "read", "some", "few"])
+def ways(request, monkeypatch):
+    """Few are looked up; of more, the first of the list are read, or all are looked up."""
+    few, read = request.param
+    for name, value in (("FEW", few), ("COUNTED", few), ("READ", read)):
+        monkeypatch.setattr(searching, name, value)
+
+
+@pytest.mark.usefixtures("ways")
+def test_however_many_match_they_are_the_same(session):
     acme = a_customer(session)
     names = ("Müller Nord", "MULLER Süd", "Möller", "müller \\ 100% _x", "A")
     ids = [
@@ -104,10 +141,42 @@ def test_however_many_match_they_are_the_same(session, monkeypatch, few):
         "Räder xx": [2, 3, 4],
         "x.": [1, 2, 3, 4],
         "RÄDER XXX.": [3],
+        "rd": [0],
+        "ü": [0, 1, 3],
+        "_x": [3],
+        "x": [0, 1, 2, 3, 4],
+        "z": [],
     }
     for sought, places in expected.items():
         assert found(session, sought) == [ids[place] for place in places], sought
     assert found(session, "muller", currency="EUR") == []
+
+
+@pytest.mark.usefixtures("ways")
+def test_a_search_finds_what_reading_every_text_finds(session):
+    """Of every length, from the beginning, the middle and the end of a text, in several scripts, in every order."""
+    random, acme = Random(17), a_customer(session)
+    words = ("Åb", "ab", "x", "bæ", "東京", "京", "мю", "Ёж", "a-b", "ẞ", '"', "%", "b\\", "👍", "q.")
+
+    def some() -> str:
+        return " ".join(random.choices(words, k=random.randint(1, 3)))
+
+    texts = {}
+    for _ in range(7):
+        facts = {"customer_name": some(), "customer_email": "", "reference": some()}
+        lines = [some() for _ in range(random.randint(1, 2))]
+        texts[a_draft(session, acme, *map(a_line, lines), **facts).id] = [*facts.values(), *lines]
+    every = [text for of in texts.values() for text in of]
+    pieces = {text[at : at + size] for text in every for at in range(len(text)) for size in (1, 2)}
+    longer = {text[at : at + 3 + at] for text in every[:4] for at in range(len(text))}
+    texts_sought = sorted({*pieces, *longer, "bb", "z", "ー", "жё", "\U0010ffff"} - {" "})
+    for sought in random.sample(texts_sought, 40):
+        bare = fold(sought.strip())
+        expected = [one for one in texts if any(bare in fold(text) for text in texts[one])]
+        assert found(session, sought) == expected, sought
+        newest = InvoiceFilter(text=sought, order_by="-id")
+        page = queries.page(session, SYSTEM, newest, today=TODAY, limit=2, offset=1)
+        assert [row.id for row in page] == expected[::-1][1:3]
 
 
 def test_amounts_that_nothing_is_due_of_are_not_found_as_0(session):
@@ -146,9 +215,27 @@ def test_postgresql_looks_them_up_in_its_index(session):
         pytest.skip("SQLite has a table for it")
     for other_way in ("seqscan", "indexscan", "indexonlyscan"):
         session.execute(text(f"SET LOCAL enable_{other_way} = off"))
-    for statement, index in zip(
-        searching._by_text_on_postgresql("muller"), ("ix_invoices_words", "ix_invoices_words_of_lines"), strict=True
-    ):
-        compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
-        plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {compiled}").scalars())
-        assert f"on {index} " in plan
+    for sought, end in (("muller", ""), ("mu", "_short"), ("m", "_short")):
+        for statement, index in zip(
+            searching._by_text_on_postgresql(sought),
+            ("ix_invoices_words", "ix_invoices_words_of_lines", "ix_invoices_words_of_skus"),
+            strict=True,
+        ):
+            assert f"on {index}{end} " in plan(session, statement)
+
+
+def test_sqlite_looks_up_one_and_two_letters_too(session):
+    if session.get_bind().dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has indexes for it")
+    # FTS5's ways: M by what matches, 6 between two terms.
+    for sought, way in (("muller", "0:M1"), ("mu", "6:"), ("m", "6:")):
+        for statement in searching._by_text_on_sqlite(sought):
+            planned = plan(session, statement)
+            assert planned.count(f"VIRTUAL TABLE INDEX {way}") == planned.count("VIRTUAL TABLE") == 1
+            assert "SCAN invoice_line_items" not in planned
+
+
+def plan(session, statement) -> str:
+    compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    how = "EXPLAIN QUERY PLAN" if session.get_bind().dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(str(row[-1]) for row in session.connection().exec_driver_sql(f"{how} {compiled}"))

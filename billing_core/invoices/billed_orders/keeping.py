@@ -36,10 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from billing_core.database.folding import folded
 from billing_core.errors import Conflict
-from billing_core.invoices.billed_orders.models import BilledOrder
+from billing_core.invoices.billed_orders.models import BilledOrder, BilledSkus
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceLineItem
 from billing_core.money import Money
+from billing_core.orders.models import OrderLine
 from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
 
 _COLUMNS = ("order_id", "service_id", "invoice_id", "report_id")
@@ -167,6 +169,19 @@ def _keeping(rows: Select[*tuple[Any, ...]]) -> Insert:
     return insert(BilledOrder).from_select([*_COLUMNS, "again"], rows)
 
 
+_skus = (
+    select(BilledOrder.invoice_id, OrderLine.sku_key)
+    .join(OrderLine, OrderLine.order_id == BilledOrder.order_id)
+    .where(BilledOrder.invoice_id.in_(_IDS))
+    .distinct()
+    .order_by(BilledOrder.invoice_id, OrderLine.sku_key)
+    .subquery()
+)
+_SKUS = folded(func.aggregate_strings(_skus.c.sku_key, "\x1f")).concat(literal_column("'\x1f\x1f'"))
+_KEEP_SKUS = insert(BilledSkus).from_select(
+    ["invoice_id", "words"], select(_skus.c.invoice_id, _SKUS).group_by(_skus.c.invoice_id)
+)
+_FORGET_SKUS = delete(BilledSkus).where(BilledSkus.invoice_id.in_(_IDS))
 _KEEP = _keeping(_BILLING.add_columns(literal(0)).order_by(*_KEY))
 _KEEP_REST = _keeping(_REST.add_columns(literal(0)).order_by(*_KEY))
 _KEEP_AGAIN = _keeping(_numbered(_REST.subquery("wanted")))
@@ -241,6 +256,8 @@ def _keep(session: Session, noting: Insert, invoice_ids: Sequence[int], *, again
             if taken := _found(session, _OF_INVOICES_BEFORE, some):
                 raise AlreadyBilled(taken) from None
             raise Conflict("These reports bill the same orders: an order's service is billed once") from None
+        session.connection().execute(_FORGET_SKUS, some)
+        session.connection().execute(_KEEP_SKUS, some)
 
 
 def forget(session: Session, invoice_ids: Sequence[int]) -> None:

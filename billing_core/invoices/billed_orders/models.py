@@ -1,11 +1,13 @@
-"""Which services of which orders stand on an invoice, each once: the database refuses a second time by its key."""
+"""Which services of which orders stand on an invoice, each once: the database refuses a second time by its key. And
+which SKUs those orders named.
+"""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
 from billing_core.database.types import BigId
-from billing_core.invoices.models import InvoicedReport
+from billing_core.invoices.models import Invoice, InvoicedReport
 from billing_core.reports.models import CLUSTERED
 
 
@@ -35,3 +37,16 @@ class BilledOrder(Base):
     again: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     invoice_id: Mapped[int]
     report_id: Mapped[int]
+
+
+class BilledSkus(Base):
+    """What searches find an invoice by: each SKU of the orders that it bills, as they were then, also once it is
+    cancelled. ``words`` are folded, with U+001F between them and twice after the last.
+    """
+
+    __tablename__ = "billed_skus"
+
+    invoice_id: Mapped[int] = mapped_column(
+        ForeignKey(Invoice.id, ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    words: Mapped[str] = mapped_column(Text)
