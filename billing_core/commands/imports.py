@@ -166,8 +166,8 @@ def _tell_of_words(outcome: Outcome) -> None:
             _say(f"  {name} is one of {', '.join(choices())}; {LEAVE_OUT} leaves the rows of a word out")
     if outcome.unsaid:
         _say(
-            f"Warning: the file does not say the status of {outcome.unsaid:,} new orders. They count as submitted and "
-            "are billed, also those that were cancelled"
+            f"Warning: new orders without a status in the file: {outcome.unsaid:,}. They count as submitted and are "
+            "billed, also those that were cancelled"
         )
 
 

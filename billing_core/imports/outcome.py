@@ -69,9 +69,10 @@ class Outcome:
     def question(self) -> str:
         """What must be said before the file is imported; empty where nothing must."""
         if self.asked:
-            words = "a word that is" if len(self.asked) == 1 else f"{len(self.asked):,} words that are"
-            rows = "one row" if self.waiting == 1 else f"{self.waiting:,} rows"
-            return f"The file has {words} not understood, on {rows}: say what they stand for"
+            if len(self.asked) == 1:
+                return f"The file has a word that is not understood, {_on_rows(self.waiting)}: say what it stands for"
+            words = f"{len(self.asked):,} words that are not understood, {_on_rows(self.waiting)}"
+            return f"The file has {words}: say what they stand for"
         if self.repeated:
             rows = "One row differs" if self.repeated == 1 else f"{self.repeated:,} rows differ"
             return f"{rows} from one of the same key above: say whether the first or the last row of a key counts"
@@ -83,3 +84,7 @@ class Outcome:
     @property
     def counts(self) -> merging.Counts:
         return merging.Counts(self.new, self.changed, self.unchanged)
+
+
+def _on_rows(count: int) -> str:
+    return "on one row" if count == 1 else f"on {count:,} rows"

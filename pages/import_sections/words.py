@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.imports import inbox
 from billing_core.imports.kind import Field
@@ -14,7 +13,7 @@ from billing_core.imports.mapping import FromColumns
 from billing_core.imports.received import Received
 from billing_core.imports.words.answers import ANY_DATE, LEAVE_OUT, WordRead
 from pages.ui import formats
-from pages.ui.context import transaction
+from pages.ui.context import attempt
 from pages.ui.text import md
 
 # At a time: what is left is asked about by the next check.
@@ -61,9 +60,8 @@ def draw(actor: Actor, received: Received) -> None:
     for word, ours in answers:
         if ours is not None and ours != word.ours:
             chosen.setdefault(word.field.name, {})[word.word] = ours
-    with transaction() as session:
+    with attempt(f"{received.file_name}: check it again with what its words stand for") as session:
         inbox.choose_words(session, actor, received.token, chosen)
-    st.rerun()
 
 
 def _read(actor: Actor, received: Received, words: Sequence[WordRead]) -> None:
@@ -86,14 +84,9 @@ def _read(actor: Actor, received: Received, words: Sequence[WordRead]) -> None:
     changed = [(word, ours.strip()) for word, ours in typed if isinstance(ours, str) and ours.strip() != word.ours]
     if not changed or received.busy:
         return
-    try:
-        with transaction() as session:
-            for word, ours in changed:
-                inbox.choose_words(session, actor, received.token, {word.field: {word.word: ours}})
-    except Invalid as refusal:
-        st.error(md(formats.with_days(str(refusal))), icon=":material/error:")
-        return
-    st.rerun()
+    with attempt(f"{received.file_name}: check it again with what its words stand for") as session:
+        for word, ours in changed:
+            inbox.choose_words(session, actor, received.token, {word.field: {word.word: ours}})
 
 
 def _words(received: Received) -> Sequence[_Word]:

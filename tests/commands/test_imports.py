@@ -199,7 +199,7 @@ def test_orders_without_a_status_are_counted(command):
     command(GOOD)
     code, out, err = command(ORDERS, "orders", "--map", "status=", "--dry-run", as_json=True)
     assert (code, json.loads(out)["without_status"]) == (0, 2)
-    assert "does not say the status of 2 new orders" in err
+    assert "new orders without a status in the file: 2" in err
 
 
 def test_the_good_rows_are_imported_where_so_many_may_be_set_aside(command, sessions, tmp_path):

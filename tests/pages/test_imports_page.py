@@ -229,6 +229,8 @@ def test_words_that_are_not_understood_are_answered_once_each(page_as, sessions)
     assert as_read(page.selectbox(key=f"{key}On Hold").label) == "status: “On Hold” · 1 row"
     assert row_count(sessions, Order) == 0
 
+    use_words(page)
+    assert states(sessions) == {"orders.csv": "refused"}, "nothing was answered"
     page.selectbox(key=f"{key}On Hold").select("submitted")
     page.selectbox(key=f"{key}refunded").select("leave-out")
     use_words(page)

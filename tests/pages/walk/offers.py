@@ -318,7 +318,6 @@ _FILLINGS: dict[str, Callable[[Any], str]] = {
 # A table to take in, and what is none at all.
 _FILES = {
     "customers.csv": b"ref,name,currency\nNEW,New customer,EUR\n",
-    "words.csv": b"ref,name,currency\nNEW,New customer,$\n",
     "broken.csv": b"\x00\xff\xfe",
     "logo.png": _picture(),
 }

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 # What no walk of one person comes to, by its key, and the test that tries it instead.
 TRIED_ELSEWHERE = {
+    '"Use these"': "its files have no words to ask about: tests/pages/test_imports_page.py",
     'key="import_cancel"': "here imports never wait: tests/pages/test_imports_page.py",
     'key="show_theirs"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
     'key="keep_mine"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
