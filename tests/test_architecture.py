@@ -108,9 +108,10 @@ ORDER = {
     ],
     "billing_core.imports": [
         ["models", "cells", "sources"],
-        ["words"],
+        ["words", "writing"],
         ["kind", "queries", "claims"],
         ["columns", "mapping", "merging", "rows"],
+        ["reading"],
         ["staging", "rejections", "parts"],
         ["kinds"],
         ["layouts", "outcome", "history"],

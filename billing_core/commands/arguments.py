@@ -154,6 +154,13 @@ def _import(commands: Commands) -> None:
         "the rows that have it; “any date” is a word for every date, and an empty word for a blank cell",
     )
     command.add_argument(
+        "--reading",
+        action="append",
+        default=[],
+        metavar="field=how",
+        help="how the numbers of a field's column are written, where the file does not show it: point or comma",
+    )
+    command.add_argument(
         "--lines",
         choices=[each.value for each in Lines],
         help="of order-items: add to the lines that orders have, replace all lines of the orders in the file, or "

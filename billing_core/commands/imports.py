@@ -22,7 +22,7 @@ from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, Lines, Repeats, queries, service
 from billing_core.imports.history import reading
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.mapping import read_changes, read_words
+from billing_core.imports.mapping import read_changes, read_readings, read_words
 from billing_core.imports.next_steps import counting as next_steps
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.queries import HistoryFilter, HistoryRow
@@ -40,6 +40,7 @@ def import_file(arguments: Namespace) -> Answer:
     kind = Kind(arguments.kind)
     definition = DEFINITIONS[kind]
     changes, words = read_changes(definition, arguments.map), read_words(definition, arguments.word)
+    readings = read_readings(definition, arguments.reading)
     take_in = service.check if arguments.dry_run else service.apply
     lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
     with (
@@ -57,6 +58,7 @@ def import_file(arguments: Namespace) -> Answer:
             lines=lines,
             repeats=repeats,
             words=words,
+            readings=readings,
             may_set_aside=arguments.set_aside,
         )
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
@@ -97,6 +99,8 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         "notes": outcome.notes,
         "rejections": [asdict(rejected) for rejected in outcome.rejections],
     }
+    if outcome.questions:
+        data["questions"] = [asdict(question) for question in outcome.questions]
     if outcome.kind in (Kind.ORDERS, Kind.ORDER_ITEMS):
         data["billed_orders"] = outcome.billed
     if outcome.kind is Kind.ORDER_ITEMS:
@@ -126,6 +130,10 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
             *([("left out", outcome.left_out)] if outcome.left_out else []),
         )
     )
+    for note in outcome.notes:
+        _say(f"Note: {note}")
+    if outcome.questions:
+        _ask(outcome)
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
         if outcome.repeated:
@@ -193,6 +201,15 @@ def _tell_of_orders(outcome: Outcome, *, dry_run: bool) -> None:
     if outcome.billed:
         first = ", ".join(f"{one.order_number} on {one.invoice}" for one in outcome.billed_orders[:FIRST_REASONS])
         _say(f"Warning: {outcome.billed:,} of the orders that change are billed already: {first}")
+
+
+def _ask(outcome: Outcome) -> None:
+    """What only a person knows, with what to type for each answer."""
+    _say(f"{outcome.file_name} can be read in several ways. Nothing has been imported: say which one is meant")
+    for question in outcome.questions:
+        _say(f"  {question.column}: {question.text}")
+        for choice in question.choices:
+            _say(f"    --reading {question.field}={choice.reading}   {choice.meaning}")
 
 
 def _say(line: str) -> None:

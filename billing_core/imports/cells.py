@@ -1,13 +1,14 @@
-"""Converting one cell of text to a value, or giving the reason why it cannot be. Pure; never called for blank cells."""
+"""Converting one cell of text to a value, or giving the reason why it cannot be. Pure; never called for blank cells.
+
+Numbers come with a decimal point and without groups of thousands, days as ``2025-03-31``: ``writing`` sees to that.
+"""
 
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from datetime import time as clock
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from billing_core.csv_text import unescaped
 from billing_core.database.types import stored_on_sqlite
@@ -42,6 +43,15 @@ def words(cell: str, *, longest: int) -> str:
     return text
 
 
+def code(cell: str, *, longest: int) -> str:
+    """A key, the number of a phone or the like: a text that no spreadsheet may have taken for a number."""
+    return words(cell, longest=longest)
+
+
+def postal_code(cell: str) -> str:
+    return words(cell, longest=32)
+
+
 def sku(cell: str) -> str:
     """At most 100 characters, also as the key that SKUs are compared by: its ß is two letters."""
     text = words(cell, longest=100)
@@ -49,11 +59,7 @@ def sku(cell: str) -> str:
     return text
 
 
-_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
-_GROUPED_THEN_POINT = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}")
-_GROUPED_THEN_COMMA = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
-_SPACED = re.compile(r"[1-9][0-9]{0,2}(?:[ '’\u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?")
-_COMMA = re.compile(r"([0-9]+),([0-9]+)")
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 def quantity(cell: str) -> Decimal:
@@ -145,8 +151,8 @@ def whole_number(cell: str) -> int:
 
 
 def percent(cell: str) -> Decimal:
-    """Above 0, at most 100; its sign may stand behind it."""
-    return _above_zero(_bounded(cell.strip().removesuffix("%"), places=PERCENT_PLACES, largest=Decimal(100)))
+    """Above 0, at most 100."""
+    return _above_zero(_bounded(cell, places=PERCENT_PLACES, largest=Decimal(100)))
 
 
 def amount(cell: str) -> Decimal:
@@ -171,7 +177,10 @@ def _above_zero(number: Decimal) -> Decimal:
 
 
 def _bounded(cell: str, *, places: int, largest: Decimal = LARGEST) -> Decimal:
-    number = _number(cell.strip())
+    text = cell.strip()
+    if not _NUMBER.fullmatch(text):
+        raise Unreadable("is not a number")
+    number = Decimal(text)
     if number < 0:
         raise Unreadable("must not be negative")
     if number > largest:
@@ -182,75 +191,21 @@ def _bounded(cell: str, *, places: int, largest: Decimal = LARGEST) -> Decimal:
     return number
 
 
-def _number(text: str) -> Decimal:
-    sign, digits = ("-", text[1:]) if text[:1] in "-−" and text else ("", text.removeprefix("+"))
-    if len(digits) > 60:
-        raise Unreadable("is not a number")
-    if _PLAIN.fullmatch(digits):
-        plain = digits
-    elif _GROUPED_THEN_POINT.fullmatch(digits):
-        plain = digits.replace(",", "")
-    elif _GROUPED_THEN_COMMA.fullmatch(digits):
-        plain = digits.replace(".", "").replace(",", ".")
-    elif _SPACED.fullmatch(digits):
-        plain = re.sub(r"[^0-9.,]", "", digits).replace(",", ".")
-    elif comma := _COMMA.fullmatch(digits):
-        # A group of thousands has three digits and does not begin with 0: only then could it be one.
-        if len(comma[2]) == 3 and len(comma[1]) <= 3 and not comma[1].startswith("0"):
-            raise Unreadable(
-                f"is ambiguous: {comma[1]}{comma[2]} or {comma[1]}.{comma[2]}? Write it with a decimal point"
-            )
-        plain = f"{comma[1]}.{comma[2]}"
-    elif re.fullmatch(r"[0-9.]+[eE][+-]?[0-9]+", digits):
-        raise Unreadable("is written with an exponent; write the number out")
-    else:
-        raise Unreadable("is not a number")
-    return Decimal(sign + plain)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-_TIME = r"(?:[T ]+(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?) *(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-_YEAR_FIRST = re.compile(r"(?P<year>[0-9]{4})(?P<gap>[-/.]?)(?P<month>[0-9]{2})(?P=gap)(?P<day>[0-9]{2})" + _TIME)
-_DAY_FIRST = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})" + _TIME)
-_SLASHED = re.compile(r"(?P<day>[0-9]{1,2})[/-](?P<month>[0-9]{1,2})[/-](?P<year>[0-9]{4})" + _TIME)
-
-
-def day(cell: str, *, zone: str) -> date:
-    """A whole day. A time of day is dropped, or turned into the day in ``zone`` where it names its own offset."""
+def day(cell: str) -> date:
+    """A whole day of the calendar."""
     text = cell.strip()
-    if match := _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text):
-        return _calendar_day(match, int(match["day"]), int(match["month"]), zone)
-    if match := _SLASHED.fullmatch(text):
-        first, second = int(match["day"]), int(match["month"])
-        if first != second and first <= 12 and second <= 12:
-            day_first, month_first = f"{second:02}-{first:02}", f"{first:02}-{second:02}"
-            raise Unreadable(
-                "is ambiguous: day or month first? "
-                f"Write “{match['year']}-{day_first}” or “{match['year']}-{month_first}”"
-            )
-        return _calendar_day(match, *((first, second) if second <= 12 else (second, first)), zone)
-    raise Unreadable("is not a date such as “2025-03-31”")
-
-
-def _calendar_day(match: re.Match[str], day_of_month: int, month: int, zone: str) -> date:
+    if not _DAY.fullmatch(text):
+        raise Unreadable("is not a date such as “2025-03-31”")
     try:
-        result = date(int(match["year"]), month, day_of_month)
-        if match["time"]:
-            result = _day_of_instant(result, match["time"], match["zone"], zone)
-    except (ValueError, OverflowError):
+        result = date.fromisoformat(text)
+    except ValueError:
         raise Unreadable("is not a day of the calendar") from None
     if not EARLIEST_DAY <= result <= LATEST_DAY:
         raise Unreadable(f"lies outside the years {EARLIEST_DAY.year} to {LATEST_DAY.year}")
     return result
-
-
-def _day_of_instant(on: date, time: str, offset: str | None, zone: str) -> date:
-    hours, minutes, *seconds = re.split("[:.,]", time)
-    moment = datetime.combine(on, clock(int(hours), int(minutes), int(seconds[0]) if seconds else 0), UTC)
-    if not offset:
-        return on
-    if offset != "Z":
-        moment = datetime.strptime(f"{moment:%Y-%m-%d %H:%M:%S} {offset}", "%Y-%m-%d %H:%M:%S %z")
-    return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def promo_code(cell: str) -> str:

@@ -7,19 +7,19 @@ from sqlalchemy.orm import aliased
 
 from billing_core.customers.models import Customer
 from billing_core.imports import cells
-from billing_core.imports.kind import Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Field, Staged, code_up_to, unknown, wrong
 from billing_core.imports.words import choices, readers
 
 CUSTOMER_REF = Field(
     "customer_ref",
-    text_up_to(64),
+    code_up_to(64),
     required=True,
     filled=True,
     synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
 )
 ORDER_NUMBER = Field(
     "order_number",
-    text_up_to(64),
+    code_up_to(64),
     required=True,
     filled=True,
     synonyms=("order id", "order no", "order", "order nr", "sales order", "so number"),
@@ -33,7 +33,7 @@ SKU = Field(
 )
 PLAN_CODE = Field(
     "plan_code",
-    text_up_to(64),
+    code_up_to(64),
     required=True,
     filled=True,
     synonyms=("plan", "plan id", "tier", "subscription tier", "code"),

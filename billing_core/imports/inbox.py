@@ -16,13 +16,14 @@ from billing_core.database import Sessions
 from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources, staging
+from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.layouts import preview, recognising
 from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
+from billing_core.imports.reading import shown
 from billing_core.imports.received import BUSY, WAITING, Received
 
 PREVIEWED_ROWS = 5
@@ -39,7 +40,7 @@ def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO,
     row = ImportFile(
         token=secrets.token_hex(12),
         owner_id=actor.user_id,
-        file_name=staging.shown(file_name),
+        file_name=shown(file_name),
         received_at=now,
         mapping={},
     )

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import FromClause, Select, String, Table, literal, select
 from sqlalchemy.engine import Connection
@@ -15,9 +15,24 @@ from sqlalchemy.types import TypeEngine
 from billing_core.database import Base
 from billing_core.errors import Invalid
 from billing_core.imports import Kind, cells
+from billing_core.imports.words import readers
 from billing_core.imports.words.answers import NO_WORDS, WordsFound
+from billing_core.imports.writing import Written
 
 EVERY_CUSTOMER = "*"
+_WRITTEN: Final[dict[Callable[..., Any], Written]] = {
+    **dict.fromkeys((cells.words, cells.email, cells.emails, cells.sku_list, readers.payment_terms), Written.TEXT),
+    **dict.fromkeys((readers.status, readers.cost_type, readers.interval, readers.duration), Written.TEXT),
+    **dict.fromkeys((readers.country, readers.currency, readers.language, readers.format_region), Written.TEXT),
+    **dict.fromkeys((cells.code, cells.sku, cells.promo_code), Written.CODE),
+    cells.postal_code: Written.POSTAL_CODE,
+    **dict.fromkeys((cells.quantity, cells.usage_quantity, cells.response_time), Written.NUMBER),
+    **dict.fromkeys((cells.whole_number, cells.periods, cells.limit), Written.NUMBER),
+    **dict.fromkeys((cells.price, cells.usage_price, cells.amount), Written.MONEY),
+    cells.percent: Written.PERCENT,
+    cells.day: Written.DAY,
+    cells.instant: Written.INSTANT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +48,11 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Field:
     """One column of a kind. ``parse`` converts a cell with text; a blank cell has the value ``blank``. ``required``:
-    must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's time ``zone``.
-    ``synonyms`` are other names of the column, most usual first. Where most cells of a column differ, ``together``
-    converts many at once, to what ``parse`` and ``blank`` make of each; None where one of them is unusual or wrong.
-    ``parts``: names of columns that are the value together; the first and another one must be there. ``joint`` stands
-    between several columns that are joined. ``choices``: what its words may stand for, where these are few.
+    must be in the file. ``filled``: must not be blank. ``synonyms`` are other names of the column, most usual first.
+    Where most cells of a column differ, ``together`` converts many at once, to what ``parse`` and ``blank`` make of
+    each; None where one of them is unusual or wrong. ``parts``: names of columns that are the value together; the first
+    and another one must be there. ``joint`` stands between several columns that are joined. ``choices``: what its words
+    may stand for, where these are few. ``country``: the column with the country that a postal code is of.
     ``listed``: people are shown how each of its words was read.
     """
 
@@ -47,13 +62,18 @@ class Field:
     required: bool = False
     filled: bool = False
     blank: Any = ""
-    in_zone: bool = False
     synonyms: tuple[str, ...] = ()
     together: Callable[[Sequence[str]], list[Any] | None] | None = None
     parts: tuple[tuple[str, ...], ...] = ()
     joint: str = " "
     choices: Callable[[], dict[str, str]] | None = None
     listed: bool = False
+    country: str = ""
+
+    @property
+    def written(self) -> Written:
+        """What the cells are, by which ``writing`` brings them into the one form that ``parse`` takes."""
+        return _WRITTEN.get(getattr(self.parse, "func", self.parse), Written.AS_IT_STANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +196,11 @@ class Definition:
 def text_up_to(longest: int) -> Callable[[str], str]:
     """Parses a text of at most this many characters."""
     return partial(cells.words, longest=longest)
+
+
+def code_up_to(longest: int) -> Callable[[str], str]:
+    """Parses a key, or another text that is no word, of at most this many characters."""
+    return partial(cells.code, longest=longest)
 
 
 def wrong(rows: FromClause, column: str, value: Any, reason: Any) -> Select[Any]:

@@ -19,6 +19,7 @@ from billing_core.imports.models import ColumnMapping
 from billing_core.imports.sources import Layout
 from billing_core.imports.words.answers import LEAVE_OUT, literal
 from billing_core.imports.words.spelling import same_word
+from billing_core.imports.writing.columns import known_readings, read_alone, with_reading
 
 # The last column of a file of rejected rows. It is of no use to an import, and any file may have it.
 REASON_COLUMN: Final = "Not imported because"
@@ -186,11 +187,35 @@ def _refuse_unusable(field: Field, ours: str) -> None:
         return
     try:
         if ours.strip():
-            field.parse(ours, **({"zone": "UTC"} if field.in_zone else {}))
+            field.parse(read_alone(field.written, ours, "UTC"))
         elif field.filled:
             raise Unreadable("must not be blank")
     except Unreadable as unreadable:
         raise Invalid(f"“{ours}” {unreadable}", fields={field.name: str(unreadable)}) from None
+
+
+def read_readings(definition: Definition, texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """``field=how`` says how the numbers or days of a field's column are written; given again, something else of it."""
+    readings: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, _, reading = (part.strip() for part in text.partition("="))
+        field = definition.field(name)
+        known = known_readings(field.written)
+        if reading not in known:
+            may_be = f"is one of {', '.join(known)}" if known else "cannot be chosen"
+            raise Invalid(f"How {field.name} is written {may_be}", fields={field.name: "is not known"})
+        readings[field.name] = with_reading(field.written, readings.get(field.name, ()), reading)
+    return readings
+
+
+def read_as(mapping: Mapping, readings: AnyMapping[str, tuple[str, ...]]) -> Mapping:
+    """The mapping with how these fields are written, as far as they are columns of the file."""
+    said = Mapping(mapping)
+    for name, chosen in readings.items():
+        origin = mapping.get(name)
+        if isinstance(origin, FromColumns):
+            said[name] = replace(origin, readings=chosen)
+    return said
 
 
 def settle(

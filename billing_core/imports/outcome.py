@@ -7,6 +7,7 @@ from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.rejections import Group, Rejected
 from billing_core.imports.words.answers import WordAsked, WordRead
+from billing_core.imports.writing.questions import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Outcome:
 
     ``groups`` are what the rejections have in common. At most ``may_set_aside`` rejected rows are set aside, and the
     others imported. ``notes`` are what else must be known.
+
+    With ``questions`` about how a column is written nothing is imported until they are answered: what is said of the
+    rows is how they would be as they were read.
     """
 
     kind: Kind
@@ -53,11 +57,12 @@ class Outcome:
     read: list[WordRead] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     may_set_aside: int = 0
+    questions: list[Question] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
-        return bool(self.rejected > self.set_aside or self.undecided or self.asked)
+        return bool(self.rejected > self.set_aside or self.undecided or self.asked or self.questions)
 
     @property
     def set_aside(self) -> int:
@@ -76,10 +81,13 @@ class Outcome:
         if self.repeated:
             rows = "One row differs" if self.repeated == 1 else f"{self.repeated:,} rows differ"
             return f"{rows} from one of the same key above: say whether the first or the last row of a key counts"
-        if not self.undecided:
-            return ""
-        orders = "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
-        return f"{orders} other lines already: say whether to add to them, replace all of them, or change what is named"
+        if self.undecided:
+            orders = (
+                "One order of this file has" if self.undecided == 1 else f"{self.undecided:,} orders of this file have"
+            )
+            return f"{orders} other lines already: say whether to add to them, replace all, or change what is named"
+        columns = dict.fromkeys(f"“{asked.column}”" for asked in self.questions)
+        return f"It can be read in several ways: say how {' and '.join(columns)} is written" if columns else ""
 
     @property
     def counts(self) -> merging.Counts:

@@ -17,6 +17,7 @@ from billing_core.imports.models import FileState, ImportFile
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.rejections import Group, Rejected
 from billing_core.imports.words.answers import WordAsked, WordRead
+from billing_core.imports.writing.questions import Choice, Question
 
 BUSY: Final = (FileState.WAITING, FileState.RUNNING)
 # The columns of a file that waits to be worked on.
@@ -163,6 +164,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "unsaid": outcome.unsaid,
         "read": [asdict(word) for word in outcome.read],
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
+        "questions": [asdict(one) for one in outcome.questions],
         "rejections": [asdict(row) for row in outcome.rejections],
         "groups": [asdict(one) for one in outcome.groups],
         "may_set_aside": outcome.may_set_aside,
@@ -203,12 +205,17 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         [WordRead(**word) for word in stored.get("read", ())],
         [_group(one) for one in stored.get("groups", ())],
         stored.get("may_set_aside", 0),
+        [_question(**one) for one in stored.get("questions", ())],
         stored.get("notes", []),
     )
 
 
 def _group(stored: dict[str, Any]) -> Group:
     return Group(**stored | {"values": tuple((value, rows) for value, rows in stored["values"])})
+
+
+def _question(choices: list[dict[str, str]], **asked: str) -> Question:
+    return Question(choices=tuple(Choice(**one) for one in choices), **asked)
 
 
 def _text(value: Any) -> str | None:

@@ -33,6 +33,7 @@ from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
 from billing_core.imports.outcome import Outcome
+from billing_core.imports.reading import shown
 from billing_core.imports.rows.following import followed
 
 SHOWN_REJECTIONS = 200
@@ -59,7 +60,8 @@ class Incoming:
     repaired, ``gone_rows`` every line that goes. ``lines``: what becomes of the lines that the orders of a file of
     lines have; None: asks where it matters. ``repeats``: which of several rows of one key counts; None: asks where they
     differ. ``words``: what words of the file stand for, beside those that are remembered. ``may_set_aside``: import the
-    others where at most so many rows are rejected.
+    others where at most so many rows are rejected. ``readings``: how fields are written, see
+    ``mapping.read_readings``.
     """
 
     kind: Kind
@@ -73,6 +75,7 @@ class Incoming:
     repeats: Repeats | None = None
     words: mappings.Words = field(default_factory=dict)
     may_set_aside: int = 0
+    readings: AnyMapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class _Read:
     staged: Staged
     rejections: Table
     rules: recognising.Rules
+    remarks: staging.Remarks
 
 
 def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
@@ -214,8 +218,9 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
         start, _guessed = recognising.start_for(session, definition, layout)
         mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
         mapping = mappings.with_words(definition, mapping, incoming.words)
+        mapping = mappings.read_as(mapping, incoming.readings)
         rules = recognising.rules(incoming.stream, layout, definition.kind, mapping)
-        staged, rejected = staging.stage(
+        staged, rejected, remarks = staging.stage(
             connection,
             definition,
             incoming.stream,
@@ -225,7 +230,7 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
             advance=lambda done: incoming.progress(READING, done, size),
             following=rules.following,
         )
-    return _Read(incoming, definition, layout, mapping, staged, rejected, rules)
+    return _Read(incoming, definition, layout, mapping, staged, rejected, rules, remarks)
 
 
 def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
@@ -277,7 +282,8 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         read=list(staged.words.read),
         groups=rejections.groups(connection, read.rejections, read.mapping) if rejected else [],
         may_set_aside=read.incoming.may_set_aside,
-        notes=_of_everyone(connection, resolved) if staged.every_customer else [],
+        questions=read.remarks.questions,
+        notes=[*read.remarks.notes, *(_of_everyone(connection, resolved) if staged.every_customer else [])],
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -338,7 +344,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     definition, now = read.definition, read.staged.setting.now
     run = ImportRun(
         kind=definition.kind.value,
-        file_name=staging.shown(read.incoming.file_name),
+        file_name=shown(read.incoming.file_name),
         checksum=checksum,
         new_count=outcome.new,
         changed_count=outcome.changed,
@@ -368,7 +374,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         actor,
         Permission.IMPORT,
         ("import", run.id),
-        label=f"{definition.title} from {staging.shown(read.incoming.file_name)}",
+        label=f"{definition.title} from {shown(read.incoming.file_name)}",
         before=before,
         after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
         | ({"set_aside": outcome.set_aside} if outcome.set_aside else {})

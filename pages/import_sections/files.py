@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, next_steps, results, words
+from pages.import_sections import columns, next_steps, results, words, writing
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -119,6 +119,7 @@ def _part(actor: Actor, received: Received, *, several: bool) -> None:
             _repeats(actor, received)
         columns.draw(actor, received)
         words.draw(actor, received)
+        writing.draw(actor, received)
     results.draw(actor, received)
 
 

@@ -21,6 +21,8 @@ def draw(actor: Actor, received: Received) -> None:
     _counts(outcome)
     if outcome.unsaid:
         _unsaid(received, outcome)
+    for note in outcome.notes:
+        st.info(md(formats.with_days(note)), icon=":material/info:")
     if outcome.rejected:
         rejected.draw(actor, received, outcome)
     for note in outcome.notes:

@@ -1,13 +1,16 @@
 """``import KIND FILE`` on the command line: counts, exit codes, messages."""
 
 import json
+from datetime import date
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from billing_core import __main__, runtime
 from billing_core.customers.models import Customer
 from billing_core.metering.models import UsageEvent
-from billing_core.orders.models import Order
+from billing_core.orders.models import Order, OrderLine
 from tests.imports.files import row_count
 
 LINES = "order_number,sku,quantity\n"
@@ -60,6 +63,55 @@ def test_json_is_all_there_is_on_stdout(command):
 def test_a_dry_run_writes_nothing(command, sessions):
     assert command(GOOD, "customers", "--dry-run")[:2] == (0, "new: 1\nchanged: 0\nunchanged: 0\nrejected: 0\n")
     assert row_count(sessions, Customer) == 0
+
+
+def test_a_column_that_can_be_read_in_two_ways_is_asked_about(command):
+    orders = "order_number,customer_ref,order_date,status\nSO-1,ACME,03/04/2025,shipped\n"
+    command(GOOD)
+    code, out, err = command(orders, "orders", as_json=True)
+    assert code == 1
+    assert json.loads(out)["questions"] == [
+        {
+            "field": "order_date",
+            "column": "order_date",
+            "text": "03/04/2025: 2025-04-03 (day first) or 2025-03-04 (month first)?",
+            "choices": [
+                {"reading": "day-first", "meaning": "Day first: 03/04/2025 is 2025-04-03"},
+                {"reading": "month-first", "meaning": "Month first: 03/04/2025 is 2025-03-04"},
+            ],
+        }
+    ]
+    assert err == (
+        "erp.csv can be read in several ways. Nothing has been imported: say which one is meant\n"
+        "  order_date: 03/04/2025: 2025-04-03 (day first) or 2025-03-04 (month first)?\n"
+        "    --reading order_date=day-first   Day first: 03/04/2025 is 2025-04-03\n"
+        "    --reading order_date=month-first   Month first: 03/04/2025 is 2025-03-04\n"
+    )
+    assert command(orders, "orders", "--reading", "order_date=soon")[0] == 1
+    assert command(orders, "orders", "--reading", "order_date=month-first")[0] == 0
+    # And so is the next file of this layout.
+    assert command(orders, "orders")[1].startswith("new: 0\nchanged: 0\nunchanged: 1\n")
+
+
+CASES = Path(__file__).parents[1] / "imports" / "cases"
+
+
+def test_what_the_other_cells_prove_needs_no_answer(command, sessions):
+    command(GOOD)
+    command("order_number,customer_ref,order_date\nO1,ACME,2025-03-04\n", "orders")
+    assert command((CASES / "german_quantities.csv").read_bytes(), "order-items")[0] == 0
+    american = (CASES / "us_dates.csv").read_text().replace(",X,", ",ACME,")
+    assert command(american, "orders")[0] == 0
+    with sessions() as session:
+        assert session.scalar(select(Order.order_date).where(Order.number == "CA-2")) == date(2018, 6, 12)
+        assert session.scalar(select(OrderLine.quantity).where(OrderLine.sku == "S0")) == 1234
+
+
+def test_what_a_spreadsheet_destroyed_is_refused(command):
+    code, _, err = command((CASES / "excel_damage.csv").read_bytes())
+    assert code == 1
+    assert "line 3, customer_ref: “1.23457E+12” was destroyed by a spreadsheet" in err
+    assert "line 3, phone: “4.91512E+11” was destroyed by a spreadsheet" in err
 
 
 def test_rejected_rows_are_refused_with_their_reasons(command, sessions):

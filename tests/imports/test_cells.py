@@ -1,7 +1,6 @@
 """What each kind of cell may say."""
 
 import json
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,48 +10,16 @@ from hypothesis import strategies as st
 from billing_core.imports import cells
 from billing_core.imports.cells import Unreadable
 
-NUMBERS = {
-    "12": "12",
-    " 7 ": "7",
-    "0": "0",
-    "-0": "0",
-    "+3": "3",
-    "1.5": "1.5",
-    ".5": "0.5",
-    "5.": "5",
-    "1.234": "1.234",
-    "1,5": "1.5",
-    "0,125": "0.125",
-    "12,50": "12.5",
-    "1,234.5": "1234.5",
-    "1.234,50": "1234.5",
-    "1,234,567": "1234567",
-    "1.234.567": "1234567",
-    "1'234.50": "1234.5",
-    "1 234,5": "1234.5",
-    "1\u00a0234": "1234",
-    "1000000000": "1000000000",
-    "2.5000000": "2.5",
-}
+NUMBERS = {"12": "12", " 7 ": "7", "0": "0", "-0": "0", "1.5": "1.5", ".5": "0.5", "5.": "5", "2.5000000": "2.5"}
 NO_NUMBERS = {
-    "1,234": "is ambiguous: 1234 or 1.234? Write it with a decimal point",
-    "12,345": "is ambiguous: 12345 or 12.345? Write it with a decimal point",
     "-1": "must not be negative",
-    "−2": "must not be negative",
     "-0.001": "must not be negative",
     "1000000000.001": "is larger than 1,000,000,000",
-    "9" * 100: "is not a number",
     "1.0001": "has more than 3 decimals",
-    "1e3": "is written with an exponent; write the number out",
-    "1e400": "is written with an exponent; write the number out",
+    "1,5": "is not a number",
+    "1e3": "is not a number",
     "NaN": "is not a number",
-    "Infinity": "is not a number",
-    "1,23,456": "is not a number",
-    "1.23.456,7": "is not a number",
-    "$5": "is not a number",
-    "5 kg": "is not a number",
     "٣": "is not a number",
-    "--1": "is not a number",
     "1_000": "is not a number",
 }
 
@@ -90,53 +57,27 @@ def test_packages_are_whole():
         cells.whole_number("3.5")
 
 
-DAYS = {
-    "2025-03-04": date(2025, 3, 4),
-    "1996-07-04 00:00:00.000": date(1996, 7, 4),
-    "2025-03-04T23:59": date(2025, 3, 4),
-    "20250304": date(2025, 3, 4),
-    "2025/03/04": date(2025, 3, 4),
-    "4.3.2025": date(2025, 3, 4),
-    "04.03.2025 12:00:00": date(2025, 3, 4),
-    "25/12/2025": date(2025, 12, 25),
-    "12/25/2025": date(2025, 12, 25),
-    "03/03/2025": date(2025, 3, 3),
-    "2024-02-29": date(2024, 2, 29),
-    # Half past eleven at night in London is the next day in Berlin.
-    "2025-01-31T23:30:00Z": date(2025, 2, 1),
-    "2025-01-31T23:30:00.123+00:00": date(2025, 2, 1),
-    "2025-02-01 00:30:00 +0200": date(2025, 1, 31),
-}
 NO_DAYS = {
-    "03/04/2025": "is ambiguous: day or month first? Write “2025-04-03” or “2025-03-04”",
     "2025-02-29": "is not a day of the calendar",
     "2025-13-01": "is not a day of the calendar",
-    "31.11.2025": "is not a day of the calendar",
-    "2025-03-04 25:00": "is not a day of the calendar",
     "1899-12-31": "lies outside the years 1900 to 2199",
     "2200-01-01": "lies outside the years 1900 to 2199",
-    "45321": "is not a date such as “2025-03-31”",
-    "04.03.25": "is not a date such as “2025-03-31”",
+    "04.03.2025": "is not a date such as “2025-03-31”",
     "tomorrow": "is not a date such as “2025-03-31”",
     "0000-00-00": "is not a day of the calendar",
 }
 
 
-@pytest.mark.parametrize(("cell", "value"), DAYS.items())
-def test_a_day_is_read_where_the_business_is(cell, value):
-    assert cells.day(cell, zone="Europe/Berlin") == value
-
-
 @pytest.mark.parametrize(("cell", "reason"), NO_DAYS.items())
 def test_what_is_no_day_says_why(cell, reason):
     with pytest.raises(Unreadable) as refused:
-        cells.day(cell, zone="Europe/Berlin")
+        cells.day(cell)
     assert str(refused.value) == reason
 
 
 @given(st.dates(cells.EARLIEST_DAY, cells.LATEST_DAY))
 def test_every_iso_day_is_itself(day):
-    assert cells.day(day.isoformat(), zone="UTC") == day
+    assert cells.day(day.isoformat()) == day
 
 
 @pytest.mark.parametrize("address", ["a@b.co", "first.last+tag@sub.example.com", "ü@exämple.de"])

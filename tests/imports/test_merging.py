@@ -174,12 +174,6 @@ def test_files_are_rehearsed_together_in_their_order_and_nothing_stays(sessions)
     assert [row_count(sessions, model) for model in (Customer, Product, Order, ImportRun)] == [0, 0, 0, 0]
 
 
-def test_a_timestamp_with_its_offset_counts_where_the_business_is(two_customers, take_in, sessions):
-    take_in("orders", f"{ORDER}\nSO-1,ACME,2025-01-31T23:30:00-02:00\n")
-    with sessions() as session:
-        assert session.scalar(select(Order.order_date)) == date(2025, 2, 1)
-
-
 ROWS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from(["x", "y", "X "]), st.integers(0, 5)), min_size=1, max_size=8
 )

@@ -1,6 +1,7 @@
 """A file that holds several kinds: dropped once, checked and imported in one go, each part to be left out."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -73,6 +74,13 @@ def test_a_shop_s_orders_are_customers_orders_and_lines_in_one_go(sessions, rece
 
 def test_the_shop_s_orders_that_once_became_customers(sessions, receive, parts, work):
     receive(example("shopify_one_line_orders"))
+    work(inbox.check)
+    # 01:48 of the 6th where the shop is, is the 5th in UTC.
+    (question,) = parts()[Kind.ORDERS].outcome.questions
+    assert [choice.reading for choice in question.choices] == ["here", "there"]
+    answered = replace(parts()[Kind.ORDERS].mapping["order_date"], readings=("here",))
+    with sessions.begin() as session:
+        inbox.choose_origins(session, ADA, parts()[Kind.ORDERS].token, {"order_date": answered})
     work(inbox.check)
     work(inbox.import_)
     with sessions() as session:

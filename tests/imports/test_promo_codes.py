@@ -55,7 +55,7 @@ def test_codes_come_in_exactly(a_plan, take_in, sessions):
 
 
 def test_amounts_are_in_the_minor_units_of_their_currency(take_in, sessions):
-    rows = "A,,,500,JPY,forever,,,,\nB,,,1.234,KWD,forever,,,,\nC,,12.3456 %,,,forever,,,,\n"
+    rows = "A,,,500,JPY,forever,,,,\nB,,,1.2340,KWD,forever,,,,\nC,,12.3456 %,,,forever,,,,\n"
     take_in("promo-codes", HEADER + rows)
     assert [(one.amount_minor, one.percent) for one in codes(sessions)] == [
         (500, None),

@@ -90,7 +90,7 @@ def test_blank_cells_mean_the_customer_s_currency_and_always(services, take_in, 
 
 def test_minimum_and_maximum_are_in_the_currency_s_own_minor_unit(take_in, services, sessions):
     take_in("customers", "customer_ref,name,currency\nYEN,Yen KK,JPY\nDIN,Dinar,KWD\n")
-    take_in("rates", HEADER + "YEN,pick,2,JPY,,,500,1000,,,\nDIN,pick,2,KWD,,,1.125,,,,\n")
+    take_in("rates", HEADER + "YEN,pick,2,JPY,,,500,1000,,,\nDIN,pick,2,KWD,,,1.1250,,,,\n")
     assert {rate.currency: (rate.minimum_minor, rate.maximum_minor) for rate in rates_of(sessions)} == {
         "JPY": (500, 1000),
         "KWD": (1125, None),

@@ -11,8 +11,8 @@ from billing_core.imports import Kind, cells
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import from_column
+from billing_core.imports.reading import Reader, read_batch
 from billing_core.imports.sources import Batch, Layout
-from billing_core.imports.staging import Reader, read_batch
 from billing_core.imports.words.answers import Tally
 
 FIELDS = DEFINITIONS[Kind.USAGE].fields

@@ -1,5 +1,7 @@
 """The import page: from dropped files to imported rows, and what stands in the way."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select, update
 
@@ -321,6 +323,33 @@ def test_a_changed_column_must_be_checked_again(page_as, sessions):
 
     assert states(sessions) == {"customers.csv": "not checked"}
     assert page.button(key="import_apply").disabled
+
+
+@ONE_DATABASE
+def test_how_a_column_is_written_is_asked_and_can_be_asked_again(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session)
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders="order_number,customer_ref,order_date\nSO-1,ACME,03/04/2025\n")
+    press(page, "import_check")
+    assert states(sessions) == {"orders.csv": "refused"}
+    (file,) = files(sessions)
+    key = f"import_{file.token}_orders_order_date_day-first_month-first"
+    assert list(map(as_read, page.radio(key=key).options)) == [
+        "Day first: 03/04/2025 is 2025-04-03",
+        "Month first: 03/04/2025 is 2025-03-04",
+    ]
+
+    page.radio(key=key).set_value("month-first").run()
+    assert any("is written so: month first" in caption.value for caption in page.caption)
+    press(page, f"import_{file.token}_orders_order_date_ask")
+    press(page, "import_check")
+    page.radio(key=key).set_value("day-first").run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    assert states(sessions) == {"orders.csv": "imported"}
+    with sessions() as session:
+        assert session.scalar(select(Order.order_date)) == date(2025, 4, 3)
 
 
 def test_usage_goes_in_once_with_the_customers_that_it_is_of(page_as, sessions):

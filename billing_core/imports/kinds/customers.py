@@ -10,7 +10,7 @@ from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.customers.same import email_key
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import Kind, cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Staged, code_up_to, text_up_to, wrong
 from billing_core.imports.words import choices, readers
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.plans.models import CustomerPlan
@@ -74,7 +74,7 @@ DEFINITION = Definition(
     fields=(
         Field(
             "customer_ref",
-            text_up_to(64),
+            code_up_to(64),
             required=True,
             filled=True,
             synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "ref", "id"),
@@ -95,7 +95,7 @@ DEFINITION = Definition(
             ),
         ),
         Field("email", cells.email, synonyms=("e-mail", "mail", "email address", "contact email", "billing email")),
-        Field("phone", text_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
+        Field("phone", code_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
         Field(
             "address",
             text_up_to(500),
@@ -113,7 +113,12 @@ DEFINITION = Definition(
         ),
         Field("city", text_up_to(120), synonyms=("town", "locality")),
         Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
-        Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
+        Field(
+            "postal_code",
+            cells.postal_code,
+            synonyms=("zip", "zip code", "postcode", "postal", "plz"),
+            country="country",
+        ),
         Field(
             "country",
             readers.country,
@@ -122,7 +127,7 @@ DEFINITION = Definition(
             listed=True,
         ),
         columns.CURRENCY,
-        Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
+        Field("tax_id", code_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
         Field("zero_tax_reason", text_up_to(200), synonyms=("tax exemption reason", "vat exemption reason")),
         Field(
             "payment_terms",

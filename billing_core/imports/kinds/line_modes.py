@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.imports import Kind, Lines, merging
 from billing_core.imports.kind import Definition
+from billing_core.imports.writing.numbers import unmistakable
 from billing_core.invoices.billed_orders import keeping
 from billing_core.invoices.billed_orders.models import BilledOrder
 from billing_core.invoices.models import Invoice
@@ -72,7 +73,7 @@ def first_gone(connection: Connection, resolved: Table, *, limit: int) -> list[G
 def write_gone(connection: Connection, resolved: Table, target: BinaryIO) -> None:
     """All of them as CSV, in constant memory, safe to open in a spreadsheet."""
     rows = connection.execute(_named(resolved).execution_options(yield_per=5_000))
-    written = ((number, sku, merging.written(quantity)) for number, sku, quantity in rows)
+    written = ((number, sku, unmistakable(quantity)) for number, sku, quantity in rows)
     target.writelines(marked_for_excel(rows_as_csv(GONE_HEADER, written)))
 
 

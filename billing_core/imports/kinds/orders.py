@@ -12,7 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
 from billing_core.dates import Period
 from billing_core.imports import Kind, cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Staged, code_up_to, text_up_to, unknown, wrong
 from billing_core.imports.words import choices, readers
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
 from billing_core.reports import coverage, outdated
@@ -100,7 +100,6 @@ ORDERS = Definition(
             Date(),
             required=True,
             filled=True,
-            in_zone=True,
             synonyms=("date", "ordered at", "ordered on", "order day", "created at", "placed at"),
         ),
         Field(
@@ -113,7 +112,7 @@ ORDERS = Definition(
         ),
         Field(
             "reference_number",
-            text_up_to(120),
+            code_up_to(120),
             synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
         ),
         Field(
@@ -150,8 +149,9 @@ ORDERS = Definition(
         ),
         Field(
             "ship_to_postal_code",
-            text_up_to(32),
+            cells.postal_code,
             synonyms=("ship postal code", "ship zip", "shipping zip", "ship postcode", "delivery postal code"),
+            country="ship_to_country",
         ),
         Field(
             "ship_to_country",

@@ -364,7 +364,6 @@ CUSTOMER_PLANS = Definition(
             Date(),
             required=True,
             filled=True,
-            in_zone=True,
             synonyms=("from", "start", "start date", "effective from", "effective date", "since"),
         ),
     ),

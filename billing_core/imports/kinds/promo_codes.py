@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeEngine
 from billing_core.database.types import Percent, UnitPrice, UtcDateTime
 from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
-from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Staged, code_up_to, wrong
 from billing_core.imports.kinds import amounts
 from billing_core.imports.words import choices, readers
 from billing_core.plans.models import Plan
@@ -143,7 +143,7 @@ DEFINITION = Definition(
             filled=True,
             synonyms=("promo code", "promotion code", "coupon", "coupon code"),
         ),
-        Field("plan_code", text_up_to(64), synonyms=("plan", "plan id")),
+        Field("plan_code", code_up_to(64), synonyms=("plan", "plan id")),
         Field(
             "percent", cells.percent, Percent, blank=None, synonyms=("percent off", "percentage", "discount percent")
         ),
@@ -167,7 +167,6 @@ DEFINITION = Definition(
             cells.day,
             Date(),
             blank=None,
-            in_zone=True,
             synonyms=("to", "expires", "expires on", "expiry", "expiry date", "last day", "end date", "until"),
         ),
     ),

@@ -24,7 +24,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.imports import Kind, cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Staged, code_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
 from billing_core.imports.kinds.corrections import keeping_what_reports_used
 from billing_core.rating.models import Rate, Service
@@ -186,7 +186,7 @@ DEFINITION = Definition(
         columns.CUSTOMER_REF,
         Field(
             "service_code",
-            text_up_to(64),
+            code_up_to(64),
             required=True,
             filled=True,
             synonyms=("service", "code", "service id", "service number"),
@@ -200,7 +200,6 @@ DEFINITION = Definition(
             cells.day,
             Date(),
             blank=_ALWAYS.isoformat(),
-            in_zone=True,
             synonyms=("from", "start", "start date", "effective from", "effective date"),
         ),
         Field(
@@ -208,7 +207,6 @@ DEFINITION = Definition(
             cells.day,
             Date(),
             blank=None,
-            in_zone=True,
             synonyms=("to", "until", "end", "end date", "effective to"),
         ),
         Field("minimum", cells.price, UnitPrice, blank=None, synonyms=("min", "minimum charge", "minimum per order")),

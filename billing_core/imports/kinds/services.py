@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import FromClause, Select, exists, select
 
 from billing_core.imports import Kind
-from billing_core.imports.kind import Definition, Field, Staged, text_up_to, wrong
+from billing_core.imports.kind import Definition, Field, Staged, code_up_to, text_up_to, wrong
 from billing_core.imports.words import choices, readers
 from billing_core.rating.models import Rate, Service
 
@@ -34,7 +34,7 @@ DEFINITION = Definition(
     fields=(
         Field(
             "service_code",
-            text_up_to(64),
+            code_up_to(64),
             required=True,
             filled=True,
             synonyms=("code", "service", "service id", "service number"),

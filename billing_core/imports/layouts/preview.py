@@ -12,8 +12,8 @@ from billing_core.imports.kind import EVERY_CUSTOMER, Field, Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping
+from billing_core.imports.reading import Reader, shown
 from billing_core.imports.rows.following import followed
-from billing_core.imports.staging import Reader, shown
 
 
 @dataclass(frozen=True, slots=True)
