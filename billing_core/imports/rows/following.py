@@ -62,6 +62,7 @@ def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following:
     inherited = _places(layout, following.inherited)
     cells = _picker(inherited)
     first: list[str] = [""] * width
+    shared = cells(first)
     for batch in batches:
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
@@ -69,14 +70,24 @@ def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following:
             if len(row) == width:
                 blank = _blank(row[key])
                 if row[key] != first[key] and not blank:
-                    first = row
+                    first, shared = row, cells(row)
                 elif first[key] and (following.blanks or not blank):
-                    ours = _filled(row, first, inherited)
-                    if cells(ours) == cells(first):
+                    if not _adds(cells(row), shared):
                         continue
+                    ours = _filled(row, first, inherited)
             lines.append(line)
             rows.append(ours)
         yield sources.Batch(lines, rows)
+
+
+def _adds(cells: Sequence[str], shared: Sequence[str]) -> bool:
+    """Whether one of the cells is filled and other than what the first row has."""
+    if cells == shared or not any(cells):
+        return False
+    for cell, first in zip(cells, shared, strict=True):
+        if cell and cell != first and not cell.isspace():
+            return True
+    return False
 
 
 def _blank(cell: str) -> bool:
