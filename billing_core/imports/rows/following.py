@@ -39,9 +39,16 @@ def followed(
 
 def _each(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
     width, key = len(layout.header), layout.header.index(following.key)
-    inherited, own = _places(layout, following.inherited), _picker(_places(layout, following.own))
+    inherited, own = _places(layout, following.inherited), _places(layout, following.own)
+    own_cells = _picker(own)
     first: list[str] = [""] * width
     for batch in batches:
+        if _complete(batch, width, [*inherited, own[0]]):
+            keys = [row[key] for row in batch.rows]
+            if keys and keys[-1] != first[key]:
+                first = batch.rows[keys.index(keys[-1])]
+            yield batch
+            continue
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
@@ -50,11 +57,18 @@ def _each(batches: Iterable[sources.Batch], layout: sources.Layout, following: F
                     first = row
                 elif following.blanks:
                     ours = _filled(row, first, inherited)
-                if all(map(_blank, own(ours))):
+                if all(map(_blank, own_cells(ours))):
                     continue
             lines.append(line)
             rows.append(ours)
         yield sources.Batch(lines, rows)
+
+
+def _complete(batch: sources.Batch, width: int, places: Sequence[int]) -> bool:
+    """Whether each row has a cell in all of these places: the usual case, which many rows prove at once."""
+    if not set(map(len, batch.rows)) <= {width}:
+        return False
+    return all(all(map(str.strip, map(itemgetter(place), batch.rows))) for place in places)
 
 
 def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
@@ -62,7 +76,7 @@ def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following:
     inherited = _places(layout, following.inherited)
     cells = _picker(inherited)
     first: list[str] = [""] * width
-    shared = cells(first)
+    shared: list[str] = []
     for batch in batches:
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
@@ -70,24 +84,16 @@ def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following:
             if len(row) == width:
                 blank = _blank(row[key])
                 if row[key] != first[key] and not blank:
-                    first, shared = row, cells(row)
+                    first, shared = row, list(cells(row))
                 elif first[key] and (following.blanks or not blank):
-                    if not _adds(cells(row), shared):
+                    if [cell or above for cell, above in zip(cells(row), shared, strict=True)] == shared:
                         continue
                     ours = _filled(row, first, inherited)
+                    if list(cells(ours)) == shared:
+                        continue
             lines.append(line)
             rows.append(ours)
         yield sources.Batch(lines, rows)
-
-
-def _adds(cells: Sequence[str], shared: Sequence[str]) -> bool:
-    """Whether one of the cells is filled and other than what the first row has."""
-    if cells == shared or not any(cells):
-        return False
-    for cell, first in zip(cells, shared, strict=True):
-        if cell and cell != first and not cell.isspace():
-            return True
-    return False
 
 
 def _blank(cell: str) -> bool:

@@ -47,6 +47,8 @@ _LETTERS_OR_SIGNS: Final = re.compile(r"[^\W\d_]+|[^\w\s]+")
 
 def currency_named(text: str) -> str | None:
     """The code of the one currency that is called this; None where none is, or several are: a bare ``$`` or ``kr``."""
+    if (code := text.strip().upper()) in currencies():  # before all names are read, which takes a second
+        return code
     for parts in ([text], _APART.split(text), _LETTERS_OR_SIGNS.findall(text)):
         meant = [_meanings().get(_plain(part), frozenset()) for part in parts if part.strip()]
         if meant and len(agreed := frozenset.intersection(*meant)) == 1:
