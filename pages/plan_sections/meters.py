@@ -14,7 +14,7 @@ from billing_core.metering import meters
 from billing_core.metering.buckets import Value
 from billing_core.metering.meters import BucketRow, MeterRow
 from billing_core.metering.models import Aggregation
-from pages.ui import address, opened, tables
+from pages.ui import address, formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.inputs import print_hint
@@ -46,7 +46,9 @@ def draw(read: Reader, actor: Actor) -> None:
             tables.text("Name", "name"),
             tables.computed("What it makes of its events", _makes, width="large"),
             tables.text("Unit", "unit"),
-            tables.computed("Buckets", lambda row: sum(one.retired_at is None for one in row.buckets), right=True),
+            tables.computed(
+                "Buckets", lambda row: formats.count(sum(one.retired_at is None for one in row.buckets)), right=True
+            ),
         ],
         key="meters",
         alt="Meters",

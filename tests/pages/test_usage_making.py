@@ -115,6 +115,10 @@ def test_the_last_full_month_is_proposed_with_everybody_who_used_something(page_
     assert f"**3 customers** used something in {period}, or were on a plan" in said(page)
     assert page.selectbox(key="making_month").value == f"{month.start:%Y-%m}"
 
+    page.selectbox(key="making_month").set_value(f"{month.before().start:%Y-%m}").run()
+    assert not page.exception
+    assert page.query_params["making_month"] == f"{month.before().start:%Y-%m}"
+
     page = making(page_as("manager"), making_month=formats.month(month.before().start))
     assert "Nobody has anything to bill in" in said(page)
     assert page.button(key="making_start").disabled

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from babel import Locale
 from sqlalchemy import select
 
 from billing_core.dates import first_of_month, utc_now
@@ -96,6 +97,20 @@ def test_without_usage_the_page_says_how_it_comes_in(page_as, role):
     assert not page.exception
     assert "POST /api/v1/usage/events" in page.info[0].value
     assert any("Import" in button.label for button in page.main.button) == (role == "admin")
+
+
+def test_a_link_to_a_month_is_the_same_in_every_language(page_as, used, monkeypatch):
+    monkeypatch.setattr(formats, "locale", lambda: Locale("de"))
+    page = page_as("finance").visit("usage.py")
+    page.selectbox(key="usage_month").set_value("2026-03").run()
+    assert "März 2026" in page.selectbox(key="usage_month").options
+    assert page.query_params["usage_month"] == "2026-03"
+
+    monkeypatch.setattr(formats, "locale", lambda: Locale("fr"))
+    page = page_as("finance").visit("usage.py", usage_month="2026-03")
+    assert page.selectbox(key="usage_month").value == "2026-03"
+    page.selectbox(key="usage_month").set_value("2026-02").run()
+    assert page.query_params["usage_month"] == "2026-02"
 
 
 @EVERY_ROLE

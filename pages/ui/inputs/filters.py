@@ -275,8 +275,8 @@ def month(label: str, names: Mapping[str, str], *, key: str, page_key: str = "")
         list(names),
         format_func=lambda one: names.get(one, one),
         key=key,
-        on_change=first_page,
-        args=(page_key,),
+        on_change=first_page if page_key else None,
+        args=(page_key,) if page_key else (),
         width=215,
     )
     if not address.in_doubt(key):
