@@ -35,7 +35,7 @@ _KNOWN = {
     "promo_redemptions_page",
     "usage.py": f"organization usage_list usage_tab usage_text usage_month usage_plan usage_allowance usage_sort "
     f"usage_page usage_period usage_late_open {_OF_RUNS} making_month making_customers making_goal",
-    "imports.py": "import_page",
+    "imports.py": "import import_kind import_since import_until import_page",
     "admin/people.py": "person q people_page",
     "admin/keys.py": "key q keys_page",
     "admin/outgoing_webhooks.py": "endpoint subscriber told_state told_page",

@@ -26,6 +26,8 @@ from billing_core.dates import Period
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.sessions import Browser
+from billing_core.imports import service as imports
+from billing_core.imports.models import ImportRun
 from billing_core.invoices import queries
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
@@ -78,6 +80,7 @@ from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
+from tests.imports.files import incoming
 from tests.pages.walk import hostile
 
 KINDS_OF_RUNS = 5
@@ -121,6 +124,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, Any]]]:
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
+            ("imports.py", {"import": first(ImportRun.id, ImportRun.changed_count > 0, order=ImportRun.id.desc())}),
             # An address that asks for what no page knows.
             ("customers.py", {"nothing": "known"}),
             ("invoice_editor.py", {"invoice": first(Invoice.id, *lacking)}),
@@ -183,6 +187,14 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _deactivated(session, now)
         _merged(session, now)
         hostile.write(session)
+    _imports(sessions, now)
+
+
+def _imports(sessions: Sessions, now: datetime) -> None:
+    """The second, which has changed and made something, can be taken back."""
+    for rows in ("WALKED,Walked,per_order", "WALKED,Walked [far](x),per_order\nRUN,Run,per_item"):
+        file = incoming("services", f"service_code,name,cost_type\n{rows}\n")
+        imports.apply(sessions, SYSTEM, file, now=now)
 
 
 def _free() -> Select[int]:

@@ -9,8 +9,9 @@ from starlette.applications import Starlette
 
 from billing_core import runtime, web
 from billing_core.dates import utc_now
-from billing_core.identity import SESSION_COOKIE, Role, actor_with
-from billing_core.imports import Lines, inbox, steps
+from billing_core.identity import SESSION_COOKIE, SYSTEM, Role, actor_with
+from billing_core.imports import Lines, inbox, service, steps
+from tests.imports.files import incoming
 from tests.pages.conftest import signed_in_user
 from tests.reports.company import a_customer, an_order
 
@@ -85,3 +86,17 @@ def test_a_visitor_without_a_session_does_not(refused):
     answer = get(path)
     assert answer.status_code in (303, 401)
     assert "line,column" not in answer.text
+
+
+def test_what_an_import_changed_is_a_file_for_those_who_may_import(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    file = incoming("customers", "customer_ref,name\n=1+1,Sum\n")
+    service.apply(sessions, SYSTEM, file, now=utc_now())
+    for role in Role:
+        _, token = signed_in_user(sessions, role, now=utc_now())
+        answer = get("/downloads/imports/history/1.csv", token)
+        assert answer.status_code == (200 if role is Role.ADMIN else 403)
+        if role is Role.ADMIN:
+            assert answer.content.decode("utf-8-sig") == "effect,row,column,before,after\r\nnew,'=1+1,,,\r\n"
+            assert get("/downloads/imports/history/2.csv", token).status_code == 404
+            assert get("/downloads/imports/history/x.csv", token).status_code == 404
