@@ -323,7 +323,7 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
 
 def first_page(page_key: str) -> None:
     """Another choice of rows starts at its first page."""
-    if page_key in st.session_state:
+    if page_key and page_key in st.session_state:
         st.session_state[page_key] = 1
 
 
