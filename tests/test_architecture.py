@@ -118,7 +118,13 @@ ORDER = {
         ["taking_back", "service", "received", "templates", "next_steps"],
         ["inbox", "steps", "upkeep"],
     ],
-    "billing_core.imports.sources": [["layout"], ["text"]],
+    "billing_core.imports.sources": [
+        ["layout", "limits", "cell_texts"],
+        ["below", "encodings", "forms", "markup", "unpacking"],
+        ["archives", "shape", "shared_texts"],
+        ["ods", "old_workbooks", "text", "xlsx"],
+        ["workbooks"],
+    ],
     "billing_core.web": [
         [
             "access",

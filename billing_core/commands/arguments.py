@@ -126,7 +126,7 @@ def _create_key(verbs: Commands) -> None:
 
 
 def _import(commands: Commands) -> None:
-    verbs = commands.add_parser("import", help="import a CSV file, all or nothing").add_subparsers(
+    verbs = commands.add_parser("import", help="import a table, all or nothing").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
     first, *others = (kind.value for kind in Kind)
@@ -134,10 +134,10 @@ def _import(commands: Commands) -> None:
         first,
         aliases=others,
         help="a file of these",
-        description="Import a CSV file, all or nothing.",
+        description="Import a table, all or nothing.",
     )
     command.set_defaults(function="billing_core.commands.imports:import_file")
-    command.add_argument("file", type=Path, metavar="FILE", help="UTF-8, separated by commas, semicolons or tabs")
+    command.add_argument("file", type=Path, metavar="FILE", help="a workbook or a text with separators, also zipped")
     command.add_argument(
         "--map",
         action="append",
@@ -181,6 +181,17 @@ def _import(commands: Commands) -> None:
     )
     command.add_argument("--removed", type=Path, metavar="FILE", help="write the lines that go to this CSV file")
     command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
+    command.add_argument("--member", metavar="NAME", help="the file that is read, of a ZIP file with several")
+    command.add_argument("--sheet", metavar="NAME", help="the sheet that is read, of a workbook with several")
+    command.add_argument("--encoding", metavar="NAME", help="of a text: utf-8-sig, cp1252, …; else it is found out")
+    command.add_argument("--separator", metavar="C", help="of a text: the character, tab, comma, semicolon or pipe")
+    command.add_argument(
+        "--header-line", type=int, metavar="N", help="the line that names the columns; 0: none, they are numbered"
+    )
+    command.add_argument(
+        "--keep-line", type=int, action="append", default=[], metavar="N", help="a row, though it looks like a total"
+    )
+    command.add_argument("--drop-line", type=int, action="append", default=[], metavar="N", help="no row: left out")
     template = _command(verbs, "template", "imports:show_template", "print a file to begin with: columns and examples")
     template.add_argument("of", choices=[first, *others], metavar="KIND", help=", ".join(Kind))
 

@@ -19,13 +19,14 @@ from billing_core.csv_text import rows_as_csv
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, Lines, Repeats, queries, service
+from billing_core.imports import Kind, Lines, Repeats, queries, service, sources
 from billing_core.imports.history import reading
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_readings, read_words
 from billing_core.imports.next_steps import counting as next_steps
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.queries import HistoryFilter, HistoryRow
+from billing_core.imports.sources.encodings import CHOICES
 from billing_core.imports.taking_back import service as taking_back
 from billing_core.imports.taking_back.service import TakenBack
 from billing_core.imports.templates import examples
@@ -34,6 +35,7 @@ from billing_core.imports.words.answers import LEAVE_OUT
 FIRST_REASONS = 10
 # Choices that fit a line.
 FEW = 10
+SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
 def import_file(arguments: Namespace) -> Answer:
@@ -44,14 +46,16 @@ def import_file(arguments: Namespace) -> Answer:
     take_in = service.check if arguments.dry_run else service.apply
     lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
     with (
-        _opened(arguments.file) as stream,
+        _opened(arguments.file) as packed,
+        _table(packed, arguments.file.name, arguments.member) as table,
         _written(arguments.removed) as gone,
         _written(arguments.rejected) as rejected,
     ):
+        layout = sources.read_layout(table.stream, _reading(arguments))
         incoming = service.Incoming(
             kind,
-            stream,
-            arguments.file.name,
+            table.stream,
+            table.file_name,
             changes,
             rejected_rows=rejected,
             gone_rows=gone,
@@ -60,6 +64,7 @@ def import_file(arguments: Namespace) -> Answer:
             words=words,
             readings=readings,
             may_set_aside=arguments.set_aside,
+            layout=layout,
         )
         outcome = take_in(runtime.sessions(), SYSTEM, incoming, now=utc_now())
     answer = _answer(outcome, dry_run=arguments.dry_run)
@@ -116,6 +121,7 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         data |= {"left_out": outcome.left_out}
     if outcome.unsaid:
         data |= {"without_status": outcome.unsaid}
+    data |= _what_was_noticed(outcome)
     # Of a refused file nothing is new, nor changed.
     would_be = "would be " if outcome.refused else ""
     text = "\n".join(
@@ -149,6 +155,50 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         _say(f"{outcome.file_name}: {note}")
     _tell_of_orders(outcome, dry_run=dry_run)
     return Answer(data, text, refused=outcome.refused)
+
+
+def _what_was_noticed(outcome: Outcome) -> dict[str, Any]:
+    """What was guessed or left out: in words, and as data where there is any."""
+    for line in outcome.odd_lines[:FIRST_REASONS]:
+        fate = "is taken as a row: --drop-line leaves it out" if line.taken else "is left out: --keep-line takes it in"
+        _say(f"Line {line.line}, “{line.text}”, {line.why} and {fate}")
+    if len(outcome.odd_lines) > FIRST_REASONS:
+        _say(f"  … and {len(outcome.odd_lines) - FIRST_REASONS:,} more such lines")
+    noticed = {
+        "no_rows": outcome.no_rows,
+        "odd_lines": [asdict(line) for line in outcome.odd_lines],
+    }
+    return {name: value for name, value in noticed.items() if value}
+
+
+def _reading(arguments: Namespace) -> sources.Chosen:
+    separator = SEPARATORS.get(arguments.separator, arguments.separator)
+    if separator is not None and len(separator) != 1:
+        raise Invalid(f"A separator is one character, or one of {', '.join(SEPARATORS)}")
+    if arguments.encoding is not None and arguments.encoding not in CHOICES:
+        raise Invalid(f"“{arguments.encoding}” is not an encoding. They are: {', '.join(CHOICES)}")
+    return sources.Chosen(
+        arguments.encoding,
+        separator,
+        arguments.header_line,
+        arguments.sheet,
+        tuple(arguments.keep_line),
+        tuple(arguments.drop_line),
+    )
+
+
+@contextmanager
+def _table(packed: BinaryIO, file_name: str, member: str | None) -> Iterator[sources.Content]:
+    """The file, or the one that is packed in it and has this name."""
+    members = sources.members(packed)
+    if member is None and len(members) > 1:
+        raise Invalid(f"{file_name} holds several files: {', '.join(members)}. Say which one with --member NAME")
+    with sources.contents(file_name, packed) as found:
+        for content in found:
+            if member in (None, content.file_name):
+                yield content
+                return
+    raise Invalid(f"{file_name} holds no file “{member}”")
 
 
 def _lines(kind: Kind, chosen: str | None) -> Lines | None:

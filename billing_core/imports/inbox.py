@@ -5,8 +5,9 @@ Files live in the database, so that any process can work on them. Each is seen b
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
@@ -26,47 +27,73 @@ from billing_core.imports.models import FileState, Holds, ImportFile, ImportFile
 from billing_core.imports.reading import shown
 from billing_core.imports.received import BUSY, WAITING, Received
 
-PREVIEWED_ROWS = 5
-# Of a cell in the preview: a file may have rows of megabytes.
-PREVIEWED_CHARACTERS = 500
 _UNSEEN = (FileState.RECEIVING, FileState.DISCARDED)
 
 
 def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO, *, now: datetime) -> Received:
-    """Store a copy and read its columns. A file that is not CSV is stored with its problem. What a file holds of
-    several kinds are its parts from then on, which go together; the first of them is returned.
+    """Store a copy of one table and read its columns. What holds none, or several tables, is stored with its problem.
+    What a table holds of several kinds are its parts from then on, which go together; the first of them is returned.
     """
     actor.require(Permission.IMPORT)
+    if len(sources.members(content)) > 1:
+        content.seek(0)
+        return _receive(sessions, actor, sources.Content(file_name, content), sources.NOTHING_CHOSEN, now)
+    with sources.contents(file_name, content) as found:
+        return _receive(sessions, actor, next(found), sources.NOTHING_CHOSEN, now)
+
+
+def receive_all(
+    sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO, *, now: datetime
+) -> list[Received]:
+    """As ``receive``; each file of an archive, and each sheet of a workbook, is one of its own."""
+    actor.require(Permission.IMPORT)
+    received_files = []
+    with sources.contents(file_name, content) as found:
+        for one in found:
+            for chosen in received.tables_of(one):
+                name = one.file_name if chosen.sheet is None else f"{one.file_name} · {chosen.sheet}"
+                if chosen.sheet is not None:
+                    one.stream.seek(0)
+                received_files.append(_receive(sessions, actor, replace(one, file_name=name), chosen, now))
+    return received_files
+
+
+def _receive(
+    sessions: Sessions, actor: Actor, content: sources.Content, chosen: sources.Chosen, now: datetime
+) -> Received:
     row = ImportFile(
         token=secrets.token_hex(12),
         owner_id=actor.user_id,
-        file_name=shown(file_name),
+        file_name=shown(content.file_name),
         received_at=now,
         mapping={},
     )
     with sessions.begin() as session:
         session.add(row)
-    size = parts.store(sessions, row.id, Holds.RECEIVED, content)
-    look: dict[str, Any] = {"state": FileState.NEW}
-    found = recognising.Found(())
-    with parts.opened(sessions, row.id, size) as stream:
-        try:
-            layout, first = _look_at(stream)
-        except Invalid as problem:
-            look = {"state": FileState.REFUSED, "problem": received.printable(str(problem))}
-        else:
-            found = recognising.found(layout.header, first, file_name)
-            look |= {"layout": received.layout_json(layout), "preview": first}
+    try:
+        size = parts.store(sessions, row.id, Holds.RECEIVED, content.stream)
+    except Invalid as problem:  # what cannot be unpacked
+        parts.remove(sessions, row.id)
+        size, look = 0, received.refused(problem)
+    else:
+        with parts.opened(sessions, row.id, size) as stream:
+            look = received.look_at(stream, content.file_name, chosen)
     with sessions.begin() as session:
         stored = session.get_one(ImportFile, row.id)
-        for name, value in ({"size": size} | look).items():
-            setattr(stored, name, value)
-        for place, kind in enumerate(found.kinds if stored.layout is not None else ()):
-            part = stored if not place else _further_part(stored)
-            session.add(part)
-            part.kind = kind
-            _start(session, part)
+        stored.size = size
+        _seen(session, stored, look)
     return received.of_row(stored)
+
+
+def _seen(session: Session, stored: ImportFile, look: received.Look) -> None:
+    """Keep how a file is read, and make a part of each kind that it holds."""
+    for name, value in look.columns.items():
+        setattr(stored, name, value)
+    for place, kind in enumerate(look.found.kinds if stored.layout is not None else ()):
+        part = stored if not place else _further_part(stored)
+        session.add(part)
+        part.kind = kind
+        _start(session, part)
 
 
 def _further_part(first: ImportFile) -> ImportFile:
@@ -75,15 +102,6 @@ def _further_part(first: ImportFile) -> ImportFile:
     return ImportFile(
         token=secrets.token_hex(12), source_id=first.id, mapping={}, **{name: getattr(first, name) for name in shared}
     )
-
-
-def _look_at(stream: BinaryIO) -> tuple[sources.Layout, list[list[str]]]:
-    layout = sources.read_layout(stream)
-    rows = next((batch.rows for batch in sources.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None)
-    if rows is None:
-        raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
-    width = len(layout.header)
-    return layout, [[cell[:PREVIEWED_CHARACTERS] for cell in row[:width]] for row in rows]
 
 
 def files_of(session: Session, actor: Actor) -> list[Received]:
@@ -127,6 +145,41 @@ def choose_origins(session: Session, actor: Actor, token: str, origins: Mapping[
     if mapping.to_json(chosen) != file.mapping:
         file.mapping = mapping.to_json(chosen)
         _reopen(file)
+
+
+def choose_reading(sessions: Sessions, actor: Actor, token: str, chosen: sources.Chosen) -> None:
+    """Say how the file is read, with all of its parts. An earlier check is discarded. Where its columns have other
+    names then, it is as if it had just been received.
+    """
+    actor.require(Permission.IMPORT)
+    with sessions.begin() as session:
+        first, _others = _idle_parts(session, actor, token)
+        file_id, size, name = first.id, first.size, first.file_name
+    with parts.opened(sessions, file_id, size) as stream:
+        look = received.look_at(stream, name, chosen)
+    with sessions.begin() as session:
+        first, others = _idle_parts(session, actor, token)
+        layout = look.columns["layout"]
+        same = first.layout is not None and layout is not None and first.layout["header"] == layout["header"]
+        for file in (first, *others):
+            _reopen(file)
+            if same:
+                file.layout, file.preview = layout, look.columns["preview"]
+            elif file is not first:
+                file.state = FileState.DISCARDED
+        if not same:
+            first.left_out, first.kind = False, None
+            _seen(session, first, look)
+
+
+def _idle_parts(session: Session, actor: Actor, token: str) -> tuple[ImportFile, list[ImportFile]]:
+    """The part that holds the file's bytes, and the others."""
+    files = _locked(session, actor, _with_all_parts(session, actor, [token]))
+    for file in files:
+        if file.state in BUSY or file.state is FileState.IMPORTED:
+            raise Conflict(f"{file.file_name} is {file.state.value}. How it is read can no longer be changed.")
+    first = next(file for file in files if file.source_id is None)
+    return first, [file for file in files if file is not first]
 
 
 def choose_lines(session: Session, actor: Actor, token: str, lines: Lines) -> None:

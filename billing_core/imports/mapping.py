@@ -16,7 +16,7 @@ from billing_core.errors import Invalid
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Field
 from billing_core.imports.models import ColumnMapping
-from billing_core.imports.sources import Layout
+from billing_core.imports.sources import NO_HEADER, Layout
 from billing_core.imports.words.answers import LEAVE_OUT, literal
 from billing_core.imports.words.spelling import same_word
 from billing_core.imports.writing.columns import known_readings, read_alone, with_reading
@@ -277,7 +277,9 @@ def _refuse_incomplete(definition: Definition, layout: Layout, mapping: Mapping)
 
 
 def remembered(session: Session, definition: Definition, layout: Layout) -> Mapping | None:
-    """The mapping last used for files with exactly these columns."""
+    """The mapping last used for files with exactly these columns. Numbered columns say nothing of what they hold."""
+    if layout.header_line == NO_HEADER:
+        return None
     statement = select(ColumnMapping.mapping).where(
         ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
     )
@@ -287,6 +289,8 @@ def remembered(session: Session, definition: Definition, layout: Layout) -> Mapp
 
 def remember(session: Session, definition: Definition, layout: Layout, mapping: Mapping) -> None:
     """Store the mapping for the next file of this layout."""
+    if layout.header_line == NO_HEADER:
+        return
     statement = select(ColumnMapping).where(
         ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
     )

@@ -1,13 +1,17 @@
 """What a file would do, or did."""
 
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from billing_core.imports import Kind, merging
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.rejections import Group, Rejected
+from billing_core.imports.sources import OddLine
 from billing_core.imports.words.answers import WordAsked, WordRead
 from billing_core.imports.writing.questions import Question
+
+AUDITED_ROWS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class Outcome:
 
     With ``questions`` about how a column is written nothing is imported until they are answered: what is said of the
     rows is how they would be as they were read.
+
+    ``no_rows`` lines of the file are none, such as totals; ``odd_lines`` are the first of them, and of those that are
+    rows but do not look so.
     """
 
     kind: Kind
@@ -59,6 +66,8 @@ class Outcome:
     may_set_aside: int = 0
     questions: list[Question] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    no_rows: int = 0
+    odd_lines: list[OddLine] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
@@ -96,3 +105,15 @@ class Outcome:
 
 def _on_rows(count: int) -> str:
     return "on one row" if count == 1 else f"on {count:,} rows"
+
+
+def audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Small changes are audited cell by cell, large ones by their counts."""
+    if not (outcome.changed or outcome.gone) or outcome.changed + outcome.gone > AUDITED_ROWS:
+        return None, {}
+    removed = enumerate(outcome.gone_lines, start=1)
+    gone = {f"{line.order_number} · {line.sku}: removed, {at}": line.quantity for at, line in removed}
+    return (
+        {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes} | gone,
+        {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
+    )

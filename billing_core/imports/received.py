@@ -1,12 +1,13 @@
-"""A received file as it is shown and worked on, read from its row."""
+"""A received file as it is shown and worked on, read from its row; the first look at one that has just come."""
 
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 
+from billing_core.errors import Invalid
 from billing_core.imports import Kind, Lines, Repeats, mapping, merging, sources
 from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
@@ -29,6 +30,10 @@ WAITING: Final[dict[str, Any]] = {
     "done": 0,
     "total": 1,
 }
+
+PREVIEWED_ROWS: Final = 5
+# Of a cell in the preview: a file may have rows of megabytes.
+PREVIEWED_CHARACTERS: Final = 500
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,13 @@ def layout_json(layout: sources.Layout) -> dict[str, Any]:
 
 
 def layout_of(stored: dict[str, Any]) -> sources.Layout:
-    return sources.Layout(tuple(stored["header"]), stored["delimiter"], stored["header_line"])
+    """As ``layout_json`` wrote it, or a former version, which stored the first three alone."""
+    lists = ("header", "sheets", "filled", "doubts")
+    known = stored | {name: tuple(stored[name]) for name in lists if name in stored}
+    chosen = stored.get("chosen", {})
+    listed = {name: tuple(chosen[name]) for name in ("kept", "dropped") if name in chosen}
+    form = sources.Form(stored.get("form", sources.Form.TEXT))
+    return sources.Layout(**(known | {"form": form, "chosen": sources.Chosen(**(chosen | listed))}))
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -165,6 +176,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "read": [asdict(word) for word in outcome.read],
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "questions": [asdict(one) for one in outcome.questions],
+        "no_rows": outcome.no_rows,
+        "odd_lines": [asdict(one) for one in outcome.odd_lines],
         "rejections": [asdict(row) for row in outcome.rejections],
         "groups": [asdict(one) for one in outcome.groups],
         "may_set_aside": outcome.may_set_aside,
@@ -207,6 +220,8 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("may_set_aside", 0),
         [_question(**one) for one in stored.get("questions", ())],
         stored.get("notes", []),
+        stored.get("no_rows", 0),
+        [sources.OddLine(**one) for one in stored.get("odd_lines", ())],
     )
 
 
@@ -222,3 +237,55 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     return merging.written(value) if isinstance(value, Decimal) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``columns``: those of the stored file that say how it is read and shown. ``found``: what it holds."""
+
+    columns: dict[str, Any]
+    found: recognising.Found
+
+
+def look_at(stream: BinaryIO, file_name: str, chosen: sources.Chosen) -> Look:
+    """One that cannot be read is refused with its problem."""
+    try:
+        layout, rows = _layout_and_rows(stream, chosen)
+    except Invalid as problem:
+        return refused(problem)
+    width = len(layout.header)
+    first = [[cell[:PREVIEWED_CHARACTERS] for cell in row[:width]] for row in rows]
+    columns = {"state": FileState.NEW, "problem": "", "layout": layout_json(layout), "preview": first}
+    return Look(columns, recognising.found(layout.header, first, file_name))
+
+
+def refused(problem: Invalid) -> Look:
+    """Of a file that cannot be read."""
+    reason = printable(str(problem))
+    columns = {"state": FileState.REFUSED, "problem": reason, "layout": None, "preview": None}
+    return Look(columns, recognising.Found(()))
+
+
+def _layout_and_rows(stream: BinaryIO, chosen: sources.Chosen) -> tuple[sources.Layout, list[list[str]]]:
+    layout = sources.read_layout(stream, chosen)
+    layout, rows = sources.proven(stream, layout, lambda proven: (proven, _first_rows(stream, proven)))
+    if not rows:
+        raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
+    return layout, rows
+
+
+def _first_rows(stream: BinaryIO, layout: sources.Layout) -> list[list[str]]:
+    batches = sources.batches(stream, layout, size=PREVIEWED_ROWS)
+    return next((batch.rows for batch in batches if batch.rows), [])
+
+
+def tables_of(content: sources.Content) -> list[sources.Chosen]:
+    """What is to be read of a file: each sheet of a workbook that has several. Faults are told when it is read."""
+    if not content.stream.seekable():
+        return [sources.NOTHING_CHOSEN]
+    try:
+        sheets = sources.sheets(content.stream)
+    except Invalid:
+        sheets = []
+    content.stream.seek(0)
+    return [sources.Chosen(sheet=sheet) for sheet in sheets] if len(sheets) > 1 else [sources.NOTHING_CHOSEN]

@@ -11,7 +11,7 @@ from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection
@@ -32,13 +32,12 @@ from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
-from billing_core.imports.outcome import Outcome
+from billing_core.imports.outcome import Outcome, audited
 from billing_core.imports.reading import shown
 from billing_core.imports.rows.following import followed
 
 SHOWN_REJECTIONS = 200
 SHOWN_CHANGES = 200
-AUDITED_ROWS = 100
 SHOWN_BILLED = 20
 
 Progress = Callable[[str, int, int], None]
@@ -61,7 +60,7 @@ class Incoming:
     lines have; None: asks where it matters. ``repeats``: which of several rows of one key counts; None: asks where they
     differ. ``words``: what words of the file stand for, beside those that are remembered. ``may_set_aside``: import the
     others where at most so many rows are rejected. ``readings``: how fields are written, see
-    ``mapping.read_readings``.
+    ``mapping.read_readings``. ``layout``: how the file is read; None: it is found out.
     """
 
     kind: Kind
@@ -76,6 +75,7 @@ class Incoming:
     words: mappings.Words = field(default_factory=dict)
     may_set_aside: int = 0
     readings: AnyMapping[str, tuple[str, ...]] = field(default_factory=dict)
+    layout: sources.Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,15 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
             "A file that replaces lines cannot set rows aside: their orders would lose these lines without a word"
         )
     definition = DEFINITIONS[incoming.kind]
-    layout = sources.read_layout(incoming.stream)
+    layout = incoming.layout or sources.read_layout(incoming.stream)
+    return sources.proven(
+        incoming.stream, layout, lambda proven: _read_as(connection, incoming, definition, proven, now=now)
+    )
+
+
+def _read_as(
+    connection: Connection, incoming: Incoming, definition: Definition, layout: sources.Layout, *, now: datetime
+) -> _Read:
     size = incoming.stream.seek(0, os.SEEK_END)
     with connection.begin(), Session(connection) as session:
         _refuse_again(session, incoming)
@@ -283,7 +291,12 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         groups=rejections.groups(connection, read.rejections, read.mapping) if rejected else [],
         may_set_aside=read.incoming.may_set_aside,
         questions=read.remarks.questions,
-        notes=[*read.remarks.notes, *(_of_everyone(connection, resolved) if staged.every_customer else [])],
+        notes=[
+            *(*read.layout.doubts, *read.remarks.source.sentences(), *read.remarks.notes),
+            *(_of_everyone(connection, resolved) if staged.every_customer else []),
+        ],
+        no_rows=read.remarks.source.no_rows,
+        odd_lines=read.remarks.source.odd_lines,
     )
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
@@ -363,7 +376,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     session.flush()
     if not outcome.new and not outcome.changed and not outcome.gone:
         return
-    before, after = _audited(outcome)
+    before, after = audited(outcome)
     rows = merging.beside(definition, resolved, run.id)
     recording.begin(session.connection(), definition, run)
     changing = recording.changing(session, definition, rows, run) if outcome.changed else nullcontext()
@@ -383,16 +396,4 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         | ({"passed over": outcome.passed_over, "counts": read.incoming.repeats} if outcome.passed_over else {})
         | after,
         now=now,
-    )
-
-
-def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Small changes are audited cell by cell, large ones by their counts."""
-    if not (outcome.changed or outcome.gone) or outcome.changed + outcome.gone > AUDITED_ROWS:
-        return None, {}
-    removed = enumerate(outcome.gone_lines, start=1)
-    gone = {f"{line.order_number} · {line.sku}: removed, {at}": line.quantity for at, line in removed}
-    return (
-        {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes} | gone,
-        {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )

@@ -26,10 +26,13 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """About how the columns of a file are written: what only a person can say, and what people should know."""
+    """About how the columns of a file are written: what only a person can say, and what people should know. ``source``:
+    what was left out of the file.
+    """
 
     questions: list[Question]
     notes: list[str]
+    source: sources.Notes
 
 
 def stage(
@@ -62,8 +65,9 @@ def stage(
     while True:
         rows_table, rejections = _create_tables(connection, fields, derived)
         tally = Tally()
+        notes = sources.Notes()
         load, reject = loader(connection, rows_table), loader(connection, rejections)
-        for batch in followed(sources.batches(stream, layout), layout, following):
+        for batch in followed(sources.batches(stream, layout, notes), layout, following):
             lines, columns, refused = read_batch(batch, readers, layout, tally)
             load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
             if refused:
@@ -89,6 +93,7 @@ def stage(
     remarks = Remarks(
         [doubt for reader in readers for doubt in reader.doubts()],
         [note for reader in readers for note in reader.notes()],
+        notes,
     )
     return Staged(rows_table, frozenset(mapping), setting, every_customer, words), rejections, remarks
 

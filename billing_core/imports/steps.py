@@ -302,6 +302,7 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
             lines,
             file.repeats,
             may_set_aside=file.may_set_aside,
+            layout=file.layout,
         )
         yield _Work(job, file, incoming, rejected, gone)
 

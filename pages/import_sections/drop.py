@@ -15,17 +15,17 @@ def draw(actor: Actor) -> None:
         _templates()
     emptied = st.session_state.setdefault("import_box", 0)
     dropped = st.file_uploader(
-        "CSV files",
+        "Tables",
         accept_multiple_files=True,
         key=f"import_files_{emptied}",
-        help="UTF-8, separated by comma, semicolon or tab, with the names of the columns in the first line. "
+        help="Excel workbooks, OpenDocument sheets, CSV and other texts with separators, also in ZIP or gzip. "
         "Drop several at once: they are taken in the order in which they depend on each other.",
     )
     if not dropped:
         return
     with st.spinner("Looking at the columns"):
         for file in dropped:
-            inbox.receive(runtime.sessions(), actor, file.name, file, now=utc_now())
+            inbox.receive_all(runtime.sessions(), actor, file.name, file, now=utc_now())
     # A fresh box: the upload itself would otherwise stay in memory.
     st.session_state["import_box"] = emptied + 1
     st.rerun()

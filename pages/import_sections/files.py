@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, next_steps, results, words, writing
+from pages.import_sections import columns, file_reading, next_steps, results, words, writing
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -77,6 +77,7 @@ def _file(actor: Actor, parts: Sequence[Received]) -> None:
         )
     if removed:
         _discard(actor, [first])
+    file_reading.draw(actor, first)
     for part in parts:
         if several:
             _part_heading(actor, part)
@@ -121,6 +122,7 @@ def _part(actor: Actor, received: Received, *, several: bool) -> None:
         words.draw(actor, received)
         writing.draw(actor, received)
     results.draw(actor, received)
+    file_reading.draw_odd_lines(actor, received)
 
 
 def _kind(actor: Actor, received: Received) -> None:

@@ -39,7 +39,7 @@ def draw(read: Reader, actor: Actor) -> None:
     steps = [
         (
             "1. Import customers, orders and order lines",
-            "CSV files as your system writes them; columns are matched for you.",
+            "Workbooks or CSV files as your system writes them; columns are matched for you.",
             there_are.orders,
             Permission.IMPORT,
             "imports.py",

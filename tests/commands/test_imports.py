@@ -12,6 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.metering.models import UsageEvent
 from billing_core.orders.models import Order, OrderLine
 from tests.imports.files import row_count
+from tests.imports.sources.workbooks import xlsx, zipped
 
 LINES = "order_number,sku,quantity\n"
 GOOD = "customer_ref,name\nACME,Acme Inc\n"
@@ -150,7 +151,7 @@ def test_of_a_refused_file_nothing_reads_as_if_it_were_new(command, option):
 def test_a_broken_file_is_refused_with_a_message_alone(command):
     code, out, err = command(b"%PDF-1.7", as_json=True)
     assert (code, out) == (1, "")
-    assert err.startswith("This is not a CSV file but a PDF document.")
+    assert err.startswith("This is no table but a PDF document.")
 
 
 def test_columns_can_be_mapped_and_fixed(command, sessions):
@@ -275,3 +276,44 @@ def test_a_template_can_be_imported_as_it_is_printed(command, capsys):
     assert command(printed, "services")[0] == 0
     assert __main__.main(["--json", "import", "template", "services"]) == 0
     assert json.loads(capsys.readouterr().out)["examples"][0]["service_code"] == "PICK"
+
+
+def test_what_is_left_out_is_said_and_can_be_taken_in(command, sessions):
+    content = "List of customers\n\ncustomer_ref;name\nA;Alpha\nTotal;\n"
+    code, out, err = command(content, as_json=True)
+    assert (code, json.loads(out)["no_rows"]) == (0, 1)
+    assert json.loads(out)["odd_lines"] == [{"line": 5, "text": "Total", "why": "looks like a total", "taken": False}]
+    assert err == (
+        "Line 5, “Total”, looks like a total and is left out: --keep-line takes it in\n"
+        "erp.csv: The columns are named on line 3; the lines before it are left out.\n"
+    )
+    code, _, err = command(content, "customers", "--keep-line", "5")
+    assert (code, "line 5, name: “” is empty" in err) == (1, True)
+
+
+def test_how_a_file_is_read_can_be_said(command, sessions):
+    content = "A:Łódź\nB:Kraków\n".encode("iso8859-2")
+    reading = ("--encoding", "iso8859-2", "--separator", ":", "--header-line", "0")
+    mapping = ("--map", "customer_ref=column 1", "--map", "name=column 2")
+    assert command(content, "customers", *reading, *mapping)[0] == 0
+    with sessions() as session:
+        assert session.query(Customer.ref, Customer.name).order_by(Customer.ref).all() == [
+            ("A", "Łódź"),
+            ("B", "Kraków"),
+        ]
+    assert "is not an encoding" in command(content, "customers", "--encoding", "klingon")[2]
+    assert "A separator is one character" in command(content, "customers", "--separator", "::")[2]
+
+
+def test_one_of_several_tables_is_named(command, sessions):
+    book = xlsx({"One": [["customer_ref", "name"], ["A", "Alpha"]], "Two": [["customer_ref", "name"], ["B", "Beta"]]})
+    packed = zipped({"book.xlsx": book, "more.csv": "customer_ref,name\nC,Gamma\n"})
+    code, _, err = command(packed)
+    assert (code, "erp.csv holds several files: book.xlsx, more.csv. Say which one with --member" in err) == (1, True)
+    assert (
+        "Several sheets of the workbook have rows: One, Two" in command(packed, "customers", "--member", "book.xlsx")[2]
+    )
+    assert command(packed, "customers", "--member", "book.xlsx", "--sheet", "Two")[0] == 0
+    assert command(packed, "customers", "--member", "more.csv")[0] == 0
+    with sessions() as session:
+        assert session.scalars(select(Customer.ref).order_by(Customer.ref)).all() == ["B", "C"]

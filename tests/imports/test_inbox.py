@@ -1,5 +1,6 @@
 """Dropped files: kept apart from each other and from other people, worked on in the background, found again."""
 
+import gzip
 import io
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -11,14 +12,16 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import Role, actor_with
-from billing_core.imports import Kind, claims, inbox, parts, queries, service, steps, upkeep
+from billing_core.imports import Kind, claims, inbox, parts, queries, service, sources, steps, upkeep
 from billing_core.imports.mapping import Fixed, from_column
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, ImportRun
+from billing_core.imports.received import PREVIEWED_CHARACTERS
 from billing_core.orders.models import Order, Product
 from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind
 from tests.at_once import at_once
 from tests.imports.files import row_count
+from tests.imports.sources.workbooks import xlsx, zipped
 
 ADA = actor_with(Role.ADMIN, user_id=1, name="Ada")
 EVE = actor_with(Role.ADMIN, user_id=2, name="Eve")
@@ -103,7 +106,7 @@ def test_what_was_found_is_shown_as_it_was_found(receive, requested, files, sess
         (b"customer_ref,name\n", "has no rows below them"),
         (b"customer_ref,name\n\n\n\n\n\n\n\n", "has no rows below them"),
         (b"customer_ref,name\nACME," + 200_000 * b"x", "Line 2, column “name”: the cell is longer than 131,072"),
-        ("customer_ref,name\nACME,Köln\n".encode("latin-1"), "Line 2 is not UTF-8"),
+        ("customer_ref,name\nACME,Köln, Gießen\n".encode() + b"C\xfc\n", "Line 3 is not UTF-8"),
         (b"", "The file is empty"),
     ],
 )
@@ -125,7 +128,7 @@ def test_what_no_database_can_hold_is_stored_without_it(receive, files):
 def test_rows_of_megabytes_are_previewed_in_brief(receive, files):
     receive("customers.csv", b"customer_ref,name\nACME," + 100_000 * b"x" + b"," * 1000 + b"\n")
     (received,) = files()
-    assert [len(cell) for cell in received.preview[0]] == [4, inbox.PREVIEWED_CHARACTERS]
+    assert [len(cell) for cell in received.preview[0]] == [4, PREVIEWED_CHARACTERS]
 
 
 def test_blank_lines_below_the_header_are_no_end_of_the_file(receive):
@@ -578,3 +581,47 @@ def test_a_layout_that_was_never_imported_is_guessed(take_in, receive):
     assert receive("customers.csv", file).guessed is True
     take_in("customers", file)
     assert receive("customers.csv", file).guessed is False
+
+
+def test_each_sheet_and_each_file_of_an_archive_is_one_of_its_own(sessions, files):
+    rows = [["order_number", "customer_ref", "order_date"], ["SO-1", "ACME", "2026-03-04"]]
+    book = xlsx({"People": [["customer_ref", "name"], ["ACME", "Acme Inc"]], "Sales": rows, "Notes": [["Hello"]]})
+    content = zipped({"export/book.xlsx": book, "export/more.csv": b"customer_ref,name\nBETA,Beta\n"})
+    inbox.receive_all(sessions, ADA, "export.zip", io.BytesIO(content), now=NOW)
+    assert [(one.file_name, one.kind, one.preview) for one in files()] == [
+        ("book.xlsx · People", Kind.CUSTOMERS, [["ACME", "Acme Inc"]]),
+        ("more.csv", Kind.CUSTOMERS, [["BETA", "Beta"]]),
+        ("book.xlsx · Sales", Kind.ORDERS, [["SO-1", "ACME", "2026-03-04"]]),
+    ]
+    one = inbox.receive(sessions, ADA, "export.zip", io.BytesIO(content), now=NOW)
+    assert "archive" in one.problem, "who sends one file is not answered with several"
+
+
+def test_an_archive_that_is_damaged_is_kept_with_its_problem(sessions, files):
+    content = gzip.compress(CUSTOMERS * 1_000)
+    inbox.receive_all(sessions, ADA, "customers.csv.gz", io.BytesIO(content[:-9]), now=NOW)
+    (one,) = files()
+    assert (one.file_name, one.state, one.size) == ("customers.csv", FileState.REFUSED, 0)
+    assert "was cut off" in one.problem
+    assert row_count(sessions, ImportFilePart) == 0
+
+
+def test_how_a_file_is_read_can_be_chosen(receive, requested, files, sessions):
+    token = receive("customers.csv", "customer_ref;name\nC1;Łódź\nTotal;\n".encode("iso8859-2")).token
+    steps.work_off(sessions, requested(inbox.check))
+    assert [line.line for line in files()[0].outcome.odd_lines] == [3]
+    inbox.choose_reading(sessions, ADA, token, sources.Chosen(encoding="iso8859-2", kept=(3,)))
+    (one,) = files()
+    assert (one.state, one.outcome, one.preview) == (FileState.NEW, None, [["C1", "Łódź"], ["Total", ""]])
+    steps.work_off(sessions, requested(inbox.check))
+    assert [(row.line, row.reason) for row in files()[0].outcome.rejections] == [(3, "is empty")]
+    with pytest.raises(NotFound):
+        inbox.choose_reading(sessions, EVE, token, sources.NOTHING_CHOSEN)
+
+
+def test_a_text_that_was_read_wrongly_can_be_read_otherwise(receive, files, sessions):
+    token = receive("customers.csv", "customer_ref,name\nC1,Müller\n".encode("latin-1")).token
+    inbox.choose_reading(sessions, ADA, token, sources.Chosen(encoding="utf-8-sig"))
+    assert (files()[0].state, files()[0].layout) == (FileState.REFUSED, None)
+    inbox.choose_reading(sessions, ADA, token, sources.NOTHING_CHOSEN)
+    assert (files()[0].problem, files()[0].preview, files()[0].kind) == ("", [["C1", "Müller"]], Kind.CUSTOMERS)

@@ -34,10 +34,10 @@ def at_once(sessions, monkeypatch):
     monkeypatch.setattr(imports, "begin", lambda job_id: steps.work_off(sessions, job_id))
 
 
-def drop(page, **files: str) -> None:
+def drop(page, **files: str | bytes) -> None:
     (box,) = page.file_uploader
     for name, content in files.items():
-        box.upload(f"{name}.csv", content.encode(), "text/csv")
+        box.upload(f"{name}.csv", content.encode() if isinstance(content, str) else content, "text/csv")
     page.run()
     assert not page.exception
 
@@ -381,15 +381,48 @@ def test_the_same_value_for_every_row(page_as, sessions):
 
 
 @ONE_DATABASE
-def test_what_is_no_csv_is_told_and_can_be_removed(page_as, sessions):
+def test_what_is_no_table_is_told_and_can_be_removed(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(page, workbook="PK\x03\x04 not text")
-    assert as_read(page.error[0].value).startswith("This is not a CSV file but an Excel workbook")
+    assert as_read(page.error[0].value).startswith("This is a ZIP file or an Excel workbook that is damaged")
     (received,) = files(sessions)
     page.button(key=f"import_{received.token}_remove").click().run()
     assert files(sessions) == []
     upkeep.forget(sessions, now=utc_now())
     assert (row_count(sessions, ImportFile), row_count(sessions, ImportFilePart)) == (0, 0)
+
+
+@ONE_DATABASE
+def test_how_a_file_is_read_is_shown_where_it_was_guessed_and_can_be_changed(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="customer_ref;name\nC1;Łódź\nTotal;\n".encode("iso8859-2"))
+    (received,) = files(sessions)
+    assert [found.proto.expanded for found in page.expander if found.label == "How the file is read"] == [True]
+    page.selectbox(key=f"import_{received.token}_encoding").select("iso8859-2").run()
+    press(page, "import_check")
+    (left_out,) = page.multiselect
+    assert left_out.value == [3]
+    left_out.set_value([]).run()
+    press(page, "import_check")
+    assert states(sessions) == {"customers.csv": "refused"}, "a total has no name, and is a row now"
+    (left_out,) = page.multiselect
+    left_out.set_value([3]).run()
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert session.execute(select(Customer.ref, Customer.name)).all() == [("C1", "Łódź")]
+
+
+@ONE_DATABASE
+def test_a_text_that_cannot_be_read_as_was_chosen_says_so_and_can_be_read_otherwise(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers="customer_ref,name\nC1,Müller\n".encode("latin-1"))
+    (received,) = files(sessions)
+    page.selectbox(key=f"import_{received.token}_encoding").select("utf-8-sig").run()
+    assert "is not UTF-8" in as_read(page.error[0].value)
+    page.selectbox(key=f"import_{received.token}_encoding").select("latin-1").run()
+    assert not page.error
+    assert files(sessions)[0].preview == [["C1", "Müller"]]
 
 
 @ONE_DATABASE

@@ -1,72 +1,190 @@
-"""Reading an unchecked file of separated cells: its dialect, and its rows in batches, in bounded memory.
+"""Reading an unchecked text of separated cells: its dialect, and its rows in batches, in bounded memory.
 
 A fault of the file as a whole is an ``Invalid`` that names the line, and the column where possible.
 """
 
-import codecs
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 from billing_core.errors import Invalid
-from billing_core.imports.sources.layout import Batch, Layout
+from billing_core.imports.sources import below, encodings, shape
+from billing_core.imports.sources.encodings import text_of
+from billing_core.imports.sources.layout import NO_HEADER, Batch, Chosen, Layout, Notes
+from billing_core.imports.sources.limits import LONGEST_CELL, LONGEST_LINE
 
-DELIMITERS = (",", ";", "\t")
-LONGEST_CELL = 131_072  # characters; also the csv module's own limit
-LONGEST_LINE = 2_000_000
-_SAMPLE_BYTES = 65_536
-_SAMPLE_ROWS = 50
-
-_SIGNATURES = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "an Excel workbook or another ZIP file"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"SQLite format 3\x00", "a database"),
-    (b"{\\rtf", "an RTF document"),
-)
-_AS_CSV = "Save it as “CSV UTF-8 (comma delimited)” and try again."
+DELIMITERS: Final = (",", ";", "\t", "|")
+# Where none of those makes rows.
+RARE_DELIMITERS: Final = ("\x1f", "\x01", "^", "~", "¦", "¬", ":")
+_SAMPLE_CHARACTERS: Final = 65_536
+_SAMPLE_ROWS: Final = 50
+_SAYS_SEPARATOR: Final = re.compile(r'"?sep=(.)"?(?:\r\n|\n|\r)', re.IGNORECASE)
 
 
-def read_layout(stream: BinaryIO) -> Layout:
-    """Read the beginning of a seekable file. Invalid where it is not CSV with a header."""
+class StrayQuote(Invalid):
+    """A quote stands where a file that quotes cells could not have it."""
+
+
+def read_layout(stream: BinaryIO, chosen: Chosen) -> Layout:
+    """Read the beginning of a seekable file, and all of it for its encoding."""
+    encoding = encodings.Encoding(chosen.encoding) if chosen.encoding else encodings.find(stream)
+    sample = _sample(stream, encoding.name)
+    said = _SAYS_SEPARATOR.match(sample)
+    delimiter = chosen.delimiter or (said[1] if said else _delimiter(sample))
+    quoted = not _quotes_nothing(sample, delimiter)
+    layout = Layout(
+        (),
+        delimiter,
+        header_line=NO_HEADER,
+        encoding=encoding.name,
+        quoted=quoted,
+        preamble=1 if said else 0,
+        chosen=chosen,
+    )
+    found = shape.find(_first_rows(stream, layout), chosen.header_line)
+    doubts = [*found.doubts, *([encoding.doubt] if encoding.doubt else [])]
+    if not quoted:
+        doubts.append("Quotes do not enclose cells in this file: they are taken as part of the text.")
+    return replace(
+        layout,
+        header=found.header,
+        header_line=found.header_line,
+        preamble=max(layout.preamble, found.preamble),
+        filled=found.filled,
+        doubts=tuple(doubts),
+    )
+
+
+def batches(stream: BinaryIO, layout: Layout, notes: Notes, *, size: int) -> Iterator[Batch]:
+    """All rows below the header, without blank lines, totals and footers."""
+    return below.rows_of(_records(stream, layout, size=size), layout, notes, lambda: _aside(stream, layout))
+
+
+def without_quotes(stream: BinaryIO, layout: Layout) -> Layout | None:
+    """The layout of a file whose quotes enclose nothing; None unless every row proves it by its width. Reads all."""
+    plain = replace(layout, quoted=False)
+    doubt = "Quotes do not enclose cells in this file: they are taken as part of the text."
+    for batch in _records(stream, plain, size=300):
+        rows = [row for row in batch.rows if row]
+        if set(map(len, rows)) - {len(layout.header)} or _any_enclosed(rows, layout.delimiter):
+            return None
+    return replace(plain, doubts=(*layout.doubts, doubt))
+
+
+def _sample(stream: BinaryIO, encoding: str) -> str:
+    """The beginning as text, without its incomplete last line. Wrong bytes are found later, with their line."""
     stream.seek(0)
-    beginning = stream.read(_SAMPLE_BYTES)
-    _refuse_other_formats(beginning)
-    sample = _whole_lines(beginning)
-    delimiter = max(DELIMITERS, key=lambda candidate: _evenness(sample, candidate))
-    start = 1
-    for batch in _records(stream, delimiter, size=1):
-        start, row = batch.lines[0], batch.rows[0]
-        if any(cell.strip() for cell in row):
-            return Layout(_named(row), delimiter, start)
-    raise Invalid("The file is empty: there is no line with the names of the columns.")
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+    try:
+        sample = text.read(_SAMPLE_CHARACTERS)
+    finally:
+        text.detach()
+    if len(sample) < _SAMPLE_CHARACTERS:
+        return sample
+    return sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
 
 
-def batches(stream: BinaryIO, layout: Layout, *, size: int = 300) -> Iterator[Batch]:
-    """All records after the header, without blank lines.
+def _delimiter(sample: str) -> str:
+    best = max(DELIMITERS, key=lambda candidate: _evenness(sample, candidate))
+    if _splits_all(sample, best):
+        return best
+    # A rare sign within a text is no separator: it must split every line.
+    return next((rare for rare in RARE_DELIMITERS if _splits_all(sample, rare)), best)
 
-    Small batches stay in the processor's cache, and are freed before the garbage collector counts them.
+
+def _splits_all(sample: str, delimiter: str) -> bool:
+    """Every line into as many cells; there are two lines at least."""
+    widths = [len(row) for row in _parsed(sample, delimiter) if row]
+    return len(widths) > 1 and len(set(widths)) == 1 and widths[0] > 1
+
+
+def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
+    """How many rows have the most usual width, and that width; nothing where the separator makes no second cell."""
+    widths = Counter(len(row) for row in _parsed(sample, delimiter) if len(row) > 1)
+    if not widths:
+        return 0, 0
+    width, even = max(widths.items(), key=lambda item: (item[1], item[0]))
+    return even, width
+
+
+def _parsed(sample: str, delimiter: str) -> list[list[str]]:
+    try:
+        return list(islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), _SAMPLE_ROWS))
+    except csv.Error:  # a cell that is too long is reported when the records are read
+        return [next(csv.reader(sample.splitlines()[:1], delimiter=delimiter), [""])]
+
+
+def _quotes_nothing(sample: str, delimiter: str) -> bool:
+    """Read as quoted the text is broken, and read as it stands its rows are even and no cell is enclosed in quotes."""
+    if '"' not in sample or not _is_broken(sample, delimiter):
+        return False
+    lines = io.StringIO(sample, newline="")
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE) if row]
+    except csv.Error:
+        return False
+    widest = max(map(len, rows), default=0)
+    begins = next((place for place, row in enumerate(rows) if len(row) == widest), 0)
+    table = rows[begins:]
+    return (
+        widest > 1
+        and len(table) > 1
+        and {len(row) for row in table} == {widest}
+        and not _any_enclosed(table, delimiter)
+    )
+
+
+def _is_broken(sample: str, delimiter: str) -> bool:
+    """Not where the sample alone ends within a quoted cell."""
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for _ in reader:
+            pass
+    except csv.Error as error:
+        return "unexpected end" not in str(error) or len(sample) < _SAMPLE_CHARACTERS // 2
+    return False
+
+
+def _any_enclosed(rows: Sequence[Sequence[str]], delimiter: str) -> bool:
+    """Whether quotes mean something in these rows that are read as they stand: a cell is enclosed in them. One that is
+    opened alone is a fault too, but for files with tabs, which often quote nothing.
     """
-    for batch in _records(stream, layout.delimiter, size=size, header=layout):
-        if all(batch.rows):
-            yield batch
-        else:
-            filled = [(line, row) for line, row in zip(batch.lines, batch.rows, strict=True) if row]
-            yield Batch([line for line, _ in filled], [row for _, row in filled])
+    return any(
+        (len(cell) > 1 and cell[-1] == '"') or (delimiter != "\t" and cell.count('"') == 1)
+        for row in rows
+        for cell in row
+        if cell[:1] == '"'
+    )
 
 
-def _records(stream: BinaryIO, delimiter: str, *, size: int, header: Layout | None = None) -> Iterator[Batch]:
-    """Every record, or those after the header where it is known."""
-    with _text(stream) as text:
-        # Strict: a stray quote is reported instead of swallowing what follows it.
-        reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+def _first_rows(stream: BinaryIO, layout: Layout) -> list[shape.Row]:
+    """The first rows that are not blank. A fault after them is found when all are read."""
+    rows: list[shape.Row] = []
+    characters = 0
+    try:
+        for batch in _records(stream, layout, size=1):
+            row = batch.rows[0] if batch.rows else []
+            if any(cell.strip() for cell in row):
+                rows.append((batch.lines[0], row))
+                characters += sum(map(len, row))
+            if len(rows) == shape.SAMPLE_ROWS or (rows and characters > _SAMPLE_CHARACTERS):
+                break
+    except Invalid:
+        if not rows:
+            raise
+    return rows
+
+
+def _records(stream: BinaryIO, layout: Layout, *, size: int) -> Iterator[Batch]:
+    """Every record after the header's line, and blank ones."""
+    skipped = layout.first_line
+    with text_of(stream, layout.encoding) as text:
+        reader = _reader(text, layout)
         start = 0
         try:
             while True:
@@ -75,15 +193,35 @@ def _records(stream: BinaryIO, delimiter: str, *, size: int, header: Layout | No
                 if not rows:
                     return
                 lines = _start_lines(start, reader.line_num, rows)
-                if header is not None and start <= header.header_line:
-                    after = sum(line <= header.header_line for line in lines)
+                if start <= skipped:
+                    after = sum(line <= skipped for line in lines)
                     yield Batch(lines[after:], rows[after:])
                 else:
                     yield Batch(lines, rows)
         except UnicodeDecodeError:
-            raise _not_utf8(stream) from None
+            raise encodings.undecodable(stream, layout.encoding) from None
+        except UnicodeError as fault:
+            raise Invalid(
+                f"The file cannot be read as {encodings.CHOICES.get(layout.encoding, layout.encoding)}."
+            ) from fault
         except (csv.Error, _LineTooLong) as error:
-            raise _broken_record(stream, delimiter, header, str(error)) from None
+            raise _broken_record(stream, layout, str(error)) from None
+
+
+def _aside(stream: BinaryIO, layout: Layout) -> Iterator[Batch]:
+    """All records once more, while others are being read from the same stream."""
+    place = stream.tell()
+    try:
+        yield from _records(stream, layout, size=300)
+    finally:
+        stream.seek(place)
+
+
+def _reader(text: TextIO, layout: Layout) -> Any:
+    # Strict: a stray quote is reported instead of swallowing what follows it.
+    if layout.quoted:
+        return csv.reader(_lines(text), delimiter=layout.delimiter, strict=True)
+    return csv.reader(_lines(text), delimiter=layout.delimiter, strict=True, quoting=csv.QUOTE_NONE)
 
 
 def _start_lines(first: int, last: int, rows: list[list[str]]) -> Sequence[int]:
@@ -93,12 +231,12 @@ def _start_lines(first: int, last: int, rows: list[list[str]]) -> Sequence[int]:
     starts, line = [], first
     for row in rows:
         starts.append(line)
-        line += 1 + sum(len(_breaks(cell)) for cell in row if "\n" in cell or "\r" in cell)
+        line += 1 + sum(_breaks(cell) for cell in row if "\n" in cell or "\r" in cell)
     return starts
 
 
-def _breaks(cell: str) -> list[str]:
-    return [part for part in cell.replace("\r\n", "\n").replace("\r", "\n") if part == "\n"]
+def _breaks(cell: str) -> int:
+    return cell.replace("\r\n", "\n").replace("\r", "\n").count("\n")
 
 
 class _LineTooLong(Exception):
@@ -112,89 +250,11 @@ def _lines(text: TextIO) -> Iterator[str]:
         yield line
 
 
-@contextmanager
-def _text(stream: BinaryIO) -> Iterator[TextIO]:
-    """The stream from its beginning as text with its line breaks as they are. Leaves it open."""
-    stream.seek(0)
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    try:
-        yield text
-    finally:
-        text.detach()
-
-
-def _refuse_other_formats(beginning: bytes) -> None:
-    if not beginning.strip():
-        raise Invalid("The file is empty.")
-    for signature, what in _SIGNATURES:
-        if beginning.startswith(signature):
-            raise Invalid(f"This is not a CSV file but {what}. {_AS_CSV}")
-    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise Invalid(f"The file is encoded as UTF-16, not as UTF-8. {_AS_CSV}")
-    if b"\0" in beginning:
-        raise Invalid(f"This is not a CSV file: it contains binary data. {_AS_CSV}")
-    opening = beginning.removeprefix(codecs.BOM_UTF8).lstrip()[:200].lower()
-    if opening.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
-        raise Invalid(f"This is not a CSV file but a web page or XML. {_AS_CSV}")
-    if opening.startswith((b"{", b"[")) and opening[1:].lstrip().startswith((b'"', b"{", b"[", b"]", b"}")):
-        raise Invalid(f"This is not a CSV file but JSON. {_AS_CSV}")
-
-
-def _whole_lines(beginning: bytes) -> str:
-    """The sample as text, without its incomplete last record. Wrong bytes are found later, with their line."""
-    text = beginning.decode("utf-8-sig", errors="replace")
-    if len(beginning) < _SAMPLE_BYTES:
-        return text
-    return text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-
-
-def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
-    try:
-        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        rows = [row for row in islice(reader, _SAMPLE_ROWS) if row]
-    except csv.Error:  # a cell that is too long is reported when the records are read
-        rows = [next(csv.reader(sample.splitlines()[:1], delimiter=delimiter), [""])]
-    width = len(rows[0]) if rows else 1
-    even = sum(len(row) == width for row in rows)
-    return (0, 0) if width == 1 else (even, width)
-
-
-def _named(row: list[str]) -> tuple[str, ...]:
-    """The header's names; one without a name is named by its position. Two of the same name would be ambiguous."""
-    names = tuple(cell.strip() or f"column {place}" for place, cell in enumerate(row, start=1))
-    places: dict[str, int] = {}
-    for place, name in enumerate(names, start=1):
-        earlier = places.setdefault(name.casefold(), place)
-        if earlier != place:
-            raise Invalid(f"Columns {earlier} and {place} are both called “{_short(name)}”. Rename one of them.")
-    return names
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _not_utf8(stream: BinaryIO) -> Invalid:
-    """Only for the refusal: reads the file again to find the line."""
-    stream.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    while chunk := stream.read(_SAMPLE_BYTES):
-        pending = len(decoder.getstate()[0])
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError as error:
-            wrong = error.object[error.start]
-            line += error.object[pending : error.start].count(b"\n")
-            return Invalid(f"Line {line:,} is not UTF-8 (byte 0x{wrong:02X}). {_AS_CSV}")
-        line += chunk.count(b"\n")
-    return Invalid(f"Line {line:,} is not UTF-8: the file ends within a character. {_AS_CSV}")
-
-
-def _broken_record(stream: BinaryIO, delimiter: str, header: Layout | None, error: str) -> Invalid:
+def _broken_record(stream: BinaryIO, layout: Layout, error: str) -> Invalid:
     """Only for the refusal: reads up to the record that the csv module failed on."""
-    with _text(stream) as text:
-        reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    header = layout.header
+    with text_of(stream, layout.encoding) as text:
+        reader = _reader(text, layout)
         start = 1
         try:
             for _ in reader:
@@ -202,32 +262,40 @@ def _broken_record(stream: BinaryIO, delimiter: str, header: Layout | None, erro
         except (csv.Error, _LineTooLong):
             pass
     if "field limit" in error or "line too long" in error:
-        column = _longest_cell(stream, start, delimiter)
-        name = f"“{_short(header.header[column])}”" if header and column < len(header.header) else str(column + 1)
+        column = _longest_cell(stream, start, layout)
+        if column is None:
+            return Invalid(f"Line {start:,} is longer than {LONGEST_LINE:,} characters: no table is as wide.")
+        name = f"“{_short(header[column])}”" if column < len(header) else str(column + 1)
         return Invalid(
             f"Line {start:,}, column {name}: the cell is longer than {LONGEST_CELL:,} characters. "
             "Is a quote left open before it?"
         )
     if "unexpected end" in error:
-        return Invalid(f"Line {start:,}: a quote is opened and never closed.")
-    return Invalid(f"Line {start:,}: a quote within a quoted cell is not doubled.")
+        return StrayQuote(f"Line {start:,}: a quote is opened and never closed.")
+    return StrayQuote(f"Line {start:,}: a quote within a quoted cell is not doubled.")
 
 
-def _longest_cell(stream: BinaryIO, start: int, delimiter: str) -> int:
-    """The index (from 0) of the record's first cell beyond the limit."""
+def _longest_cell(stream: BinaryIO, start: int, layout: Layout) -> int | None:
+    """The index (from 0) of the record's first cell beyond the limit; None where its cells are many instead."""
     place = length = 0
     quoted = False
-    with _text(stream) as text:
+    with text_of(stream, layout.encoding) as text:
         for number, line in enumerate(iter(lambda: text.readline(LONGEST_LINE), ""), start=1):
             if number < start:
                 continue
             for character in line:
-                if character == '"':
+                if character == '"' and layout.quoted:
                     quoted = not quoted
-                elif character == delimiter and not quoted:
+                elif character == layout.delimiter and not quoted:
                     place, length = place + 1, 0
                     continue
                 length += 1
                 if length > LONGEST_CELL:
                     return place
+            if len(line) == LONGEST_LINE:
+                return None
     return place
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"

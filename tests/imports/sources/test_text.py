@@ -9,19 +9,23 @@ from hypothesis import strategies as st
 
 from billing_core.errors import Invalid
 from billing_core.imports import sources
+from tests.imports.sources import reading
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
 def read(content: bytes, *, size: int = 3) -> tuple[sources.Layout, list[tuple[int, list[str]]]]:
-    stream = io.BytesIO(content)
-    layout = sources.read_layout(stream)
-    rows = [
-        (line, row)
-        for batch in sources.batches(stream, layout, size=size)
-        for line, row in zip(batch.lines, batch.rows, strict=True)
-    ]
-    return layout, rows
+    """Lines that look like totals or footers are rows too."""
+    return reading.read(content, sources.Chosen(kept=tuple(range(1, 1_000))), size=size)[:2]
+
+
+def filled(rows):
+    """Without blank ones, which are left out."""
+    return [row for row in rows if any(cell.strip() for cell in row)]
+
+
+def filled_ones(numbered):
+    return [(line, row) for line, row in numbered if filled([row])]
 
 
 def written(rows, *, delimiter=",", line_end="\n", quoting=csv.QUOTE_MINIMAL) -> str:
@@ -46,7 +50,7 @@ def test_any_cells_come_back_as_they_were_in_every_dialect(rows, delimiter, line
     text = written([header, *rows], delimiter=delimiter, line_end=line_end, quoting=quoting)
     layout, found = read((b"\xef\xbb\xbf" if mark else b"") + text.encode())
     assert layout.header == tuple(header)
-    assert [row for _, row in found] == rows
+    assert filled(row for _, row in found) == filled(rows)
 
 
 @given(
@@ -57,9 +61,11 @@ def test_each_row_knows_the_line_on_which_it_begins(rows, line_end):
     text = written([["a", "b"], *rows], line_end=line_end, quoting=csv.QUOTE_ALL)
     _, found = read(text.encode())
     # Cutting the text before a row and counting its line ends is another way to find its line.
-    for place, (line, _row) in enumerate(found):
+    expected = []
+    for place, row in enumerate(rows):
         before = written([["a", "b"], *rows[:place]], line_end=line_end, quoting=csv.QUOTE_ALL)
-        assert line == 1 + sum(1 for part in io.StringIO(before, newline="") if part[-1] in "\r\n")
+        expected.append((1 + sum(1 for part in io.StringIO(before, newline="") if part[-1] in "\r\n"), row))
+    assert filled_ones(found) == filled_ones(expected)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -89,7 +95,8 @@ def test_a_column_without_a_name_is_called_after_its_place():
 
 
 def test_one_column_is_enough():
-    assert read(b"name\nx\n") == (sources.Layout(("name",), ","), [(2, ["x"])])
+    layout, rows = read(b"name\nx\n")
+    assert (layout.header, rows) == (("name",), [(2, ["x"])])
 
 
 def test_a_long_line_of_many_cells_is_named_by_its_line():

@@ -1,0 +1,119 @@
+"""Typed cells of workbooks as texts that nobody can misread. Pure.
+
+A cell is its value, not how it looks: a number is written with a decimal point, a day as ISO. Two looks are part of
+what is meant: 0.19 shown as 19% is written ``19%``, and a duration ``1:30:00``, as either would be another number.
+"""
+
+import enum
+import re
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+
+class Look(enum.Enum):
+    """What a cell's number is."""
+
+    NUMBER = enum.auto()
+    MOMENT = enum.auto()
+    DURATION = enum.auto()
+    PERCENTAGE = enum.auto()
+
+
+_BUILT_IN: Final = {
+    **dict.fromkeys((9, 10), Look.PERCENTAGE),
+    **dict.fromkeys((*range(14, 23), *range(27, 37), *range(50, 59), 45, 47), Look.MOMENT),
+    46: Look.DURATION,
+}
+# Texts, colours and places kept free, which are no part of what a format shows; elapsed hours are looked for before.
+_DECORATION: Final = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]')
+_ELAPSED: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
+_WHOLE: Final = re.compile(r"-?[0-9]{1,17}")
+_FIRST_DAY_1900, _FIRST_DAY_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001  a sheet knows no zone
+_LAST_SERIAL: Final = 2_958_466  # the day after 9999-12-31
+
+
+def look_of(format_id: int, code: str | None) -> Look:
+    """What the format with this number, and code where the workbook defines it, shows of a number."""
+    if code is None:
+        return _BUILT_IN.get(format_id, Look.NUMBER)
+    first = code.split(";")[0]
+    if _ELAPSED.search(first):
+        return Look.DURATION
+    bare = _DECORATION.sub("", first).lower()
+    if "%" in bare:
+        return Look.PERCENTAGE
+    return Look.MOMENT if "general" not in bare and any(sign in bare for sign in "dmyhs") else Look.NUMBER
+
+
+@lru_cache(maxsize=65_536)
+def written(text: str, look: Look, from_1904: bool) -> str:
+    """A cell's number as it is stored in XML."""
+    if look is Look.NUMBER:
+        return number(text)
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if look is Look.PERCENTAGE:
+        return f"{number(str(Decimal(repr(value)) * 100))}%"
+    if look is Look.DURATION:
+        return duration(timedelta(days=value)) if abs(value) < _LAST_SERIAL else number(text)
+    if not 0 <= value < _LAST_SERIAL:
+        return number(text)
+    if value < 1:
+        return str((_FIRST_DAY_1900 + _days(value)).time())
+    # Excel counts a 29th of February 1900, which there was not.
+    early = not from_1904 and value < 61
+    return moment((_FIRST_DAY_1904 if from_1904 else _FIRST_DAY_1900) + _days(value + early))
+
+
+def number(text: str) -> str:
+    """Plain, with a decimal point. 1.234 becomes 1.2340, which nobody takes for thousands."""
+    if _WHOLE.fullmatch(text):
+        return text
+    try:
+        value = Decimal(repr(float(text)))
+    except ValueError:
+        return text
+    if not value.is_finite():
+        return text
+    plain = format(value, "f")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    whole, _, decimals = plain.lstrip("-").partition(".")
+    return f"{plain}0" if len(decimals) == 3 and len(whole) <= 3 else plain
+
+
+def _days(value: float) -> timedelta:
+    """To the millisecond: a day's fraction is no more exact."""
+    return timedelta(milliseconds=round(value * 86_400_000))
+
+
+def moment(value: datetime | date) -> str:
+    """A day as ISO, with its time where it has one."""
+    if isinstance(value, datetime):
+        return str(value.date()) if value.time() == time() else value.isoformat(" ").removesuffix("000")
+    return value.isoformat()
+
+
+def duration(value: timedelta) -> str:
+    """Hours, minutes and seconds."""
+    thousandths = round(abs(value) / timedelta(milliseconds=1))
+    minutes, rest = divmod(thousandths, 60_000)
+    seconds = f"{rest // 1000:02}" + (f".{rest % 1000:03}" if rest % 1000 else "")
+    return f"{'-' if value < timedelta() else ''}{minutes // 60}:{minutes % 60:02}:{seconds}"
+
+
+def of_value(value: object) -> str:
+    """A cell as a library reads it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return number(repr(value))
+    if isinstance(value, datetime | date):
+        return moment(value)
+    return duration(value) if isinstance(value, timedelta) else str(value)
