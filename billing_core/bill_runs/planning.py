@@ -13,6 +13,8 @@ from billing_core.audit import service as audit
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.overlapping import refuse_overlap
 from billing_core.bill_runs.progress import visible
+from billing_core.bounces import queries as bounces
+from billing_core.bounces.queries import BounceRow
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
@@ -88,6 +90,20 @@ def reach(
     chosen = chosen_customers(session, source, customer_ids, period, service_ids)
     counted = select(func.count(), func.count(case((Customer.email == "", 1)))).where(chosen, visible_to(actor))
     return Reach(*session.execute(counted).one())
+
+
+def bounced(
+    session: Session,
+    actor: Actor,
+    *,
+    source: RunSource = RunSource.ORDERS,
+    customer_ids: Collection[int] | None,
+    period: Period,
+    service_ids: Collection[int] = (),
+) -> list[BounceRow]:
+    """The addresses of those whom ``plan`` would choose from which mails came back."""
+    _require(actor, source, RunGoal.REHEARSAL)
+    return bounces.of_customers(session, actor, chosen_customers(session, source, customer_ids, period, service_ids))
 
 
 def chosen_customers(

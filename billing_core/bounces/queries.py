@@ -63,6 +63,12 @@ def of_customer(session: Session, actor: Actor, customer_id: int) -> list[Bounce
     return _newest(_rows(session, actor, OutboxMessage.customer_id == customer_id, addresses.needs_attention()))
 
 
+def of_customers(session: Session, actor: Actor, which: ColumnElement[bool]) -> list[BounceRow]:
+    """The same of those customers of whom this holds in SQL, before each of them is mailed something."""
+    actor.require(Permission.OUTBOX_READ)
+    return _newest(_rows(session, actor, which, addresses.needs_attention()))
+
+
 def of_addresses(session: Session, actor: Actor, named: Collection[str]) -> list[BounceRow]:
     """The newest of each of these addresses that nobody has dismissed, before something else is sent there."""
     actor.require(Permission.OUTBOX_READ)

@@ -25,7 +25,7 @@ from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
 from pages.ui import address, collection_mode, context, formats, mail_words
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import lacking
+from pages.ui.inputs import bounced_addresses, lacking
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -245,6 +245,13 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
         icon=":material/warning:",
     )
     mail_words.warn_of_none()
+    bounced_addresses.warn_of(
+        planning.bounced,
+        source=chosen.source,
+        customer_ids=chosen.customer_ids,
+        period=chosen.period,
+        service_ids=chosen.service_ids,
+    )
     if reach.without_email:
         has = "has" if reach.without_email == 1 else "have"
         st.info(

@@ -16,6 +16,7 @@ from billing_core.subscriptions.moving.rehearsing import Difference, Rehearsal, 
 from pages.ui import downloads, formats, mail_words, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import bounced_addresses
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -192,6 +193,7 @@ def _confirm(found: Rehearsal, notice_days: int) -> None:
         st.markdown(f"{md(before)} → **{md(after)}** {together}")
     if asked.tells:
         mail_words.warn_of_none()
+        bounced_addresses.warn_of(rehearsing.bounced, asked)
     told = asked.tells and settings().sends_mails
     st.caption("Their customers are told by mail in a few minutes." if told else "Nobody is told: tell them yourself.")
     if st.button("Move them", type="primary", icon=":material/move_up:", key="do_move"):

@@ -15,6 +15,7 @@ from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.reminder_schedules import Schedule
 from billing_core.settings import settings
 from pages.ui import context, formats, mail_words, messages, tables
+from pages.ui.inputs import bounced_addresses
 from pages.ui.reads import Reader
 from pages.ui.text import mail_frame, md
 
@@ -130,6 +131,7 @@ def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None
         st.caption("No reminder would go out on this day.")
         return
     mail_words.warn_of_none()
+    bounced_addresses.warn({one for plan in plans if not plan.reason for one in plan.recipients.everybody})
     outcome = "Goes out" if settings().sends_mails else "Kept"
     held = sum(bool(plan.reason) for plan in plans)
     going = (

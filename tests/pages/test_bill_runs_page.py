@@ -19,6 +19,7 @@ from billing_core.processes import pausing
 from billing_core.processes.models import Queue
 from billing_core.reports.models import BillingReport
 from pages.ui import formats
+from tests.bounces.sent import a_returned_mail
 from tests.pages.as_read import as_read
 from tests.pages.bill_runs import GENERATE_MARCH, a_process, changed, noted, planned, taken_up, waiting
 from tests.pages.filled import HOSTILE, fill
@@ -180,6 +181,7 @@ def test_a_tax_rate_that_is_none_starts_nothing(page_as, company):
 def test_sending_asks_first_and_says_that_mails_are_kept_without_a_mail_server(page_as, sessions, company, begun):
     with sessions.begin() as session:
         session.get_one(Customer, company.acme).email = "ap@acme.example"
+        a_returned_mail(session, company.acme)
     page = generating(page_as("admin"), "sent")
     next(one for one in page.toggle if one.key == "run_links").set_value(True).run()
     page.button(key="run_ask").click().run()
@@ -191,6 +193,7 @@ def test_sending_asks_first_and_says_that_mails_are_kept_without_a_mail_server(p
     assert "That cannot be undone" in words
     assert "1 customer of them has no e-mail address" in words
     assert "No mail server is set up" in words
+    assert "A mail came back from ap@acme.example on" in as_read(words)
 
     confirm(page, "run_ask", "confirm_send")
     assert not page.exception

@@ -5,10 +5,13 @@ import pytest
 from billing_core.bounces import recording, reports
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.plans import service as plans
+from billing_core.plans.terms import Terms
 from tests.bounces.returned import returned
 from tests.bounces.sent import a_mailed_invoice
 from tests.pages.invoicing import press, shown
 from tests.pages.pressing import press as press_in_table
+from tests.subscriptions.signed_up import D, a_plan, a_subscription
 
 REASON = "550 <b>*no*</b> 5.1.1 <ap@acme.example>: Recipient address rejected: User unknown"
 
@@ -69,6 +72,20 @@ def test_the_next_mail_to_the_address_warns_in_the_dialog(page_as, invoice):
     page.text_input(key=f"send_to_{invoice.id}").set_value("new@acme.example")
     press(page, opener)
     assert "A mail came back from" not in " ".join(one.value for one in page.warning)
+
+
+def test_a_move_to_another_version_warns_before_its_customers_are_told(page_as, sessions, invoice):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_subscription(session, ref="ACME", now=utc_now())
+        plans.add_version(session, SYSTEM, "pro", Terms("USD", D(40), 0, D(0)), now=utc_now())
+    page = page_as("admin").visit("plans.py", plan="pro", plan_tab="Moves")
+    page.button(key="move_them").click().run()
+    assert not page.exception
+    assert "A mail came back from ap@acme.example on" in shown(page)
+    page.toggle(key="move_tells").set_value(False).run()
+    page.button(key="move_them").click().run()
+    assert "came back" not in shown(page)
 
 
 def test_a_click_on_the_overview_dismisses_an_address(page_as, invoice):

@@ -10,6 +10,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from billing_core.bounces import queries as bounces
+from billing_core.bounces.queries import BounceRow
+from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.mailing import mails
 from billing_core.subscriptions.models import PlanMove
@@ -115,6 +118,14 @@ def page(
     course = asking.course(session, asked)
     statement = listing(session, actor, course, left_out=left_out)
     return [row_of(course, row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def bounced(session: Session, actor: Actor, asked: Asked) -> list[BounceRow]:
+    """The addresses of the customers whose subscriptions are moved from which mails came back."""
+    actor.require(Permission.SUBSCRIPTION_WRITE)
+    found = candidates(session, actor, asking.course(session, asked))
+    moved = select(found.c.customer_id).where(found.c.left_out.is_(None))
+    return bounces.of_customers(session, actor, Customer.id.in_(moved))
 
 
 def listing(session: Session, actor: Actor, course: Course, *, left_out: bool | None) -> Select[*tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Addresses that mails came back from: told before the next one is sent there, and dismissed."""
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
 import streamlit as st
 
@@ -18,20 +18,22 @@ _MOST_NAMED: Final = 5
 
 def warn(addresses: Collection[str]) -> None:
     """Which of these mails came back from, when and why."""
-    actor = context.actor()
-    if addresses and actor.may(Permission.OUTBOX_READ):
-        # Not from memory: mails come back without anybody's doing.
-        with context.reading() as session:
-            rows = queries.of_addresses(session, actor, addresses)
-        _warn(rows)
+    if addresses:
+        warn_of(queries.of_addresses, addresses)
 
 
 def warn_of_customer(customer_id: int) -> None:
     """The same of those of a customer."""
+    warn_of(queries.of_customer, customer_id)
+
+
+def warn_of(found: Callable[..., list[BounceRow]], *facts: Any, **named: Any) -> None:
+    """The same of those that a service finds."""
     actor = context.actor()
     if actor.may(Permission.OUTBOX_READ):
+        # Not from memory: mails come back without anybody's doing.
         with context.reading() as session:
-            rows = queries.of_customer(session, actor, customer_id)
+            rows = found(session, actor, *facts, **named)
         _warn(rows)
 
 

@@ -8,9 +8,11 @@ from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, service
+from billing_core.invoices.models import Invoice
 from billing_core.mailing import default_texts, reminder_schedules, wording
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind
+from tests.bounces.sent import a_returned_mail
 from tests.invoices.company import a_customer, content
 from tests.pages.as_read import as_read
 from tests.pages.roles import OTHER_ROLES
@@ -55,6 +57,13 @@ def test_the_next_run_is_rehearsed_while_reminders_are_off(page_as, sessions, bu
     assert list(shown["Reminder"]) == ["7 days after the due date"] * 2
     assert "Disputed" in shown["Why not"][1]
     assert not schedule_of(sessions, business).reminds
+
+
+def test_the_rehearsal_names_addresses_that_mails_came_back_from(page_as, sessions, late):
+    with sessions.begin() as session:
+        a_returned_mail(session, session.get_one(Invoice, late[0]).customer_id)
+    page = page_as("admin").visit("admin/reminders.py")
+    assert "A mail came back from ap@acme.example on" in as_read(" ".join(one.value for one in page.warning))
 
 
 def test_reminders_are_switched_on_with_other_days(page_as, sessions, business):
