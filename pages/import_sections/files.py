@@ -78,11 +78,12 @@ def _file(actor: Actor, parts: Sequence[Received]) -> None:
     if removed:
         _discard(actor, [first])
     file_reading.draw(actor, first)
+    taken = sum(not part.left_out for part in parts)
     for part in parts:
         if several:
             _part_heading(actor, part)
         if not part.left_out:
-            _part(actor, part, several=several)
+            _part(actor, part, alone=taken == 1)
 
 
 def _state(received: Received) -> None:
@@ -110,9 +111,9 @@ def _part_heading(actor: Actor, part: Received) -> None:
         st.rerun()
 
 
-def _part(actor: Actor, received: Received, *, several: bool) -> None:
+def _part(actor: Actor, received: Received, *, alone: bool) -> None:
     if received.layout is not None and received.state is not FileState.IMPORTED:
-        if not several:
+        if alone:
             _kind(actor, received)
         if received.kind is Kind.ORDER_ITEMS:
             _lines(actor, received)

@@ -317,3 +317,17 @@ def test_one_of_several_tables_is_named(command, sessions):
     assert command(packed, "customers", "--member", "more.csv")[0] == 0
     with sessions() as session:
         assert session.scalars(select(Customer.ref).order_by(Customer.ref)).all() == ["B", "C"]
+
+
+def test_a_shop_s_export_gives_each_of_its_kinds(command, sessions):
+    export = (Path(__file__).parents[1] / "imports" / "layouts" / "shopify_one_line_orders.csv").read_bytes()
+    for kind in ("customers", "orders", "order-items"):
+        code, out, _ = command(export, kind)
+        assert (code, out.split("\n")[0]) == (0, "new: 2")
+    with sessions() as session:
+        orders = select(Order.number, Customer.ref, Customer.name).join(Customer).order_by(Order.number)
+        assert list(map(tuple, session.execute(orders))) == [
+            ("#5001", "Person One", "Person One"),
+            ("#5002", "Person Two", "Person Two"),
+        ]
+        assert sum(session.scalars(select(OrderLine.quantity))) == 3

@@ -49,7 +49,9 @@ def test_names_that_say_nothing_leave_it_to_a_person_unless_the_file_s_name_says
     text = "ID,Name\n11,Blue mug\n12,Red mug\n"
     asked = evidence_of(text)
     assert asked.kinds == ()
-    assert asked.question == "By its columns, this file may contain customers: say which."
+    assert asked.question == (
+        "The names of its columns alone do not prove that this file contains customers: say what it does."
+    )
     assert evidence_of(text, "customers 2026.csv").kinds == (Kind.CUSTOMERS,)
 
 

@@ -49,6 +49,8 @@ class Evidence:
         if not self.close:
             return "The names of its columns do not tell what this file contains: say it."
         titles = [DEFINITIONS[kind].title.lower() for kind in self.close]
+        if len(titles) == 1:
+            return f"The names of its columns alone do not prove that this file contains {titles[0]}: say what it does."
         return f"By its columns, this file may contain {' or '.join(titles)}: say which."
 
 
