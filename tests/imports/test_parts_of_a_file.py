@@ -85,12 +85,14 @@ def test_the_shop_s_orders_that_once_became_customers(sessions, receive, parts, 
     work(inbox.import_)
     with sessions() as session:
         found = what_is_there(session)
+        zips = session.scalars(select(Order.ship_to_postal_code).order_by(Order.number)).all()
     assert found["orders"] == [
         ("#5001", "Person One", "2026-04-05", "shipped"),
         ("#5002", "Person Two", "2026-04-05", "shipped"),
     ]
     assert found["order-items"] == [("#5001", "MUG-B", 1), ("#5002", "MUG-R", 2)]
     assert [name for _, name, _ in found["customers"]] == ["Person One", "Person Two"]
+    assert zips == ["01067", "62701"]
 
 
 def test_a_part_that_is_left_out_is_not_imported(sessions, receive, parts, work, take_in):
