@@ -43,7 +43,7 @@ def removed_lines(token: str, actor: CurrentActor) -> StreamingResponse:
 
 
 @router.get("/history/{name}")
-def changes(name: str, actor: CurrentActor) -> StreamingResponse:
+def changes_of_import(name: str, actor: CurrentActor) -> StreamingResponse:
     """``15.csv``: every row that an import made, and every cell that it changed or removed, before and after."""
     run_id, _ = split_name(name, r"[0-9]{1,9}", "import", ending="csv")
     return streamed(

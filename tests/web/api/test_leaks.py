@@ -78,6 +78,7 @@ FORBIDDEN = {
     "plan_move",
     "rejected_rows",
     "removed_lines",
+    "changes_of_import",
     "message",
 }
 REFUSED_FIGURES = tuple(
@@ -115,6 +116,7 @@ PATHS = {
     "/downloads/credit-notes/{name}": lambda w: [f"{w.note}.pdf"],
     "/downloads/statements/{name}": lambda w: [f"{w.customer}.csv", f"{w.customer}.pdf"],
     "/downloads/outbox/{name}": lambda w: [f"{w.mail}.eml"],
+    "/downloads/imports/history/{name}": lambda w: ["1.csv"],
     "/downloads/imports/templates/{name}": lambda w: ["customers.csv"],
     "/downloads/imports/{token}": lambda w: [f"{w.customer:024}"],
     "/downloads/figures/{key}": lambda w: [figure.key for figure in FIGURES],

@@ -32,7 +32,9 @@ ROUTES = {
     if isinstance(route, APIRoute) and route.path.startswith("/downloads")
 }
 # How the names end by which these are asked for.
-ENDINGS = {"report": ".csv", "invoice": ".pdf", "credit_note": ".pdf", "statement": ".pdf", "message": ".eml"}
+ENDINGS = {"report": ".csv", "invoice": ".pdf", "credit_note": ".pdf", "statement": ".pdf", "message": ".eml"} | {
+    "changes_of_import": ".csv"
+}
 NOBODYS = ("0", "-1", "999999", str(2**31), str(2**63), "9" * 30, "abc", "1e3", "٣", "inv_", "%00", "%ED%A0%80", "")
 # What the parameters are not, by their kind.
 NO_DAY = ("0", "1767225600", "2026-02-30", "2026-01-01T00:00:00", "null", "a")
