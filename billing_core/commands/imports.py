@@ -120,7 +120,7 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     if outcome.left_out:
         data |= {"left_out": outcome.left_out}
     if outcome.unsaid:
-        data |= {"without_status": outcome.unsaid}
+        data |= {"without_status": outcome.unsaid, "columns_that_may_tell": outcome.telling}
     data |= _what_was_noticed(outcome)
     # Of a refused file nothing is new, nor changed.
     would_be = "would be " if outcome.refused else ""
@@ -223,9 +223,10 @@ def _tell_of_words(outcome: Outcome) -> None:
         if choices is not None and len(choices()) <= FEW:
             _say(f"  {name} is one of {', '.join(choices())}; {LEAVE_OUT} leaves the rows of a word out")
     if outcome.unsaid:
+        hint = f". These columns may tell: {', '.join(outcome.telling)}" if outcome.telling else ""
         _say(
             f"Warning: new orders without a status in the file: {outcome.unsaid:,}. They count as submitted and are "
-            "billed, also those that were cancelled"
+            f"billed, also those that were cancelled{hint}"
         )
 
 

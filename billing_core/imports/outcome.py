@@ -28,7 +28,8 @@ class Outcome:
 
     ``asked`` are words that are not understood, for which ``waiting`` rows wait; ``left_out`` rows have a word that was
     said to leave them out. ``read`` is how the other words were read, of columns that have few. Of the new orders,
-    ``unsaid`` have no status in the file and count as submitted.
+    ``unsaid`` have no status in the file and count as submitted; columns whose names say that they may tell are
+    ``telling``.
 
     ``groups`` are what the rejections have in common. At most ``may_set_aside`` rejected rows are set aside, and the
     others imported. ``notes`` are what else must be known.
@@ -68,6 +69,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     no_rows: int = 0
     odd_lines: list[OddLine] = field(default_factory=list)
+    telling: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:

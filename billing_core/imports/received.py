@@ -174,6 +174,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "left_out": outcome.left_out,
         "unsaid": outcome.unsaid,
         "read": [asdict(word) for word in outcome.read],
+        "telling": outcome.telling,
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "questions": [asdict(one) for one in outcome.questions],
         "no_rows": outcome.no_rows,
@@ -222,6 +223,7 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("notes", []),
         stored.get("no_rows", 0),
         [sources.OddLine(**one) for one in stored.get("odd_lines", ())],
+        stored.get("telling", []),
     )
 
 

@@ -317,7 +317,7 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
         return outcome
     elif outcome.new:
         unsaid = statuses.count_unsaid(connection, read.definition, read.staged, resolved, new=outcome.new)
-        outcome = replace(outcome, unsaid=unsaid)
+        outcome = replace(outcome, unsaid=unsaid, telling=statuses.telling_columns(read.layout, read.mapping))
     if outcome.kind is Kind.ORDERS and not outcome.changed:
         return outcome
     billed, named = line_modes.billed(connection, read.definition, resolved, lines, limit=SHOWN_BILLED)

@@ -4,7 +4,6 @@ import pandas as pd
 import streamlit as st
 
 from billing_core.identity import Actor
-from billing_core.imports.kinds import statuses
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.received import Received
 from pages.import_sections import rejected
@@ -20,7 +19,7 @@ def draw(actor: Actor, received: Received) -> None:
         return
     _counts(outcome)
     if outcome.unsaid:
-        _unsaid(received, outcome)
+        _unsaid(outcome)
     for note in outcome.notes:
         st.info(md(formats.with_days(note)), icon=":material/info:")
     if outcome.rejected:
@@ -65,10 +64,11 @@ def _counts(outcome: Outcome) -> None:
             st.metric(label, formats.count(value), help=meaning, width="content")
 
 
-def _unsaid(received: Received, outcome: Outcome) -> None:
+def _unsaid(outcome: Outcome) -> None:
     """Orders that may be cancelled are not billed in silence."""
-    telling = statuses.telling_columns(received.layout.header) if received.layout else []
-    hint = f" These columns may tell; choose one as the status: {', '.join(telling)}." if telling else ""
+    hint = (
+        f" These columns may tell; choose one as the status: {', '.join(outcome.telling)}." if outcome.telling else ""
+    )
     st.warning(
         md(
             f"New orders without a status in this file: {formats.count(outcome.unsaid)}. They count as submitted and "

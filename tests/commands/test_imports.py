@@ -248,11 +248,14 @@ def test_words_that_are_not_understood_are_refused_with_the_way_to_answer(comman
     assert "is not a status" in command(ORDERS, "orders", "--word", "status:On Hold=x")[2]
 
 
-def test_orders_without_a_status_are_counted(command):
+def test_orders_without_a_status_are_counted_with_the_columns_that_may_tell(command):
     command(GOOD)
-    code, out, err = command(ORDERS, "orders", "--map", "status=", "--dry-run", as_json=True)
-    assert (code, json.loads(out)["without_status"]) == (0, 2)
+    file = "order_number,customer_ref,order_date,Shipped Date,Fax\n1,ACME,2026-01-05,,\n2,ACME,2026-01-05,,\n"
+    code, out, err = command(file, "orders", "--dry-run", as_json=True)
+    said = json.loads(out)
+    assert (code, said["without_status"], said["columns_that_may_tell"]) == (0, 2, ["Shipped Date"])
     assert "new orders without a status in the file: 2" in err
+    assert "These columns may tell: Shipped Date" in err
 
 
 def test_the_good_rows_are_imported_where_so_many_may_be_set_aside(command, sessions, tmp_path):

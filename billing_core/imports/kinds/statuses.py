@@ -1,6 +1,5 @@
 """Orders of which a file does not say the status: they would be billed, though some of them may be cancelled."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Table, func, select
@@ -8,7 +7,8 @@ from sqlalchemy.engine import Connection
 
 from billing_core.imports import merging
 from billing_core.imports.kind import Definition, Staged
-from billing_core.imports.mapping import plain
+from billing_core.imports.mapping import Mapping, plain, unused
+from billing_core.imports.sources import Layout
 
 # Columns that tell what became of an order by being filled.
 _TELLING: Final = frozenset(
@@ -26,9 +26,9 @@ _TELLING: Final = frozenset(
 )
 
 
-def telling_columns(header: Iterable[str]) -> list[str]:
-    """Those that may say what an order is, by their names."""
-    return [column for column in header if plain(column) in _TELLING]
+def telling_columns(layout: Layout, mapping: Mapping) -> list[str]:
+    """Those that may say what an order is, by their names, and that nothing is taken from."""
+    return [column for column in unused(layout, mapping) if plain(column) in _TELLING]
 
 
 def count_unsaid(connection: Connection, definition: Definition, staged: Staged, resolved: Table, *, new: int) -> int:
