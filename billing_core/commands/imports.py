@@ -136,8 +136,6 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
             *([("left out", outcome.left_out)] if outcome.left_out else []),
         )
     )
-    for note in outcome.notes:
-        _say(f"Note: {note}")
     if outcome.questions:
         _ask(outcome)
     if outcome.rejected:
