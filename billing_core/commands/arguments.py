@@ -158,7 +158,8 @@ def _import(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="field=how",
-        help="how the numbers of a field's column are written, where the file does not show it: point or comma",
+        help="how a field's column is written, where the file does not show it: point or comma of numbers, day-first "
+        "or month-first of dates, and others that the check names",
     )
     command.add_argument(
         "--lines",

@@ -47,3 +47,15 @@ def test_a_cell_that_cannot_be_read_says_why(sessions):
         {"quantity": "is not a number"},
         {"": "the line has 2 cells, the header has 3"},
     ]
+
+
+def test_a_cell_is_shown_as_the_others_prove_it_or_as_it_stands(sessions):
+    rows = first_rows(sessions, b"order_number;sku;quantity\nSO-1;A;1.234\nSO-2;A;12,5\n")[Kind.ORDER_ITEMS]
+    assert [(row.values["quantity"], row.reasons) for row in rows] == [("1234", {}), ("12.5", {})]
+
+
+def test_a_cell_that_nothing_proves_yet_is_shown_as_it_stands(sessions):
+    rows = first_rows(sessions, b"order_number,sku,quantity\nSO-1,A,7\nSO-2,A,1.234\n")[Kind.ORDER_ITEMS]
+    assert [row.values["quantity"] for row in rows] == ["7", "1.234"]
+    reason = "is read as the whole column shows. 1.234: 1.234 (decimal point) or 1234 (decimal comma)?"
+    assert [row.reasons for row in rows] == [{"quantity": reason}, {}]

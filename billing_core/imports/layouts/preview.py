@@ -14,6 +14,7 @@ from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.reading import Reader, shown
 from billing_core.imports.rows.following import followed
+from billing_core.imports.writing.damage import PostalCodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,32 @@ def first_rows(
     ]
     batch = sources.Batch(range(1, len(rows) + 1), list(rows))
     following = recognising.following(layout, kind, mapping, rows)
-    return [
-        _first_row(row, readers, len(layout.header))
-        for ours in followed([batch], layout, following)
-        for row in ours.rows
-        if any(cell.strip() for cell in row)
-    ]
+    ours = [row for some in followed([batch], layout, following) for row in some.rows if any(map(str.strip, row))]
+    found = [_first_row(row, readers, len(layout.header)) for row in ours]
+    while any(reader.misread or reader.at_odds for reader in readers):
+        for reader in readers:
+            reader.read_again()
+        found = [_first_row(row, readers, len(layout.header)) for row in ours]
+    return _as_they_stand(found, ours, readers)
+
+
+def _as_they_stand(found: list[FirstRow], rows: Sequence[list[str]], readers: Sequence[Reader]) -> list[FirstRow]:
+    """Of columns that these rows alone do not show how to read, the cells as they stand: further rows may show it."""
+    for reader in readers:
+        name = reader.field.name
+        for doubt in reader.doubts()[:1]:
+            read = [(first, row) for first, row in zip(found, rows, strict=True) if name in first.values]
+            for first, row in read:
+                first.values[name] = shown(reader.cell(row))
+            read[0][0].reasons[name] = f"is read as the whole column shows. {doubt.text}"
+    return found
 
 
 def _first_row(row: list[str], readers: Sequence[Reader], width: int) -> FirstRow:
     if len(row) != width:
         return FirstRow({}, {"": f"the line has {len(row)} cells, the header has {width}"})
-    values, reasons = {}, {}
+    values: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for reader in readers:
         cell = reader.cell(row)
         try:
@@ -56,6 +71,10 @@ def _first_row(row: list[str], readers: Sequence[Reader], width: int) -> FirstRo
         except Unreadable as unreadable:
             values[reader.field.name] = shown(cell)
             reasons[reader.field.name] = str(unreadable)
+    for reader in readers:
+        name = reader.field.name
+        if isinstance(reader.column, PostalCodes) and name not in reasons:
+            (values[name],) = reader.column.restored([values[name]], [values.get(reader.field.country, "")])
     return FirstRow(values, reasons)
 
 

@@ -54,9 +54,9 @@ class Texts:
 
     def read(self, cell: str) -> str:
         """The text that was meant; Unreadable where a spreadsheet has destroyed a code."""
-        text = unwrapped(cell, code=self._code)
-        if text is cell:
+        if _SUSPICIOUS.isdisjoint(cell):
             return cell
+        text = unwrapped(cell, code=self._code)
         if self._code and _EXPONENT.fullmatch(text):
             raise Unreadable(
                 "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
