@@ -63,6 +63,8 @@ class Group:
             return "Say what a blank is to be read as, or fill them in"
         if self.mendable:
             return "Say what each is to be read as, or correct them"
+        if self.reason.startswith("comes again"):
+            return "Say whether the first or the last row of a key counts"
         if "decimals" in self.reason:
             return "Round them in the file: an import rounds nothing"
         return "Correct the rows, or leave them out"
