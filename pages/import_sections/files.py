@@ -216,7 +216,7 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
             key="import_apply",
             disabled=busy or not checked,
             type="primary" if checked else "secondary",
-            help="Each file is imported entirely or not at all, in this order. Repeating it does no harm.",
+            help="In this order, each file entirely, but for rows that are set aside, or not at all.",
         )
         clear = st.button("Remove all", key="import_clear", disabled=busy, type="tertiary")
     if check:

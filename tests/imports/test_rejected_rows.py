@@ -1,6 +1,8 @@
 """Rejected rows: grouped by what is wrong, set aside in an import, repaired and dropped again."""
 
+import csv
 import io
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -152,3 +154,23 @@ def test_a_blank_can_be_read_as_something(sessions):
 @pytest.mark.parametrize("text", ["=1", "+49", "-5", "@x", "'t Hooft", "'", "", "plain", "\tx", "＝1"])
 def test_what_is_made_harmless_is_read_back_as_it_was(text):
     assert unescaped(harmless(text)) == text
+
+
+def test_a_row_that_follows_up_on_another_is_repaired_by_itself(sessions, take_in):
+    """The second line of a shop's order has its number in the row above alone."""
+    shop = (Path(__file__).parent / "layouts" / "shopify_orders.csv").read_text()
+    header, *rows = csv.reader(io.StringIO(shop))
+    quantity, number = header.index("Lineitem quantity"), header.index("Name")
+    following = next(at for at, row in enumerate(rows) if at and row[number] in ("", rows[at - 1][number]))
+    was, rows[following][quantity] = rows[following][quantity], "many"
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    for kind in ("customers", "orders"):
+        assert take_in(kind, shop).applied
+    outcome, rest = to_repair(sessions, text.getvalue(), kind="order-items", set_aside=1)
+    assert (outcome.applied, outcome.set_aside) == (True, 1)
+
+    repaired = take_in("order-items", rest.replace("many", was, 1), lines="add")
+
+    assert counts(repaired) == (1, 0, 0, 0)
+    assert counts(take_in("order-items", shop)) == (0, 0, outcome.new + 1, 0)
