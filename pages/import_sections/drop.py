@@ -33,5 +33,6 @@ def draw(actor: Actor) -> None:
 
 def _templates() -> None:
     st.caption("A file for each kind, with its columns and an example to replace.")
-    links = [f"[{DEFINITIONS[kind].title}](/downloads/imports/templates/{kind}.csv)" for kind in Kind]
+    address = "/downloads/imports/templates"
+    links = (f"{DEFINITIONS[kind].title}: [CSV]({address}/{kind}.csv), [Excel]({address}/{kind}.xlsx)" for kind in Kind)
     st.markdown("\n".join(f"- {link}" for link in links))

@@ -12,8 +12,9 @@ from tests.imports.files import counts
 EXAMPLES = {kind: 2 if kind in (Kind.SERVICES, Kind.RATES) else 1 for kind in Kind}
 
 
-def test_the_templates_of_all_kinds_go_into_an_empty_company_without_a_question(take_in):
-    outcomes = {kind: take_in(kind.value, files.named(SYSTEM, f"{kind}.csv").content) for kind in Kind}
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_the_templates_of_all_kinds_go_into_an_empty_company_without_a_question(take_in, form):
+    outcomes = {kind: take_in(kind.value, files.named(SYSTEM, f"{kind}.{form}").content) for kind in Kind}
 
     assert {kind: outcome.rejections for kind, outcome in outcomes.items()} == {kind: [] for kind in Kind}
     assert {kind: counts(outcome)[0] for kind, outcome in outcomes.items()} == EXAMPLES
