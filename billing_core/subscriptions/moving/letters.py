@@ -59,6 +59,8 @@ def tell(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
         for one in found
         if not mails.recipients_of_customer(one.customer).reason
     ]
+    about = [one.subscription.id for one in found]
+    outbox.replace_kept(session, actor, "subscription", about, list(_KINDS.values()), now=now)
     outbox.put_many(session, actor, messages, now=now)
     for one in found:
         has_address = not mails.recipients_of_customer(one.customer).reason

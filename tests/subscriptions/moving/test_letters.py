@@ -110,6 +110,9 @@ def test_who_was_told_is_told_that_it_does_not_come(sessions, three):
     assert english.title == "Pro: no new terms from March 31, 2026"
     assert "the billing period that begins then costs $30.00" in english.content["text"]
     assert german.recipient == "ap@acme.example"
+    # Without a mail server all are kept: of each the newest.
+    kept = [(mail.topic, mail.state) for mail in mails(sessions)]
+    assert kept == [("plan_move", MessageState.RECALLED)] * 2 + [("plan_move_withdrawn", MessageState.HELD_BACK)] * 2
 
 
 def test_who_was_not_told_yet_is_told_nothing(sessions, three):
