@@ -1,5 +1,5 @@
 """Searching a million invoices against searching a thousand: the first page of what is found, by texts that are on few,
-on many and on none, in the invoice or in a line.
+on many and on none, in the invoice, in a line, or as a SKU of the orders that it bills.
 """
 
 import time
@@ -25,12 +25,17 @@ SOUGHT = {
     "a customer's name, on one in fifty": "customer 42",
     "what every invoice has": "customer",
     "two letters": "77",
+    "two letters that no invoice has": "zq",
+    "two letters of a SKU in every line": "b-",
+    "one figure": "7",
     "a reference": "PO-7919",
     "an amount": "10,77",
     "a text of one line": "delivery 7919,",
     "a SKU in a line of every 5,000th": "ab-4711",
     "a line that every invoice has": "pallets",
     "what the oldest 3,500 have": "oldest",
+    "what the oldest 10,000 have": "inv-2026-000",
+    "a SKU of a billed order": "zulu-4711",
     "nothing": "no such thing",
 }
 
@@ -44,6 +49,11 @@ INSERT INTO invoice_line_items (public_id, invoice_id, position, description, qu
            ELSE 'Delivery ' || id || ', SKU AB-' || (id % 5000) END,
            1000000, 1000000, 'service', 0, 100, '2026-03-01 12:00:00.000000'
     FROM invoices JOIN (SELECT 1 AS place UNION ALL SELECT 2 UNION ALL SELECT 3) ORDER BY id, place
+"""
+# As they are kept: two of the orders that each invoice bills.
+_SKUS = """
+INSERT INTO billed_skus (invoice_id, words)
+    SELECT id, 'box-' || (id % 7) || char(31) || 'zulu-' || (id % 5000) || char(31, 31) FROM invoices ORDER BY id
 """
 
 
@@ -75,6 +85,7 @@ def _company(file: Path, invoices: int) -> Sessions:
         session.flush()
         session.execute(text(invoicing._MANY), {"invoices": invoices})
         session.execute(text(_LINES))
+        session.execute(text(_SKUS))
     sqlite.refresh_statistics(sessions.engine)
     return sessions
 
