@@ -43,8 +43,11 @@ class Obstacles:
         if not rows:
             return
         everything = select(func.count()).select_from(found.subquery())
-        self.count += len(rows) if len(rows) < SHOWN else connection.scalar(everything) or 0
-        self.first += [words(*row) for row in rows][: SHOWN - len(self.first)]
+        count = len(rows) if len(rows) < SHOWN else connection.scalar(everything) or 0
+        # Several references can say the same.
+        told = [text for text in dict.fromkeys(words(*row) for row in rows) if text not in self.first]
+        self.count += count - len(rows) + len(told)
+        self.first += told[: SHOWN - len(self.first)]
 
 
 def find(
@@ -54,7 +57,8 @@ def find(
     found, kind = Obstacles(), definition.kind
     for model in MADE[kind]:
         for reference in REFERENCES.get(model, ()):
-            _referred(connection, found, kind, model.__table__, reference, run)
+            if reference.has:
+                _referred(connection, found, kind, model.__table__, reference, run)
     _changed_by_later_imports(connection, found, rows, run)
     _changed_since(connection, found, definition, run, changed)
     if kind is Kind.CUSTOMERS:

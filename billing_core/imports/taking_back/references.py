@@ -49,7 +49,7 @@ from billing_core.usage.models import UsageLine
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The ``column`` names a row, of which people are told what it ``has``."""
+    """The ``column`` names a row, of which people are told what it ``has``; empty: another reference tells it."""
 
     column: InstrumentedAttribute[Any]
     has: str
@@ -102,8 +102,8 @@ REFERENCES: Final[dict[type[Base], tuple[Reference, ...]]] = {
         Reference(OrderLine.order_id, "has order lines"),
         Reference(BilledOrder.order_id, "is billed on an invoice"),
         Reference(ReportOrder.order_id, "is on a report"),
-        Reference(ReportCharge.order_id, "is on a report"),
-        Reference(ReportQuestion.order_id, "is on a report"),
+        Reference(ReportCharge.order_id, ""),
+        Reference(ReportQuestion.order_id, ""),
     ),
     Plan: (
         Reference(PlanVersion.plan_id, "has a version of its own"),
