@@ -136,19 +136,21 @@ class _Known(dict[str, Any]):
         written = unescaped(cell)
         if self._answers:
             written = self._answers.ours(written)
-        if self._answers.leaves_out(cell):
-            value = LEFT_OUT
-        elif written and not written.isspace():
-            value = _stored(self._field.parse(written if self._read is None else self._read(written)), self._field)
-        elif self._field.filled:
-            raise Unreadable("is empty")
-        else:
-            value = self._field.blank
+        value = LEFT_OUT if self._answers.leaves_out(cell) else self._value(written)
         if len(self) >= MEMORY:
             self.clear()
         if len(cell) <= LONGEST_SHOWN:
             self[cell] = value
         return value
+
+    def _value(self, written: str) -> Any:
+        """Blank is also what a spreadsheet wrote around nothing."""
+        text = written if self._read is None or not written or written.isspace() else self._read(written)
+        if text and not text.isspace():
+            return _stored(self._field.parse(text), self._field)
+        if self._field.filled:
+            raise Unreadable("is empty")
+        return self._field.blank
 
 
 def read_batch(

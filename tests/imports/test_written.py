@@ -143,3 +143,12 @@ def test_a_lost_zero_comes_back_by_the_row_s_country(take_in, sessions):
         ("A", "'t Hooft", "01067"),
         ("B", "Bolt", "1010"),
     ]
+
+
+@pytest.mark.parametrize("nothing", ['"="""""', "\u200b", "\ufeff\u00a0"])
+def test_what_a_spreadsheet_wrote_around_nothing_is_empty(one_order, take_in, nothing):
+    assert rejections(take_in("customers", f"customer_ref,name\n{nothing},Acme\n")) == [
+        (2, "customer_ref", nothing.replace('""', "|").strip('"').replace("|", '"').strip(), "is empty")
+    ]
+    assert rejections(take_in("order-items", f"{LINES}SO-1,A,{nothing}\n"))[0][3] == "is empty"
+    assert take_in("customers", f"customer_ref,name,zip\nA,Acme,{nothing}\n").applied

@@ -62,7 +62,7 @@ class Texts:
                 "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
                 "export the file again, and open it as text"
             )
-        if not self._repaired and text != cell.translate(_PLAIN_BLANKS).strip():
+        if text and not self._repaired and text != cell.translate(_PLAIN_BLANKS).strip():
             self._repaired = f"{cell.strip()}, which is {text}"
         return text
 

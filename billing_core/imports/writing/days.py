@@ -113,6 +113,8 @@ class Days(_Dated):
     def read(self, cell: str) -> str:
         """The day in ISO form; Unreadable where it is none, or not one as its column has them."""
         text = unwrapped(cell.strip(), code=True)
+        if not text:
+            return text
         if match := _SERIAL.fullmatch(text):
             return self._from_number(text, int(match["days"]))
         if _ISO.fullmatch(text):
@@ -163,7 +165,7 @@ class Instants(_Dated):
     def read(self, cell: str) -> str:
         """The instant in ISO form; what has it already is left as it is. Unreadable where it is none."""
         text = unwrapped(cell.strip(), code=True)
-        if _ISO_INSTANT.fullmatch(text):
+        if not text or _ISO_INSTANT.fullmatch(text):
             return text
         found = moment(text)
         day = self._day_of(text, found)

@@ -45,6 +45,8 @@ class Numbers:
         if text.isdecimal() and text.isascii() and len(text) <= _LONGEST:
             return text
         text = unwrapped(text, code=True)
+        if not text:
+            return text
         minus, digits = self._bare(text)
         meanings = _meanings(digits)
         if not meanings:
