@@ -104,7 +104,7 @@ def _separator(sign: str) -> str:
 
 
 def _line(number: int) -> str:
-    return f"on line {number}" if number else "on no line: the columns are numbered"
+    return f"on line {number:d}" if number else "on no line: the columns are numbered"
 
 
 def _select(
