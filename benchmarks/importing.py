@@ -8,19 +8,25 @@ import sys
 import time
 from contextlib import closing
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median
+
+import xlsxwriter
+from python_calamine import CalamineWorkbook
 
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, service
+from billing_core.imports import Kind, service, sources
 
 LINES = 1_000_000
 LINES_PER_ORDER = 4
 SKUS = 5_000
 RUNS = 3
+BOOK_LINES = 300_000
+READERS = ("calamine", "ours")
 AIM = ">= 0.4"
 FIRST_DAY = date(2024, 1, 1)
 
@@ -40,6 +46,11 @@ def run(scratch: Path) -> list[dict]:
         bare_runs.append(_bare_executemany(_copy(prepared, scratch / "bare.sqlite3")))
         our_runs.append(_imported_elsewhere(_copy(prepared, scratch / "ours.sqlite3"), source))
     bare, ours = median(bare_runs), median(seconds for seconds, _ in our_runs)
+    book = scratch / "lines.xlsx"
+    _write_workbook(book)
+    reads = {reader: [_read_elsewhere(reader, book) for _ in range(RUNS)] for reader in READERS}
+    of_calamine, of_ours = (median(seconds for seconds, _ in reads[reader]) for reader in READERS)
+    read_mb = max(growth for _, growth in reads["ours"])
     growth_mb = max(growth for _, growth in our_runs)
     return [
         {
@@ -49,6 +60,22 @@ def run(scratch: Path) -> list[dict]:
             "unit": "lines/s",
             "ratio": round(bare / ours, 2),
             "aim": AIM,
+        },
+        {
+            "name": f"reading an .xlsx of {BOOK_LINES:,} lines, beside calamine",
+            "ours": round(BOOK_LINES / of_ours),
+            "limit": round(BOOK_LINES / of_calamine),
+            "unit": "lines/s",
+            "ratio": round(of_calamine / of_ours, 2),
+            "aim": ">= 0.5",
+        },
+        {
+            "name": "peak memory of that reading above idle",
+            "ours": round(read_mb),
+            "limit": 100,
+            "unit": "MB",
+            "ratio": round(read_mb / 100, 2),
+            "aim": "<= 1",
         },
         {
             "name": "peak memory of that import above idle",
@@ -73,6 +100,38 @@ def _write_lines(target: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(("order_number", "sku", "quantity"))
         writer.writerows(_rows())
+
+
+def _write_workbook(target: Path) -> None:
+    with xlsxwriter.Workbook(target) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ("order_number", "sku", "quantity"))
+        for line, row in enumerate(islice(_rows(), BOOK_LINES), start=1):
+            sheet.write_row(line, 0, row)
+
+
+def _read_elsewhere(reader: str, book: Path) -> tuple[float, float]:
+    """Seconds and megabytes, as ``_imported_elsewhere``."""
+    command = [sys.executable, "-m", "benchmarks.importing", reader, str(book)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    seconds, growth_mb = answer.stdout.split()
+    return float(seconds), float(growth_mb)
+
+
+def _read(reader: str, book: Path) -> tuple[float, float]:
+    """All cells of a workbook as Python's: calamine's typed and all at once, ours as texts in batches."""
+    idle = _peak_kb()
+    started = time.perf_counter()
+    if reader == "calamine":
+        rows = len(CalamineWorkbook.from_path(book).get_sheet_by_index(0).to_python()) - 1
+    else:
+        with book.open("rb") as stream:
+            layout = sources.read_layout(stream)
+            rows = sum(len(batch.rows) for batch in sources.batches(stream, layout))
+    seconds = time.perf_counter() - started
+    if rows != BOOK_LINES:
+        raise SystemExit(f"only {rows} of {BOOK_LINES} lines were read")
+    return seconds, (_peak_kb() - idle) / 1024
 
 
 def _prepare(file: Path) -> None:
@@ -154,4 +213,7 @@ def _peak_kb() -> int:
 
 
 if __name__ == "__main__":
-    print(*_import(Path(sys.argv[1]), Path(sys.argv[2])))
+    if sys.argv[1] in READERS:
+        print(*_read(sys.argv[1], Path(sys.argv[2])))
+    else:
+        print(*_import(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -24,8 +24,6 @@ def draw(actor: Actor, received: Received) -> None:
         st.info(md(formats.with_days(note)), icon=":material/info:")
     if outcome.rejected:
         rejected.draw(actor, received, outcome)
-    for note in outcome.notes:
-        st.info(md(note), icon=":material/info:")
     if outcome.changes:
         _changes(received, outcome)
     if outcome.gone:

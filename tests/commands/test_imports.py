@@ -288,7 +288,7 @@ def test_what_is_left_out_is_said_and_can_be_taken_in(command, sessions):
     assert json.loads(out)["odd_lines"] == [{"line": 5, "text": "Total", "why": "looks like a total", "taken": False}]
     assert err == (
         "Line 5, “Total”, looks like a total and is left out: --keep-line takes it in\n"
-        "erp.csv: The columns are named on line 3; the lines before it are left out.\n"
+        "Note: The columns are named on line 3; the lines before it are left out.\n"
     )
     code, _, err = command(content, "customers", "--keep-line", "5")
     assert (code, "line 5, name: “” is empty" in err) == (1, True)

@@ -207,8 +207,8 @@ class _Cells:
         readers = self._readers
         for letters, attributes, formula, value, text in found:
             place = _PLACES[letters]
-            while len(row) < place:
-                row.append("")
+            if len(row) != place:
+                row.extend(_blanks(place - len(row)))
             if value or text:
                 row.append(readers[attributes](value or text))
             else:
@@ -230,6 +230,13 @@ class _Cells:
             return ""
         read = self.reader(kind, attributes.get("s", "0"))
         return value if kind in ("str", "inlineStr") else read(value)
+
+
+def _blanks(missing: int) -> list[str]:
+    """The cells that a row leaves out. Two of one column would move those after them."""
+    if missing < 0:
+        raise Invalid(markup.DAMAGED)
+    return [""] * missing
 
 
 class _ParsedRow:
@@ -267,7 +274,6 @@ class _ParsedRow:
         place = _PLACES[letters] if letters else len(self._row)
         if place >= MOST_COLUMNS:
             raise Invalid(f"The sheet has more than {MOST_COLUMNS:,} columns.")
-        while len(self._row) < place:
-            self._row.append("")
+        self._row.extend(_blanks(place - len(self._row)))
         value = "".join(self._value)
         self._row.append(self._cells.value(self._attributes, within_limit(value), formula=self._formula))

@@ -64,6 +64,11 @@ REFUSED = {
     ),
     "a column far to the right": (lambda: with_row('<c r="ZZZ2"><v>1</v></c>'), "more than 16,384 columns"),
     "a text that is not there": (lambda: with_row('<c r="A2" t="s"><v>99999</v></c>'), "damaged"),
+    "two cells in one place": (lambda: with_row('<c r="A2"><v>1</v></c><c r="A2"><v>2</v></c>'), "damaged"),
+    "two cells in one place, otherwise written": (
+        lambda: with_row('<c r="B2"><v>1</v><x/></c><c r="A2"><v>2</v></c>'),
+        "damaged",
+    ),
     "rows out of order": (lambda: changed(GOOD, SHEET, b'<row r="3"', b'<row r="1"'), "damaged"),
     "XML that is none": (lambda: with_row('<c r="A2"><v>1</c>'), "damaged"),
     "entities that grow": (
