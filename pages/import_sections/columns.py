@@ -43,8 +43,6 @@ def draw(actor: Actor, received: Received) -> None:
     if not received.missing:
         with st.expander("First rows as they will be stored", icon=":material/preview:"):
             _as_stored(actor, received)
-    with st.expander("First rows of the file", icon=":material/table_rows:"):
-        _first_rows(received)
 
 
 def _what_is_missing(received: Received, missing: list[str]) -> str:
@@ -149,6 +147,12 @@ def _shown(received: Received, field: Field, origin: Origin | None) -> str:
 def _may_be_everyone(received: Received, field: Field) -> bool:
     definition = received.definition
     return definition is not None and definition.for_everyone and field.name == "customer_ref"
+
+
+def first_rows(received: Received) -> None:
+    """As they are in the file."""
+    with st.expander("First rows of the file", icon=":material/table_rows:"):
+        _first_rows(received)
 
 
 def _first_rows(received: Received) -> None:

@@ -78,6 +78,8 @@ def _file(actor: Actor, parts: Sequence[Received]) -> None:
     if removed:
         _discard(actor, [first])
     file_reading.draw(actor, first)
+    if first.layout is not None and first.state is not FileState.IMPORTED:
+        columns.first_rows(first)
     taken = sum(not part.left_out for part in parts)
     for part in parts:
         if several:
