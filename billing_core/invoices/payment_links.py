@@ -88,6 +88,8 @@ class PaymentLink(Base):
         Index("ix_payment_links_amount", "currency", "amount_minor", "id"),
         Index("ix_payment_links_invoice_id", "invoice_id", "id"),
         Index("ix_payment_links_state", "state", "expires_at", "id"),
+        Index("ix_payment_links_expires_at", "expires_at", "id"),
+        Index("ix_payment_links_clicks", "clicks", "id"),
         Index("ix_payment_links_gateway_id", "gateway_id"),
         Index("ix_payment_links_stripe_invoice_id", "stripe_invoice_id"),
     )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, text, update
 
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import Role, actor_with
@@ -246,3 +246,19 @@ def test_candidates_are_what_can_be_paid_fifty_at_a_time(session):
     assert [row.id for row in every] == [*ids[::-1], draft]
     assert nothing not in {row.id for row in every}
     assert (every[-1].due_minor, every[0].due_minor) == (5_00, 1_00)
+
+
+@pytest.mark.parametrize("order", ["expires_at", "clicks", "amount", "created_at"])
+def test_a_page_in_each_order_of_their_own_is_read_without_sorting_them_all(session, order):
+    """Both ways. PostgreSQL would sort few of them."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    if not on_sqlite:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        session.execute(text("SET LOCAL enable_sort = off"))
+    for order_by in (order, f"-{order}"):
+        statement = select(PaymentLink.id).order_by(*links._ordering(order_by)).limit(50)
+        bare = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        explain = "EXPLAIN QUERY PLAN" if on_sqlite else "EXPLAIN"
+        plan = "\n".join(str(row[-1]) for row in session.connection().exec_driver_sql(f"{explain} {bare}"))
+        assert "TEMP B-TREE" not in plan
+        assert "Sort" not in plan
