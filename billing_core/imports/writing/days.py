@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.writing.damage import unwrapped
-from billing_core.imports.writing.evidence import Evidence
+from billing_core.imports.writing.evidence import Evidence, because
 from billing_core.imports.writing.moments import (
     DAY_FIRST,
     LAST_OF_2000S,
@@ -86,7 +86,7 @@ class _Dated:
             meaning = evidence.read(cell, meanings)
             if meaning is None:
                 order = ORDER_READINGS[evidence.chosen or DAY_FIRST]
-                raise Unreadable(f"is not a day of the calendar with the {order}, as its column has")
+                raise Unreadable(f"is not a day of the calendar with the {order}, {because(self._order)}")
             day = date.fromisoformat(meaning)
         else:
             (day,) = found.days.values()

@@ -80,6 +80,11 @@ class Evidence:
         self._trusted.clear()
 
 
+def because(said: str | None) -> str:
+    """Why a cell must be written so: somebody has said it, for this file or one of its layout before, or most are."""
+    return "as its column has" if said is None else "as was said of its column"
+
+
 def _differing(meanings: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
     """The ways by what they make of a cell: one example of each such division is enough."""
     groups: dict[str, list[str]] = {}

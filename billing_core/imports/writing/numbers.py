@@ -9,7 +9,7 @@ from billing_core.imports.cells import Unreadable
 from billing_core.imports.writing import Written
 from billing_core.imports.writing.currencies import without_currency
 from billing_core.imports.writing.damage import unwrapped
-from billing_core.imports.writing.evidence import Evidence, Example
+from billing_core.imports.writing.evidence import Evidence, Example, because
 from billing_core.imports.writing.questions import Question, question
 
 POINT: Final = "point"
@@ -36,6 +36,7 @@ class Numbers:
         self._written = written
         chosen = next((reading for reading in readings if reading in READINGS), None)
         self._evidence = Evidence((POINT, COMMA), chosen=chosen)
+        self._because = because(chosen)
         # Whether a cell names a currency.
         self.priced = False
 
@@ -55,7 +56,7 @@ class Numbers:
             return minus + meanings[POINT]
         meaning = self._evidence.read(text, meanings)
         if meaning is None:
-            raise Unreadable(f"is not a number with a {READINGS[self._evidence.chosen or POINT]}, as its column has")
+            raise Unreadable(f"is not a number with a {READINGS[self._evidence.chosen or POINT]}, {self._because}")
         return minus + meaning
 
     @property
