@@ -149,6 +149,8 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     elif not any(data[name] for name in ("new", "changed", "unchanged")):
         print(f"{outcome.file_name} has no rows below the names of its columns", file=sys.stderr)  # noqa: T201
     _tell_of_words(outcome)
+    for note in outcome.notes:
+        _say(f"Note: {note}")
     _tell_of_orders(outcome, dry_run=dry_run)
     return Answer(data, text, refused=outcome.refused)
 
