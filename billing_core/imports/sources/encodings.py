@@ -6,6 +6,7 @@ A wrong encoding changes names in silence, so what was guessed is said, and can 
 import codecs
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ _MARKS: Final = (
 _CHUNK: Final = 1_048_576
 # Bytes of lines with other letters, by which the encoding is guessed: more say nothing new, and take long to compare.
 _EVIDENCE: Final = 16_384
+_SIGN_IN_WORD: Final = re.compile(r"[^\W\d_][‹›÷×ƒ¤¦¬¨¸][^\W\d_]")
 _WESTERN_LETTERS: Final = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒŠŽß")
 _WESTERN_SIGNS: Final = frozenset("€£§°«»–—‘’‚“”„…•™©®½¼¾²³µ¿¡ªº´·\u00a0\u00ad†")
 
@@ -158,15 +160,16 @@ _OTHERWISE: Final = "Choose another encoding, or save the file as an Excel workb
 
 
 def _looks_like(evidence: bytes) -> str:
-    """Windows-1252 where it makes words; few letters are enough to tell. Otherwise what charset-normalizer finds."""
-    if _makes_western_words(evidence):
-        return "cp1252"
+    """A Western one that makes words; few letters are enough to tell. Otherwise what charset-normalizer finds."""
+    for name in ("cp1252", "mac-roman", "cp850"):
+        if _makes_western_words(evidence, name):
+            return name
     # It takes a while to load, and most files do without it.
     from charset_normalizer import from_bytes
 
     names = [name for name in CHOICES if not name.startswith("utf")]
     best = from_bytes(evidence, cp_isolation=[name.replace("-", "_") for name in names]).best()
-    if best is None:
+    if best is None or _SIGN_IN_WORD.search(str(best)):
         return "cp1252" if _decodes(evidence, "cp1252") else "latin-1"
     found = codecs.lookup(best.encoding).name
     return next((name for name in names if codecs.lookup(name).name == found), "cp1252")
@@ -180,12 +183,12 @@ def _decodes(evidence: bytes, name: str) -> bool:
     return True
 
 
-def _makes_western_words(evidence: bytes) -> bool:
-    """As Windows-1252, its letters are Western ones that mostly stand alone among ASCII ones, in their case, and signs
+def _makes_western_words(evidence: bytes, name: str) -> bool:
+    """In this encoding, its letters are Western ones that mostly stand alone among ASCII ones, in their case, and signs
     stand beside words, not within.
     """
     try:
-        text = evidence.decode("cp1252")
+        text = evidence.decode(name)
     except UnicodeDecodeError:
         return False
     letters = neighbours = 0
@@ -198,7 +201,7 @@ def _makes_western_words(evidence: bytes) -> bool:
         elif character not in _WESTERN_LETTERS:
             return False
         else:
-            if character.isupper() and before.islower():
+            if character.isupper() and (before.islower() or (before.isalpha() and after.islower())):
                 return False
             letters += 1
             neighbours += not after.isascii() and after.isalpha()

@@ -193,6 +193,8 @@ def _records(stream: BinaryIO, layout: Layout, *, size: int) -> Iterator[Batch]:
                 if not rows:
                     return
                 lines = _start_lines(start, reader.line_num, rows)
+                if not isinstance(lines, range) and layout.delimiter == "\t" and layout.header:
+                    _refuse_swallowed(lines, rows)
                 if start <= skipped:
                     after = sum(line <= skipped for line in lines)
                     yield Batch(lines[after:], rows[after:])
@@ -233,6 +235,23 @@ def _start_lines(first: int, last: int, rows: list[list[str]]) -> Sequence[int]:
         starts.append(line)
         line += 1 + sum(_breaks(cell) for cell in row if "\n" in cell or "\r" in cell)
     return starts
+
+
+def _refuse_swallowed(lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+    """Texts with tabs often quote nothing: what stands between two quotes of different rows is no cell, and its lines
+    have as many tabs as rows have.
+    """
+    for line, row in zip(lines, rows, strict=True):
+        if any(_fills_rows(cell, place, len(row)) for place, cell in enumerate(row)):
+            raise StrayQuote(f"Line {line:,}: a quote is closed on another line, with tabs between. Is it meant to be?")
+
+
+def _fills_rows(cell: str, place: int, width: int) -> bool:
+    """Whether the lines of a cell end one row, and begin another, of so many cells."""
+    if "\n" not in cell or "\t" not in cell:
+        return False
+    tabs = [line.count("\t") for line in cell.split("\n")]
+    return tabs[0] == width - 1 - place and tabs[-1] == place
 
 
 def _breaks(cell: str) -> int:

@@ -61,6 +61,10 @@ def test_quotes_that_enclose_nothing_are_text():
         ("customer_ref,name\nC1,Café", "latin-1"),
         ("customer_ref,name\nC1,10 € – “quoted”\n", "cp1252"),
         ("customer_ref,name,city\nC1,Señor Núñez,Málaga\nC2,Ødegård,Tromsø\nC3,Groß,Gießen\n", "latin-1"),
+        ("customer_ref,name,city\nC1,MÜLLER GMBH,KÖLN GIESSEN ÄÖÜ\n", "latin-1"),
+        ("customer_ref,name,city\nC1,Müller GmbH,Köln\n", "mac-roman"),
+        ("customer_ref,name,city\nC1,Müller GmbH,Köln Straße\n", "cp850"),
+        ("customer_ref,name,city\nC1,Łódź Spółka,Gdańsk\n", "cp1250"),
         ("customer_ref,name,city\nC1,Общество с ограниченной ответственностью,Москва\n", "cp1251"),
         ("customer_ref,name,city\nC1,株式会社日本商事 第二営業部,東京都千代田区\n", "cp932"),
     ],
@@ -198,3 +202,13 @@ def test_stray_quotes_far_below_are_found_without_quoting():
         list(sources.batches(stream, layout))
     again = sources.without_quotes(stream, layout)
     assert list(sources.batches(stream, again))[-2].rows[-1] == ["O2", '"Deluxe" mug']
+
+
+def test_rows_between_two_stray_quotes_are_not_swallowed():
+    stream = io.BytesIO(b'order\tname\nO1\t"Deluxe mug\nO2\tcup"\nO3\tx\n')
+    layout = sources.read_layout(stream)
+    rows = sources.proven(stream, layout, lambda proven: [r for b in sources.batches(stream, proven) for r in b.rows])
+    assert rows == [["O1", '"Deluxe mug'], ["O2", 'cup"'], ["O3", "x"]]
+    with pytest.raises(Invalid, match="Line 2: a quote is closed on another line"):
+        read(b'order\tname\tqty\nO1\t"two\tx\nlines\there"\t1\n')
+    assert read(b'order\tname\tqty\nO1\t"two\nlines\there"\t1\n')[1] == [(2, ["O1", "two\nlines\there", "1"])]
