@@ -103,6 +103,7 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
         "reasons": [asdict(group) for group in outcome.groups],
         "notes": outcome.notes,
         "rejections": [asdict(rejected) for rejected in outcome.rejections],
+        **({"import": outcome.run_id} if outcome.applied else {}),
     }
     if outcome.questions:
         data["questions"] = [asdict(question) for question in outcome.questions]

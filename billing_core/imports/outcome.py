@@ -38,7 +38,7 @@ class Outcome:
     rows is how they would be as they were read.
 
     ``no_rows`` lines of the file are none, such as totals; ``odd_lines`` are the first of them, and of those that are
-    rows but do not look so.
+    rows but do not look so. ``run_id`` is the import's number in the history, once it is applied.
     """
 
     kind: Kind
@@ -70,6 +70,7 @@ class Outcome:
     no_rows: int = 0
     odd_lines: list[OddLine] = field(default_factory=list)
     telling: list[str] = field(default_factory=list)
+    run_id: int | None = None
 
     @property
     def refused(self) -> bool:

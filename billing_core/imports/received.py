@@ -175,6 +175,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "unsaid": outcome.unsaid,
         "read": [asdict(word) for word in outcome.read],
         "telling": outcome.telling,
+        "run_id": outcome.run_id,
         "billed_orders": [asdict(one) for one in outcome.billed_orders],
         "questions": [asdict(one) for one in outcome.questions],
         "no_rows": outcome.no_rows,
@@ -224,6 +225,7 @@ def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping
         stored.get("no_rows", 0),
         [sources.OddLine(**one) for one in stored.get("odd_lines", ())],
         stored.get("telling", []),
+        stored.get("run_id"),
     )
 
 

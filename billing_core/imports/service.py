@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
@@ -162,6 +162,7 @@ def apply_together(
     """
     actor.require(Permission.IMPORT)
     outcomes: list[Outcome] = []
+    run_ids: list[int] = []
     with _connection(sessions) as connection:
         staged = [_read(connection, incoming, now=now) for incoming in files]
         checksum = parts.checksum(files[0].stream)
@@ -179,8 +180,8 @@ def apply_together(
                     return outcomes
                 _refuse_again(session, read.incoming)
                 read.incoming.progress(WRITING, 0, 1)
-                _write(session, actor, read, resolved, outcome, checksum)
-            outcomes = [replace(outcome, applied=True) for outcome in outcomes]
+                run_ids.append(_write(session, actor, read, resolved, outcome, checksum))
+            outcomes = [replace(one, applied=True, run_id=by) for one, by in zip(outcomes, run_ids, strict=True)]
             also(session, outcomes)
             session.flush()
     for incoming in files:
@@ -353,7 +354,7 @@ def _refuse_again(session: Session, incoming: Incoming) -> None:
         raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
 
 
-def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> None:
+def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> int:
     definition, now = read.definition, read.staged.setting.now
     run = ImportRun(
         kind=definition.kind.value,
@@ -375,12 +376,10 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     mappings.remember(session, definition, read.layout, read.mapping)
     session.flush()
     if not outcome.new and not outcome.changed and not outcome.gone:
-        return
+        return run.id
     before, after = audited(outcome)
     rows = merging.beside(definition, resolved, run.id)
-    recording.begin(session.connection(), definition, run)
-    changing = recording.changing(session, definition, rows, run) if outcome.changed else nullcontext()
-    with changing, definition.around(session, rows):
+    with recording.written(session, definition, rows, run), definition.around(session, rows):
         _merge(session, read, resolved, outcome, run)
     audit.record(
         session,
@@ -397,3 +396,4 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         | after,
         now=now,
     )
+    return run.id

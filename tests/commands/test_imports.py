@@ -46,6 +46,7 @@ def test_json_is_all_there_is_on_stdout(command):
     code, out, err = command(GOOD, as_json=True)
     assert (code, err) == (0, "")
     assert json.loads(out) == {
+        "import": 1,
         "new": 1,
         "changed": 0,
         "unchanged": 0,

@@ -23,16 +23,16 @@ _NAMES = ["run_id", "row_id", "effect", "label", "cells"]
 _COUNTED = ("version",)
 
 
-def begin(connection: Connection, definition: Definition, run: ImportRun) -> None:
-    """From which id on the rows are that the import makes."""
-    ids = definition.table.c.get("id")
-    run.first_id = 0 if ids is None else (connection.scalar(select(func.max(ids))) or 0) + 1
-
-
 @contextmanager
-def changing(session: Session, definition: Definition, rows: FromClause, run: ImportRun) -> Iterator[None]:
+def written(session: Session, definition: Definition, rows: FromClause, run: ImportRun) -> Iterator[None]:
     """Around the writing of ``rows``, which are beside what they change."""
     connection, target = session.connection(), definition.table
+    # From which id on the rows are that the import makes.
+    ids = target.c.get("id")
+    run.first_id = 0 if ids is None else (connection.scalar(select(func.max(ids))) or 0) + 1
+    if not run.changed_count:
+        yield
+        return
     names = [column.name for column in target.c if column.name not in _COUNTED]
     former = Table(
         "former_rows",
