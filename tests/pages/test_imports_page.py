@@ -147,6 +147,19 @@ def test_rejected_rows_are_set_aside_where_somebody_says_so(page_as, sessions):
 
 
 @ONE_DATABASE
+def test_months_with_orders_are_offered_to_be_reported(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "C1")
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders="order_number,customer_ref,order_date,status\n1,C1,2026-03-05,shipped\n2,C1,2026-03-06,shipped\n")
+    press(page, "import_check")
+    press(page, "import_apply")
+    (months,) = [link for link in page.get("page_link") if "generate" in link.label]
+    assert months.label == "March 2026: generate reports of 2 orders"
+    assert "run_period_days=2026-03-01&run_period_days=2026-03-31" in months.proto.query_string
+
+
+@ONE_DATABASE
 def test_one_bad_file_does_not_hold_up_the_others(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(
