@@ -48,6 +48,7 @@ OPEN = (
 OPEN += ("/api/v1/auth/",)
 # What people of one customer may not do at all.
 FORBIDDEN = {
+    "template",
     "create_invoice",
     "create_open_invoice",
     "create_subscription",
@@ -186,7 +187,7 @@ NEUTRAL |= dict.fromkeys(
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after", "list_subscription_changes.starting_after"))
 NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
-NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports", "active"))
+NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports", "active", "lacks"))
 NEUTRAL |= {"plan_move.plan": "pro", "version": 2, "first_day": "2026-12-31", "older": None, "tells": None}
 
 
