@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from billing_core.businesses.queries import today
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
-from billing_core.identity import Actor
+from billing_core.identity import Actor, Permission
 from billing_core.money import LARGEST_MINOR, decimal_places
 from billing_core.plans import queries as plans
 from billing_core.promotions import listing, service
@@ -166,6 +166,8 @@ def list_promo_codes(
     ] = None,
 ) -> Response:
     """The newest first."""
+    # Before the plan: whoever may not read codes learns nothing of plans either.
+    caller.actor.require(Permission.PROMO_READ)
     plans.must_be_one(session, plan_id or "", "plan_id")
     filters = CodeFilter(status=status, plan_code=plan_id or "")
     rows = listing.codes(
