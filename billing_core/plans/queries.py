@@ -80,9 +80,11 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
     return Version(*row)
 
 
-def must_be_one(session: Session, code: str, field: str = "plan") -> None:
-    """Invalid where a filter asks for a plan that there is not; an empty one asks for none."""
-    if code and session.scalar(select(Plan.id).where(equals(Plan.code, code))) is None:
+def must_be_one(session: Session, actor: Actor, code: str, field: str = "plan") -> None:
+    """Invalid where a filter asks for a plan that there is not; an empty one asks for none. Whoever sees one customer
+    alone is not told which plans others have.
+    """
+    if code and actor.customer_id is None and session.scalar(select(Plan.id).where(equals(Plan.code, code))) is None:
         reason = f"there is no plan {code}"
         raise Invalid(f"{field}: {reason}", fields={field: reason})
 

@@ -98,7 +98,7 @@ def promo_codes(
 ) -> Download:
     """Every promo code that matches, the newest first."""
     actor.require(Permission.EXPORT)
-    plans.must_be_one(session, filters.plan_code)
+    plans.must_be_one(session, actor, filters.plan_code)
     found = exports_rows.each(session, promo_codes_listing.listing(actor, filters, today=today))
     rows = (_promo_code(CodeRow(*row)) for row in found)
     return csv_list("promo-codes.csv", PROMO_CODE_COLUMNS, rows, for_excel=for_excel)

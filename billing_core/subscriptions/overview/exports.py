@@ -35,7 +35,7 @@ COLUMNS: Final = (
 def subscriptions(session: Session, actor: Actor, filters: SubscriptionFilter, *, for_excel: bool = False) -> Download:
     """Every subscription that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
-    plans.must_be_one(session, filters.plan)
+    plans.must_be_one(session, actor, filters.plan)
     found = exports_rows.each(session, listing(actor, filters))
     rows = (_line(ListedSubscription(*row)) for row in found)
     return csv_list("subscriptions.csv", COLUMNS, rows, for_excel=for_excel)

@@ -45,7 +45,7 @@ def organizations(
     """Every organization that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
     if chosen.plan != NO_TIER:
-        plans.must_be_one(session, chosen.plan)
+        plans.must_be_one(session, actor, chosen.plan)
     months = overview.each(session, actor, chosen, today=today)
     rows = _rows(month for month in months if allowance is None or month.exceeds is allowance)
     return csv_list(f"usage-{chosen.month:%Y-%m}.csv", COLUMNS, rows, for_excel=for_excel)

@@ -168,7 +168,7 @@ def list_promo_codes(
     """The newest first."""
     # Before the plan: whoever may not read codes learns nothing of plans either.
     caller.actor.require(Permission.PROMO_READ)
-    plans.must_be_one(session, plan_id or "", "plan_id")
+    plans.must_be_one(session, caller.actor, plan_id or "", "plan_id")
     filters = CodeFilter(status=status, plan_code=plan_id or "")
     rows = listing.codes(
         session,
