@@ -85,3 +85,9 @@ def test_a_file_of_nothing_known_asks_openly():
 
 def test_a_file_whose_columns_say_nothing_is_what_its_name_says():
     assert evidence_of("Id,Firm name,Given\n1,Acme,Ada\n", "customers.csv").kinds == (Kind.CUSTOMERS,)
+
+
+def test_addresses_of_mail_speak_for_customers():
+    assert evidence_of("customer_ref,name,email\nC1,Acme,a@x.example\n").kinds == (Kind.CUSTOMERS,)
+    # By “ID” and “Name” alone nothing is proven: the column of addresses tells.
+    assert evidence_of("ID,Name,E-Mail\n1,Acme,a@x.example\n2,Bolt,b@x.example\n").kinds == (Kind.CUSTOMERS,)

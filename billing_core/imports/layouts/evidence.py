@@ -127,4 +127,4 @@ def _fits(field: Field, cell: str) -> bool:
         return _DATE_LIKE.search(cell) is not None
     if isinstance(field.type, (Integer, Scaled)):
         return _NUMBER_LIKE.fullmatch(cell) is not None
-    return field.name != "email" or address_fault(cell) is None
+    return field.name != "email" or not address_fault(cell)
