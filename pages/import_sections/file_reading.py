@@ -74,7 +74,7 @@ def _choose(actor: Actor, received: Received, chosen: sources.Chosen) -> None:
     try:
         inbox.choose_reading(runtime.sessions(), actor, received.token, chosen)
     except BillingError as refusal:
-        st.error(md(str(refusal)), icon=":material/error:")
+        st.error(md(formats.with_days(str(refusal))), icon=":material/error:")
         return
     st.rerun()
 

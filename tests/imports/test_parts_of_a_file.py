@@ -68,7 +68,9 @@ def test_a_shop_s_orders_are_customers_orders_and_lines_in_one_go(sessions, rece
     assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [2, 3, 4]
     assert row_count(sessions, ImportFilePart) == 0
     with sessions() as session:
-        runs = [tuple(row) for row in session.execute(select(ImportRun.kind, ImportRun.file_name))]
+        runs = [
+            tuple(row) for row in session.execute(select(ImportRun.kind, ImportRun.file_name).order_by(ImportRun.id))
+        ]
     assert runs == [(kind, "orders_export.csv") for kind in ("customers", "orders", "order-items")]
 
 
