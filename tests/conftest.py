@@ -46,8 +46,15 @@ _numbers = itertools.count()
 _TESTS: Final = Path(__file__).parent
 # They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
 _EDGES: Final = ("commands", "demo", "pages", "web")
-# Released migrations, and processes that start, end or are killed: each takes seconds, and is tried on SQLite.
-_LONG: Final = ("tests/database/test_migrations.py", "tests/jobs/", "tests/commands/test_worker.py")
+# Processes that start, end or are killed, and whole databases that move: each takes seconds, and is tried on SQLite.
+_LONG: Final = ("tests/jobs/", "tests/commands/test_worker.py", "tests/commands/test_copies.py")
+# On neither database before a change lands: released migrations never change, and these ends take the longest.
+_LEFT: Final = (
+    "tests/database/test_migrations.py",
+    "tests/database/test_billed_orders_migration.py",
+    "tests/jobs/test_ending.py",
+    "tests/jobs/subscriptions/test_subscriptions.py::test_a_process_killed_anywhere",
+)
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -103,12 +110,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
         if "chromium" in fixtures:
             item.add_marker("browser")
-        if "postgresql" in parameters and (
-            _is_of_an_edge(item) or item.get_closest_marker("drawn") or item.nodeid.startswith(_LONG)
-        ):
+        if item.nodeid.startswith(_LEFT) or ("postgresql" in parameters and _is_left_on_postgresql(item)):
             item.add_marker("later")
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
     items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())
+
+
+def _is_left_on_postgresql(item: pytest.Item) -> bool:
+    return _is_of_an_edge(item) or bool(item.get_closest_marker("drawn")) or item.nodeid.startswith(_LONG)
 
 
 def _is_of_an_edge(item: pytest.Item) -> bool:

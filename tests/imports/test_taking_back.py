@@ -104,7 +104,7 @@ BASE = (
 )
 
 
-@pytest.mark.drawn
+@pytest.mark.later
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(FILES, st.sampled_from(["add", "replace", "change"])), min_size=2, max_size=6))
 def test_what_is_taken_back_was_never_there(sessions, history):

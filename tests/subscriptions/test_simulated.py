@@ -70,6 +70,7 @@ def _opened(url: str) -> Iterator[Sessions]:
     opened.engine.dispose()
 
 
+@pytest.mark.later
 def test_day_by_day(on_sqlite):
     """Each story once at least, and all that customers can do is done."""
     company = Company(on_sqlite, contracts(range(len(STORIES)), seed=1), until=UNTIL)
