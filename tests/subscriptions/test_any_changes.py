@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -109,6 +109,9 @@ steps = st.lists(st.tuples(st.integers(0, 12), terms, st.sampled_from([None, *Wh
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.booleans())
+@example(
+    steps=[(4, ("seats", 3, 0), None), (12, ("pro", 1, 0), When.PERIOD_END), (12, ("team", 1, 0), None)], ends=False
+)
 def test_any_order_of_changes_and_renewals_adds_up(sessions, data_dir, steps, ends):
     gateway = SandboxGateway(sessions, product_settings())
     with sessions.begin() as session:

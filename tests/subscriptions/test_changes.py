@@ -322,6 +322,20 @@ def test_a_scheduled_change_survives_others_and_can_be_withdrawn(sessions, gatew
         assert billed(session, subscription_id)[-1] == (date(2026, 3, 31), 2_200)
 
 
+def test_whoever_asks_for_the_present_plan_again_stays_on_it(sessions, gateway):
+    """Two seats instead were to begin with the next period; then Pro from its end on, by name, and it is Pro."""
+    public_id = subscribed(sessions, gateway)
+    changed(sessions, gateway, public_id, plan_code="seats", seats=2, when=When.PERIOD_END)
+    shown = previewed(sessions, public_id, plan_code="pro", seats=1, when=When.PERIOD_END)
+    assert shown.next_invoice.sums.total_minor == 3_000
+    changed(sessions, gateway, public_id, plan_code="pro", seats=1, when=When.PERIOD_END, token=shown.token)
+    with sessions() as session:
+        subscription_id = found(session, public_id).id
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert billed(session, subscription_id)[-1] == (date(2026, 2, 28), 3_000)
+
+
 def test_what_is_scheduled_does_not_begin_where_the_plan_ends_before(sessions, gateway):
     """It lasts for one period, or for two."""
     with sessions.begin() as session:

@@ -119,6 +119,8 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
     number = subscription.period_number or 0
     is_trial = subscription.state is TRIALING
     when = When.NOW if is_trial else wanted.when or asking.by_money(before, after, number)
+    if when is When.PERIOD_END:
+        facts = asking.returning(facts, wanted, before, waiting)
     _refuse_nothing(before, after, planned, asking.merged(session, planned, [facts]), when)
     _refuse_usage(session, subscription, before, after, now)
     bare = Proposal(

@@ -50,6 +50,19 @@ def facts(session: Session, actor: Actor, wanted: Wanted, present: Terms) -> dic
     return found
 
 
+def returning(
+    asked: dict[str, Any], wanted: Wanted, present: Terms, waiting: Iterable[SubscriptionChange]
+) -> dict[str, Any]:
+    """What is asked for from the period's end on, with the present plan where it is named and the subscription is to go
+    to another one by then: that would begin otherwise.
+    """
+    if wanted.plan_code == present.offer.code and any(
+        one.move_id is None and is_to_other_plan(one.wanted) for one in waiting
+    ):
+        return {**asked, "plan": present.offer.code, "version_id": present.offer.version_id}
+    return asked
+
+
 def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]]) -> Terms:
     """The terms with what was asked for, one after the other; Invalid where they do not go together."""
     for one in asked:
