@@ -193,7 +193,8 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
 def _imports(sessions: Sessions, now: datetime) -> None:
     """The second, which has changed and made something, can be taken back."""
     for rows in ("WALKED,Walked,per_order", "WALKED,Walked [far](x),per_order\nRUN,Run,per_item"):
-        file = incoming("services", f"service_code,name,cost_type\n{rows}\n")
+        content = f"service_code,name,cost_type\n{rows}\n"
+        file = incoming("services", content, file_name=f"file.csv{hostile.WRITTEN}")
         imports.apply(sessions, SYSTEM, file, now=now)
 
 

@@ -38,6 +38,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if isinstance(case.query, dict) and not case.operation.path.endswith("/daily"):
         # The id of what there is in the list; a made one names nothing.
         case.query.pop("starting_after", None)
+        if case.operation.path == "/v1/billing/promo-codes":
+            case.query.pop("plan_id", None)
     if "/analytics/" in case.operation.path and isinstance(case.query, dict):
         _bring_period_in_line(case.query)
     if case.media_type == LINES and isinstance(case.body, str):
