@@ -9,7 +9,7 @@ from billing_core import runtime
 from billing_core.database import sqlite
 from billing_core.dates import utc_now
 from billing_core.imports import steps, upkeep
-from billing_core.jobs import queues
+from billing_core.jobs import nudges, queues
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes import current, pausing
 from billing_core.processes.models import Queue
@@ -59,6 +59,8 @@ def work_off(job_id: int) -> None:
     steps.work_off(runtime.sessions(), job_id, process_id=current.process_id(), still=queues.hand_over_if_ending)
     # A table may be many times as large as it was.
     sqlite.refresh_statistics(runtime.sessions().engine)
+    # Usage that came with it may have reached what people watch for.
+    nudges.tell(Queue.USAGE_ALERTS)
 
 
 def _enqueue(job_id: int, attempt: int) -> None:
