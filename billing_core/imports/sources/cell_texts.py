@@ -7,7 +7,7 @@ what is meant: 0.19 shown as 19% is written ``19%``, and a duration ``1:30:00``,
 import enum
 import re
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -31,6 +31,7 @@ _DECORATION: Final = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]')
 _ELAPSED: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,17}")
 _FIRST_DAY_1900, _FIRST_DAY_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001  a sheet knows no zone
+_SURE_DIGITS, _DIGITS_OF_A_DOUBLE = 15, 17
 _LAST_SERIAL: Final = 2_958_466  # the day after 9999-12-31
 
 
@@ -57,7 +58,7 @@ def written(text: str, look: Look, from_1904: bool) -> str:
     except ValueError:
         return text
     if look is Look.PERCENTAGE:
-        return f"{number(str(Decimal(repr(value)) * 100))}%"
+        return f"{number(str(_meant(text) * 100))}%"
     if look is Look.DURATION:
         return duration(timedelta(days=value)) if abs(value) < _LAST_SERIAL else number(text)
     if not 0 <= value < _LAST_SERIAL:
@@ -74,8 +75,8 @@ def number(text: str) -> str:
     if _WHOLE.fullmatch(text):
         return text
     try:
-        value = Decimal(repr(float(text)))
-    except ValueError:
+        value = _meant(text)
+    except (ValueError, InvalidOperation):
         return text
     if not value.is_finite():
         return text
@@ -84,6 +85,17 @@ def number(text: str) -> str:
         plain = plain.rstrip("0").rstrip(".")
     whole, _, decimals = plain.lstrip("-").partition(".")
     return f"{plain}0" if len(decimals) == 3 and len(whole) <= 3 else plain
+
+
+def _meant(text: str) -> Decimal:
+    """Programs that compute with doubles write 0.1 as 0.10000000000000001. What has more digits than a double, or none
+    of that noise, is what another program meant to the last digit.
+    """
+    exact = Decimal(text)
+    if len(exact.as_tuple().digits) > _DIGITS_OF_A_DOUBLE or not exact.is_finite():
+        return exact
+    near = Decimal(repr(float(text)))
+    return near if len(near.as_tuple().digits) <= _SURE_DIGITS else exact
 
 
 def _days(value: float) -> timedelta:
