@@ -20,6 +20,10 @@ from billing_core.imports.sources.cell_texts import Look, number, written
         ("1234567890123456.78", "1234567890123456.78"),
         ("8999999999999.123456", "8999999999999.123456"),
         ("1234567890123456789", "1234567890123456789"),
+        # Numbers of orders that a spreadsheet has cut: a code that looks so is refused.
+        ("1.2345678901234568E+17", "1.2345678901234568E+17"),
+        ("1.23456789012346e+18", "1.23456789012346E+18"),
+        ("1E+16", "10000000000000000"),
         # What could be thousands.
         ("1.234", "1.2340"),
         ("n/a", "n/a"),

@@ -80,6 +80,9 @@ def number(text: str) -> str:
         return text
     if not value.is_finite():
         return text
+    figures = value.as_tuple()
+    if isinstance(figures.exponent, int) and figures.exponent > 0 and len(figures.digits) >= _SURE_DIGITS:
+        return f"{value:E}"  # the digits that a double has no room for: noughts would pass for what was meant
     plain = format(value, "f")
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
