@@ -130,16 +130,29 @@ def following(layout: sources.Layout, kind: Kind, mapping: Mapping, rows: Sequen
     key, blanks = _followed(layout, rows)
     if key is None:
         return None
+    shared = _shared(layout, key)
     if kind in _SHARED:
-        return Following(key, tuple(dict.fromkeys((key, *_columns(mapping, mapping)))), each=False, blanks=blanks)
+        inherited = tuple(dict.fromkeys((key, *_columns(mapping, mapping))))
+        return Following(key, inherited, each=False, blanks=blanks, shared=shared)
     part = known_part(layout.header, kind)
     if part is None and kind is not Kind.ORDER_ITEMS:
         return None
     used = _columns(mapping, mapping)
     own = _here(layout.header, part.own) if part is not None and part.own else ()
     own = own or tuple(column for column in used if column not in _columns(mapping, ["order_number"]))
-    inherited = tuple(column for column in used if column not in own)
-    return Following(key, inherited, each=True, own=own, blanks=blanks)
+    # A line has an SKU and a quantity of its own: those of the first line are no one else's.
+    inheriting = ["order_number"] if kind is Kind.ORDER_ITEMS else mapping
+    inherited = tuple(column for column in _columns(mapping, inheriting) if column not in own)
+    return Following(key, inherited, each=True, own=own, blanks=blanks, shared=shared)
+
+
+def _shared(layout: sources.Layout, key: str) -> tuple[str, ...]:
+    """The columns of whose an order is, and when: another value in one of them is another order."""
+    of_orders = start(layout.header, Kind.ORDERS)
+    if of_orders is None and known(layout.header) is None:
+        of_orders = guess(DEFINITIONS[Kind.ORDERS], layout.header)
+    columns = () if of_orders is None else _columns(of_orders, ["customer_ref", "order_date"])
+    return tuple(column for column in columns if column != key)
 
 
 def _followed(layout: sources.Layout, rows: Sequence[Sequence[str]]) -> tuple[str | None, bool]:

@@ -11,7 +11,8 @@ from billing_core.imports import sources
 @dataclass(frozen=True, slots=True)
 class Following:
     """A row whose cell of the column ``key`` is that of the row above follows up on the first row that had it, with
-    ``blanks`` also one whose cell there is blank. Its blank cells of the columns ``inherited`` are those of that row.
+    ``blanks`` also one whose cell there is blank, unless it has another cell in one of the columns ``shared``: that is
+    something else, whose key is missing. Its blank cells of the columns ``inherited`` are those of that row.
     ``each``: every row is one of ours that has a cell in one of the columns ``own``; otherwise one that adds nothing to
     the first is none.
     """
@@ -21,6 +22,7 @@ class Following:
     each: bool
     own: tuple[str, ...] = ()
     blanks: bool = True
+    shared: tuple[str, ...] = ()
 
 
 def first_rows(stream: BinaryIO, layout: sources.Layout, count: int) -> list[list[str]]:
@@ -40,6 +42,7 @@ def followed(
 def _each(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
     width, key = len(layout.header), layout.header.index(following.key)
     inherited, own = _places(layout, following.inherited), _places(layout, following.own)
+    shared = _places(layout, following.shared)
     own_cells = _picker(own)
     first: list[str] = [""] * width
     for batch in batches:
@@ -53,7 +56,7 @@ def _each(batches: Iterable[sources.Batch], layout: sources.Layout, following: F
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
             if len(row) == width:
-                if row[key] != first[key] and not _blank(row[key]):
+                if _begins(row, first, key, shared):
                     first = row
                 elif following.blanks:
                     ours = _filled(row, first, inherited)
@@ -73,23 +76,22 @@ def _complete(batch: sources.Batch, width: int, places: Sequence[int]) -> bool:
 
 def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
     width, key = len(layout.header), layout.header.index(following.key)
-    inherited = _places(layout, following.inherited)
+    inherited, shared = _places(layout, following.inherited), _places(layout, following.shared)
     cells = _picker(inherited)
     first: list[str] = [""] * width
-    shared: list[str] = []
+    above: list[str] | None = None
     for batch in batches:
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
             if len(row) == width:
-                blank = _blank(row[key])
-                if row[key] != first[key] and not blank:
-                    first, shared = row, list(cells(row))
-                elif first[key] and (following.blanks or not blank):
-                    if [cell or above for cell, above in zip(cells(row), shared, strict=True)] == shared:
+                if _begins(row, first, key, shared):
+                    first, above = row, list(cells(row))
+                elif above is not None and (following.blanks or not _blank(row[key])):
+                    if [mine or its for mine, its in zip(cells(row), above, strict=True)] == above:
                         continue
                     ours = _filled(row, first, inherited)
-                    if list(cells(ours)) == shared:
+                    if list(cells(ours)) == above:
                         continue
             lines.append(line)
             rows.append(ours)
@@ -98,6 +100,15 @@ def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following:
 
 def _blank(cell: str) -> bool:
     return not cell or cell.isspace()
+
+
+def _begins(row: Sequence[str], first: Sequence[str], key: int, shared: Sequence[int]) -> bool:
+    """Whether the row is no further one of the first: by its key, or, where that is missing, by another cell in one of
+    the columns in which all rows of one key have the same.
+    """
+    if not _blank(row[key]):
+        return row[key] != first[key]
+    return any(row[place] != first[place] and not _blank(row[place]) for place in shared)
 
 
 def _filled(row: list[str], first: Sequence[str], places: Sequence[int]) -> list[str]:
