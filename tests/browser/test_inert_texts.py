@@ -15,7 +15,8 @@ from tests.demo_company import settled
 from tests.pages.conftest import signed_in_user
 from tests.pages.walk import hostile
 from tests.pages.walk.conftest import SIZE
-from tests.pages.walk.prepared import addresses, prepare
+from tests.pages.walk.prepared import prepare
+from tests.pages.walk.starts import addresses
 
 expect.set_options(timeout=TIMEOUT_MS)
 

@@ -19,7 +19,7 @@ from billing_core.metering.models import LateUsage
 from billing_core.plans import service as plans
 from billing_core.usage import billing
 from pages.ui import formats
-from tests.pages.bill_runs import planned
+from tests.pages.bill_runs.states import planned
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import a_customer

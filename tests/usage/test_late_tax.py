@@ -21,7 +21,7 @@ from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing, document, late
 from billing_core.usage.late import ItemState
 from tests.plans.agreed import NOW, terms
-from tests.usage.test_late import LATER, NOVEMBER, OCTOBER, TODAY, USD, acme, bill, shown, take_back, tell, wrong_in
+from tests.usage.late_items import LATER, NOVEMBER, OCTOBER, TODAY, USD, acme, bill, shown, take_back, tell, wrong_in
 
 __all__ = ["acme"]
 SUPPORT = DraftLine("Support", Decimal(1), Decimal(2))

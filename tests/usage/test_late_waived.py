@@ -21,7 +21,7 @@ from billing_core.usage.billed import verification
 from billing_core.usage.late import ItemState
 from tests.invoices.company import a_customer
 from tests.plans.agreed import NOW, terms
-from tests.usage.test_late import LATER, NOVEMBER, OCTOBER, TODAY, USD, bill, take_back
+from tests.usage.late_items import LATER, NOVEMBER, OCTOBER, TODAY, USD, bill, take_back
 
 GIFT = "Our fault"
 STEPPED = Price(USD, Scheme.GRADUATED, (Tier(Decimal(4), Decimal(1)), Tier(None, Decimal("0.5"))))

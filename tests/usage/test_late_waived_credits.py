@@ -14,7 +14,7 @@ from billing_core.metering.models import LateKind, LateUsage
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import late
 from billing_core.usage.late import ItemState
-from tests.usage.test_late import LATER, TODAY, USD, take_back
+from tests.usage.late_items import LATER, TODAY, USD, take_back
 from tests.usage.test_late_waived import (
     GIFT,
     STEPPED,

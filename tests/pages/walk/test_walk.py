@@ -9,7 +9,7 @@ from billing_core.people import service as people
 from tests.pages.walk import declared
 from tests.pages.walk.declared import BUTTONS, LINKS
 from tests.pages.walk.offers import BRIEF, THOROUGH
-from tests.pages.walk.prepared import addresses, first_customer
+from tests.pages.walk.starts import addresses, first_customer
 from tests.pages.walk.walk import Walk
 
 pytestmark = pytest.mark.slow

@@ -5,11 +5,11 @@ from datetime import timedelta
 from sqlalchemy import select, update
 
 from billing_core.bill_runs import planning
-from billing_core.bill_runs.models import BillRunCustomer, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.processes.models import Process, ProcessKind
-from tests.reports.company import MARCH
+from tests.reports.company import MARCH, NOW
 
 GENERATE_MARCH = {"tab": "Generate", "run_period": "Custom", "run_period_days": ["2026-03-01", "2026-03-31"]}
 
@@ -33,6 +33,11 @@ def noted(sessions, run_id: int, customer_id: int, outcome: RunOutcome, **facts)
             .where(BillRunCustomer.run_id == run_id, BillRunCustomer.customer_id == customer_id)
             .values(outcome=outcome, milliseconds=500, finished_at=utc_now(), **facts)
         )
+
+
+def finish(sessions, run_id: int) -> None:
+    with sessions.begin() as session:
+        session.execute(update(BillRun).where(BillRun.id == run_id).values(finished_at=NOW))
 
 
 def a_process(sessions, name: str = "living", *, heard_ago: timedelta = timedelta(0)) -> str:
