@@ -47,7 +47,12 @@ _TESTS: Final = Path(__file__).parent
 # They hold no SQL: what they call is tried on both databases by tests of its own. Where one does, its tests say so.
 _EDGES: Final = ("commands", "demo", "pages", "web")
 # Processes that start, end or are killed, and whole databases that move: each takes seconds, and is tried on SQLite.
-_LONG: Final = ("tests/jobs/", "tests/commands/test_worker.py", "tests/commands/test_copies.py")
+_LONG: Final = (
+    "tests/jobs/",
+    "tests/commands/test_worker.py",
+    "tests/commands/test_copies.py",
+    "tests/commands/test_backups.py",
+)
 # On neither database before a change lands: released migrations never change, and these ends take the longest.
 _LEFT: Final = (
     "tests/database/test_migrations.py",

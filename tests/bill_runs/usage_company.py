@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion
 from billing_core.plans import service as plans
+from tests.bill_runs.company import planned
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import NOW, a_customer
 
@@ -41,3 +43,7 @@ def users(session: Session, calls: dict[str, int]) -> list[int]:
         uses(session, customer_id, count)
         ids.append(customer_id)
     return ids
+
+
+def over_usage(sessions, customer_ids=None, goal=RunGoal.DRAFTS, **options) -> int:
+    return planned(sessions, customer_ids, source=RunSource.USAGE, goal=goal, **options)
