@@ -9,11 +9,13 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import String
+from sqlalchemy import ColumnElement, String, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+# What does not count around a text.
+BLANKS: Final = " \t\r\n"
 _LETTERS: Final = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})
 
 
@@ -40,3 +42,31 @@ class folded(FunctionElement[str]):  # noqa: N801 - reads as the SQL function th
 @compiles(folded)
 def _folded(element: folded, compiler: SQLCompiler, **options: object) -> str:
     return f"folded({compiler.process(element.clauses, **options)})"
+
+
+class folded_word(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is
+    """A text as ``fold`` has it, without blanks around it. For columns that mostly hold codes, such as countries."""
+
+    type = String()
+    inherit_cache = True
+
+
+def _inner(element: folded_word) -> ColumnElement[str]:
+    (text,) = element.clauses
+    return text
+
+
+def _trimmed(element: folded_word) -> ColumnElement[str]:
+    return folded(func.trim(_inner(element), BLANKS))
+
+
+@compiles(folded_word)
+def _folded_word(element: folded_word, compiler: SQLCompiler, **options: object) -> str:
+    return compiler.process(_trimmed(element), **options)
+
+
+@compiles(folded_word, "sqlite")
+def _folded_word_on_sqlite(element: folded_word, compiler: SQLCompiler, **options: object) -> str:
+    # A call of Python's function takes longer than all that SQLite does for a usual code itself.
+    text, slowly = compiler.process(_inner(element), **options), compiler.process(_trimmed(element), **options)
+    return f"CASE WHEN {text} GLOB '*[^!-~]*' THEN {slowly} ELSE lower({text}) END"

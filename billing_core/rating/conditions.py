@@ -80,9 +80,6 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
 OPPOSITE = {"ne": "eq", "not_in": "in", "not_contains": "contains"}
 LISTS = ("in", "not_in")
 
-# What is trimmed from both ends of a text, here and in SQL.
-BLANKS = " \t\r\n"
-
 Condition = dict[str, Any]
 
 

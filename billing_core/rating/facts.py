@@ -21,11 +21,11 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from billing_core.database.folding import folded
+from billing_core.database.folding import folded_word
 from billing_core.dates import Period
 from billing_core.money import QUANTITY_PLACES
 from billing_core.orders.models import Order, OrderLine, Product
-from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Kind, leaves
+from billing_core.rating.conditions import FIELDS, OPPOSITE, Kind, leaves
 from billing_core.rating.models import CostType
 from billing_core.rating.terms import Terms
 
@@ -162,7 +162,7 @@ def _expression(need: Need) -> ColumnElement[Any]:
     if name.startswith("sku_"):
         return _sku_flag(name.removeprefix("sku_"), values)
     column: ColumnElement[Any] = getattr(Order, name).expression
-    return as_integer(column) if FIELDS[name] is Kind.NUMBER else folded(func.trim(column, BLANKS))
+    return as_integer(column) if FIELDS[name] is Kind.NUMBER else folded_word(column)
 
 
 def as_integer(column: ColumnElement[Any]) -> ColumnElement[int]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from billing_core.database.folding import fold
-from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, group, plain_number
+from billing_core.database.folding import BLANKS, fold
+from billing_core.rating.conditions import FIELDS, OPPOSITE, Condition, Kind, group, plain_number
 
 FIELD_WORDS = {
     "ship_to_country": "country",

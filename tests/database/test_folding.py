@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, literal, select
 
 from billing_core.businesses.models import Business
-from billing_core.database.folding import fold, folded
+from billing_core.database.folding import BLANKS, fold, folded, folded_word
 from billing_core.database.functions import equals, mentions
 from billing_core.database.ordering import natural, natural_order
 
@@ -66,6 +66,14 @@ def test_the_database_says_the_same_of_every_character_of_unicode(sessions):
         for text in ("", "\u0301", "A", "ẞ", "ﷺ"):
             assert session.scalar(select(folded(literal(text)))) == fold(text)
         assert session.scalar(select(folded(func.nullif("", "")))) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["DHL", " dhl\t", "", "  ", "United States", "KÖLN", " Köln\r\n", "a\x7fB", "A~!", "\u00a0DE", "[x]*?"]
+)
+def test_the_database_says_the_same_of_a_code_with_blanks_around_it(session, text):
+    assert session.scalar(select(folded_word(literal(text)))) == fold(text.strip(BLANKS))
+    assert session.scalar(select(folded_word(func.nullif("", "")))) is None
 
 
 def test_half_a_character_and_nul_alone_are_in_no_text(session):

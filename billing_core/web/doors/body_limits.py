@@ -65,11 +65,13 @@ class BodyLimits:
         if scope["query_string"].count(b"&") >= MOST_FIELDS and not scope["path"].startswith(APIS):
             refusal = PlainTextResponse(f"Nothing is shown for an address with more than {MOST_FIELDS:,} fields.", 414)
             return await refusal(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await self.app(scope, _message_by_message(receive, send), send)
+        if not _has_a_body(scope):
+            return await self.app(scope, receive, send)
         if _has_a_charset(scope):
             refusal = PlainTextResponse("A form is UTF-8, and says no charset.", 415)
             return await refusal(scope, receive, send)
-        if scope["type"] == "websocket":
-            return await self.app(scope, _message_by_message(receive, send), send)
         body = _Body(scope, receive, send)
         return await self.app(scope, body.receive, body.send)
 
@@ -132,6 +134,11 @@ class _Body:
                     more = (await self._receive()).get("more_body", False)
         except TimeoutError:
             pass
+
+
+def _has_a_body(scope: Scope) -> bool:
+    """A request that announces no body has none (RFC 9112, 6.3): the server takes what follows for another request."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 def _has_a_charset(scope: Scope) -> bool:

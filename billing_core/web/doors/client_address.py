@@ -49,6 +49,8 @@ def whose(address: str) -> str:
 
 
 def _seen_through(scope: Scope, peer: Address) -> dict[str, Any]:
+    if not settings().is_proxy(peer):
+        return {"client": (str(peer), scope["client"][1])}
     headers, client, proxies = Headers(scope=scope), peer, 0
     further = [part.strip() for line in headers.getlist("x-forwarded-for") for part in line.split(",")]
     while settings().is_proxy(client):
@@ -61,7 +63,7 @@ def _seen_through(scope: Scope, peer: Address) -> dict[str, Any]:
     port = scope["client"][1] if client == peer else 0
     seen: dict[str, Any] = {"client": (str(client), port)}
     protocols = [part.strip().lower() for line in headers.getlist("x-forwarded-proto") for part in line.split(",")]
-    if proxies and protocols:
+    if protocols:
         # Of several, the one by the outermost of our proxies: its own client told what is before that.
         told = protocols[-min(proxies, len(protocols))]
         seen["scheme"] = _SCHEMES[scope["type"]].get(told, scope.get("scheme", "http"))

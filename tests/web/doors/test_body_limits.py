@@ -50,6 +50,7 @@ async def knock(application, method, path, headers, parts, *, pause=0.0):
             began, answer = taken, message
         written += message.get("body", b"")
 
+    announced = {name for name, _ in headers} & {b"content-length", b"transfer-encoding"}
     scope = {
         "type": "http",
         "method": method,
@@ -58,7 +59,7 @@ async def knock(application, method, path, headers, parts, *, pause=0.0):
         "root_path": "",
         "scheme": "http",
         "query_string": b"",
-        "headers": [(b"host", b"testserver"), *headers],
+        "headers": [(b"host", b"testserver"), *headers, *([] if announced else [(b"transfer-encoding", b"chunked")])],
         "client": ("192.0.2.1", 5000),
         "server": ("testserver", 80),
         "http_version": "1.1",
