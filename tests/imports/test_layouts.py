@@ -86,6 +86,17 @@ def test_customers_of_orders_that_are_there_already_stay_as_they_are(sessions, t
     assert names == {"ann@example.com": "Ann of ours", "bob@example.com": "Bob Jones"}
 
 
+@pytest.mark.parametrize("also", ["", ",Customer Reference"])
+def test_columns_that_differ_by_their_punctuation_alone_are_not_taken_for_each_other(sessions, also):
+    """Odoo's “Customer/Reference” is whose the order is, “Customer Reference” what they call it."""
+    header = f"Order Reference,Customer,Customer/Reference,Order Date,Order Lines/Product,Order Lines/Quantity{also}"
+    row = "S1,Acme,C-7,2026-03-02,MUG,2" + (",PO-9" if also else "")
+    assert take_in_whole(sessions, f"{header}\n{row}\n".encode())[-1].applied
+    with sessions() as session:
+        orders = session.execute(select(Customer.ref, Order.reference_number).join_from(Order, Customer)).all()
+    assert list(map(tuple, orders)) == [("C-7", "PO-9" if also else "")]
+
+
 def test_a_part_that_is_refused_leaves_nothing_of_the_file(sessions):
     wrong = example("shopify_orders").replace(
         b",2,Blue mug,10.00,MUG-B,Ann Smith,", b",two,Blue mug,10.00,MUG-B,Ann Smith,"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import BinaryIO, Final
 
 from sqlalchemy.orm import Session
@@ -83,9 +84,25 @@ def _origin(origin: FieldOrigin, header: Sequence[str]) -> Origin | None:
 
 
 def _here(header: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
-    """Those of the columns that the file has, as it names them, each once."""
-    by_name = {plain(column): column for column in reversed(header)}
-    return tuple(dict.fromkeys(by_name[plain(column)] for column in columns if plain(column) in by_name))
+    """Those of the columns that the file has, as it names them, each once. Punctuation does not matter, unless the
+    layout has another column that differs by it: Odoo's “Customer/Reference” is no “Customer Reference”.
+    """
+    exactly = {column.casefold(): column for column in reversed(header)}
+    others = _named_exactly(tuple(header))
+    nearly = {plain(column): column for column in reversed(header) if column not in others}
+    found = (exactly.get(column.casefold()) or nearly.get(plain(column)) for column in columns)
+    return tuple(dict.fromkeys(column for column in found if column is not None))
+
+
+@lru_cache(maxsize=64)
+def _named_exactly(header: tuple[str, ...]) -> frozenset[str]:
+    """The columns that the known layout of a file has under this very name."""
+    layout = known(header)
+    if layout is None:
+        return frozenset()
+    origins = (origin for part in layout.parts for origin in part.fields.values())
+    names = {name.casefold() for origin in origins for written in origin.columns for name in written.split(" + ")}
+    return frozenset(column for column in header if column.casefold() in names)
 
 
 def start_for(session: Session, definition: Definition, layout: sources.Layout) -> tuple[Mapping, bool]:
