@@ -177,6 +177,18 @@ def customer_ids(session: Session, actor: Actor, run_id: int) -> list[int]:
     return list(session.scalars(statement.order_by(BillRunCustomer.customer_id)))
 
 
+def report_ids(session: Session, actor: Actor, run_id: int, *, limit: int) -> list[int]:
+    """The reports that the run made or found, by the names of their customers."""
+    actor.require(Permission.REPORT_READ)
+    statement = (
+        select(BillRunCustomer.report_id)
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+        .join(Customer, Customer.id == BillRunCustomer.customer_id)
+        .where(BillRun.id == run_id, visible(actor), BillRunCustomer.report_id.is_not(None))
+    )
+    return list(session.scalars(statement.order_by(Customer.name_order, Customer.id).limit(limit)))
+
+
 def items(
     session: Session,
     actor: Actor,

@@ -11,17 +11,20 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    ColumnExpressionArgument,
     Date,
+    Select,
     SQLColumnExpression,
     String,
     false,
     func,
     literal,
     literal_column,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -217,6 +220,18 @@ def _number_in_on_sqlite(element: number_in, compiler: SQLCompiler, **options: A
 def _number_in_on_postgresql(element: number_in, compiler: SQLCompiler, **options: Any) -> str:
     column, name = (compiler.process(one, **options) for one in element.clauses)
     return f"CAST({column} ->> {name} AS bigint)"
+
+
+def newest_months(day: InstrumentedAttribute[date], *which: ColumnExpressionArgument[bool], limit: int) -> Select[date]:
+    """The first days of the newest ``limit`` months that such a day lies in, the newest first. Of each the last day
+    alone is looked up.
+    """
+    newest = select(month_of(func.max(day)).label("month"), literal(1).label("place")).where(*which)
+    months = newest.cte("newest_months", recursive=True)
+    before = select(month_of(func.max(day))).where(*which, day < months.c.month).scalar_subquery()
+    further = select(before, months.c.place + 1).where(months.c.month.is_not(None), months.c.place < limit)
+    months = months.union_all(further)
+    return select(months.c.month).where(months.c.month.is_not(None)).order_by(months.c.month.desc())
 
 
 def among(

@@ -20,8 +20,10 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
+from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
 from billing_core.database.engine import Reads, connection_of
 from billing_core.database.functions import equals
 from billing_core.database.ordering import no_such_start
@@ -126,6 +128,17 @@ def usage_of(
         Decimal(response_time).scaleb(-PLACES),
         timed,
     )
+
+
+def newest_day(session: Session, actor: Actor, *, until: date) -> date | None:
+    """The newest of the billing-zone days up to this one on which anybody used anything; each customer's is found along
+    the key of its days.
+    """
+    actor.require(Permission.USAGE_READ)
+    of_customer = select(func.max(UsageDay.day)).where(
+        UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, UsageDay.day <= until
+    )
+    return session.scalar(select(func.max(of_customer.scalar_subquery())).where(visible_to(actor)))
 
 
 def calls_by_bucket(

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database import functions
 from billing_core.database.functions import mentions
 from billing_core.database.ordering import chosen, natural, ordered
 from billing_core.errors import Invalid, NotFound
@@ -86,6 +87,15 @@ def page(session: Session, actor: Actor, filters: OrderFilter, *, limit: int = 5
 def count(session: Session, actor: Actor, filters: OrderFilter) -> int:
     actor.require(Permission.ORDER_READ)
     return session.scalar(select(func.count()).select_from(Order).where(*_conditions(actor, filters))) or 0
+
+
+def newest_months(session: Session, actor: Actor, *, until: date, limit: int) -> list[date]:
+    """The first days of the newest months with orders to bill up to that day, the newest first."""
+    actor.require(Permission.ORDER_READ)
+    statement = functions.newest_months(
+        Order.order_date, Order.billable, Order.order_date <= until, visible_to(actor, Order.customer_id), limit=limit
+    )
+    return list(session.scalars(statement))
 
 
 def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) -> list[LineRow]:

@@ -4,6 +4,7 @@ A report's content is in ``contents``; its functions take the ``Report`` that ``
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,8 +15,9 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database import functions
 from billing_core.database.amounts import has_amount
-from billing_core.database.functions import equals, mentions
+from billing_core.database.functions import among, equals, mentions, month_of
 from billing_core.database.ordering import chosen, natural, no_such_start, ordered
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Invalid, NotFound
@@ -206,6 +208,29 @@ def previous_period(session: Session, report: Report) -> Report | None:
         )
     ).one_or_none()
     return Report(*row) if row else None
+
+
+def newest_months(session: Session, actor: Actor, *, limit: int) -> list[date]:
+    """The first days of the newest months with a current report of a day or more within them, the newest first."""
+    actor.require(Permission.REPORT_READ)
+    statement = functions.newest_months(
+        BillingReport.period_start,
+        # As in ``_conditions``.
+        BillingReport.superseded_at.is_(None).is_(true()),
+        month_of(BillingReport.period_start) == month_of(BillingReport.period_end),
+        visible_to(actor, BillingReport.customer_id),
+        limit=limit,
+    )
+    return list(session.scalars(statement))
+
+
+def named(session: Session, actor: Actor, report_ids: Sequence[int]) -> list[Report]:
+    """Those of these ids that this actor may see, by the names of their customers."""
+    actor.require(Permission.REPORT_READ)
+    statement = _REPORTS.where(among(BillingReport.id, report_ids), visible_to(actor, BillingReport.customer_id))
+    return [
+        Report(*row) for row in session.execute(statement.order_by(BillingReport.customer_name_order, BillingReport.id))
+    ]
 
 
 def authors(session: Session, actor: Actor) -> list[str]:

@@ -8,11 +8,12 @@ from billing_core.bill_runs.models import RunSource
 from billing_core.customers import queries as customers
 from billing_core.database.ordering import natural
 from billing_core.identity import Actor, Permission
+from billing_core.orders import queries as orders
 from billing_core.rating.models import Service
 from pages.bill_run_sections import recent, run, starting
 from pages.bill_run_sections.starting import Chosen
 from pages.ui import address
-from pages.ui.inputs import customer_names, filters
+from pages.ui.inputs import customer_names, filters, months
 from pages.ui.reads import Reader
 
 
@@ -33,13 +34,19 @@ def draw(read: Reader, actor: Actor) -> None:
 
 def _chosen(read: Reader) -> Chosen:
     services = filters.distinct(read.plain(_services))
+    ordered = read(orders.newest_months, until=read.today, limit=months.OFFERED)
+    place = st.container()
     with filters.row():
-        period = filters.period(read.today, key="run_period", label="Period to bill")
+        newest = months.proposed(ordered, read.today)
+        period = filters.period(read.today, key="run_period", label="Period to bill", newest=newest)
         names = customer_names.offered(read, key="run_customers", active_only=True)
         with st.container(width=380):
             ids = filters.several("Customers", names, key="run_customers", placeholder="All customers with orders")
         with st.container(width=320):
             limited = filters.several("Services", services, key="run_services", placeholder="All services")
+    # Drawn behind the filter whose days they show, and above it.
+    with place:
+        months.offer_period(ordered, period, key="run_period")
     return Chosen(ids or None, period, limited)
 
 

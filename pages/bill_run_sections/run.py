@@ -18,7 +18,7 @@ from billing_core.jobs import bill_run
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.bill_run_sections import rehearsed, run_customers, starting, wording
+from pages.bill_run_sections import next_steps, rehearsed, run_customers, starting, wording
 from pages.ui import address, context, formats, opened
 from pages.ui.inputs import print_hint
 from pages.ui.reads import Reader
@@ -75,6 +75,8 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
         wanted(actor, run)
     if run.goal is not RunGoal.REPORTS:
         print_hint.warn(read(legibility.of_run, run.run_id))
+    if not watched.moves:
+        next_steps.draw(read, actor, run)
     if watched.moves:
         st.fragment(_live, run_every=_SECONDS)(run.run_id, watched.stage, read.company.time_zone)
     else:

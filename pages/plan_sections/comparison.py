@@ -4,27 +4,21 @@ from decimal import Decimal
 
 import streamlit as st
 
-from billing_core.dates import Period, add_months, first_of_month
 from billing_core.metering.models import API_CALLS
 from billing_core.plans.listing import VersionRow
 from billing_core.usage import comparison
 from billing_core.usage.comparison import Comparison
 from pages.plan_sections.versions import choose
 from pages.ui import formats, tables
-from pages.ui.inputs import filters
+from pages.ui.inputs import filters, usage_months
 from pages.ui.reads import Reader
 from pages.ui.text import md
-
-_MONTHS = 12
 
 
 def draw(read: Reader, versions: list[VersionRow]) -> None:
     """Of any of these versions, the latest by default."""
-    this_month = first_of_month(read.today)
-    months = [add_months(this_month, -back) for back in range(1, _MONTHS + 1)]
     with filters.row():
-        names = {f"{one:%Y-%m}": formats.month(one) for one in months}
-        month = Period.month_of(filters.month("Month", names, key="compare_month"))
+        month = usage_months.choose_past(read, "Month", key="compare_month")
         version = choose(versions, "Version", key="compare_version")
     with st.spinner("Computing what everybody's usage would cost"):
         found = read(comparison.outcome, version.id, month)

@@ -1,6 +1,5 @@
-"""Every report, filtered, sorted and paged in SQL; several at once as a ZIP."""
+"""Every report, filtered, sorted and paged in SQL; a month in a click, and what is done with those of it."""
 
-from dataclasses import asdict
 from zlib import crc32
 
 import streamlit as st
@@ -9,19 +8,27 @@ from billing_core.customers import queries as customers
 from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
-from pages.report_sections import invoiced, invoicing, outdated
-from pages.ui import downloads, formats, tables
-from pages.ui.inputs import bulk_selection, customer_names, filters
+from pages.report_sections import chosen_reports, invoiced, outdated
+from pages.report_sections.chosen_reports import Chosen
+from pages.ui import formats, tables
+from pages.ui.inputs import bulk_selection, customer_names, filters, months
 from pages.ui.reads import Reader
 
 PAGE_KEY = "reports_page"
 SORT_KEY = "reports_sort"
-MOST_IN_A_ZIP = 200
+# First and last day of the reports' periods.
+_DAYS = ("reports_from", "reports_to")
+# In the place of the ticks, where all that match are chosen.
+_CHOSEN = tables.Column("Chosen", lambda _: True, st.column_config.CheckboxColumn("Chosen", width=60))
 
 
 def draw(read: Reader, actor: Actor) -> None:
     columns = _columns(read.company.time_zone)
+    place = st.container()
     report_filter = _filter(read, actor, columns)
+    # Drawn behind the filter whose days it shows, and above it.
+    with place:
+        _months(read)
     total = read(queries.count, report_filter)
     if total == 0:
         _nothing(read, actor)
@@ -30,38 +37,38 @@ def draw(read: Reader, actor: Actor) -> None:
         st.caption("In total " + " · ".join(sums))
     skipped = tables.pager(total, key=PAGE_KEY, noun="report", sorts_whole=True)
     rows = read(queries.page, report_filter, limit=tables.PAGE_SIZE, offset=skipped)
-    bar = st.container()
-    chosen = tables.show(
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    chooses = bool(rows) and (actor.may(Permission.EXPORT) or actor.may(Permission.INVOICE_WRITE))
+    with bar:
+        everything = chooses and bulk_selection.everything(total, key="reports_everything", most=None)
+    ticked = tables.show(
         rows,
         # Where it was invoiced comes before who made it when, which a narrow window may hide.
-        [*columns[:-2], *outdated.column(read, rows), *invoiced.column(read, actor, rows), *columns[-2:]],
+        [
+            *([_CHOSEN] if everything else []),
+            *columns[:-2],
+            *outdated.column(read, rows),
+            *invoiced.column(read, actor, rows),
+            *columns[-2:],
+        ],
         # Of these rows alone: ticks must not move to others when the filters or the page change.
         key=f"reports_{crc32(repr([row.id for row in rows]).encode())}",
         alt="Billing reports",
         opens=open_report,
         order_key=SORT_KEY,
-        choose=actor.may(Permission.EXPORT) or actor.may(Permission.INVOICE_WRITE),
+        choose=chooses and not everything,
     )
-    if total == 0:
+    if not chooses:
         return
-    if actor.may(Permission.INVOICE_WRITE):
-        with bar:
-            _invoicing(read, report_filter, chosen, total)
+    chosen = Chosen(report_filter, total, () if everything else tuple(ticked), everything)
+    with bar:
+        chosen_reports.draw(read, actor, chosen)
     st.caption("Click a row to open the report, its invoice to open that, a column's heading to sort by it.")
-    if actor.may(Permission.EXPORT):
-        _downloads(report_filter, chosen)
 
 
-def _invoicing(read: Reader, report_filter: ReportFilter, ticked: list[Report], total: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        everything = bulk_selection.everything(total, key="reports_everything")
-        if not (everything or ticked):
-            st.caption("Tick reports to invoice them together.", width="content")
-            return
-        st.markdown(f"**{formats.counted(total if everything else len(ticked), 'report')}**", width="content")
-        if st.button("Invoice chosen reports", icon=":material/request_quote:", key="invoice_reports"):
-            rows = read(queries.page, report_filter, limit=bulk_selection.MOST) if everything else ticked
-            invoicing.dialog(tuple(rows))
+def _months(read: Reader) -> None:
+    """The newest months with reports: a click for one of them. Any other period stands under “More”."""
+    months.offer(read(queries.newest_months, limit=months.OFFERED), key="reports_month", days=_DAYS, page_key=PAGE_KEY)
 
 
 def open_report(report: Report) -> None:
@@ -151,20 +158,3 @@ def _nothing(read: Reader, actor: Actor) -> None:
         st.info("There are no reports yet. Open “Generate” to bill a month.", icon=":material/play_circle:")
     else:
         st.info("There are no reports yet. A manager generates them.", icon=":material/hourglass_empty:")
-
-
-def _downloads(report_filter: ReportFilter, chosen: list[Report]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button(
-            "List as CSV", downloads.address("reports.csv", **asdict(report_filter)), icon=":material/download:"
-        )
-        if chosen:
-            ids = ",".join(str(report.id) for report in chosen[:MOST_IN_A_ZIP])
-            st.link_button(
-                f"ZIP of {formats.counted(len(chosen), 'report')}",
-                f"/downloads/reports.zip?ids={ids}&excel=1",
-                icon=":material/folder_zip:",
-                type="primary",
-            )
-        else:
-            st.caption("Tick reports to download them together as a ZIP.")

@@ -22,15 +22,15 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 FILES = {
-    "csv": ("CSV", ":material/csv:", "One row per order and service"),
-    "long.csv": (
-        "CSV, all columns",
-        ":material/table:",
-        "With references, dates, quantities and prices; one row per tier",
-    ),
     "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
-    "json": ("JSON", ":material/data_object:", "The whole report for programs"),
+    "csv": ("CSV", ":material/csv:", "Every charge with order, date, quantity and price; one row per tier"),
     "pdf": ("PDF", ":material/picture_as_pdf:", "To print or to send"),
+    "short.csv": (
+        "CSV, four columns",
+        ":material/csv:",
+        "As the published API answers: order_id, service_id, service_name, amount",
+    ),
+    "json": ("JSON", ":material/data_object:", "The whole report for programs"),
 }
 
 

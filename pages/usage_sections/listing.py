@@ -11,9 +11,9 @@ from billing_core.usage import exceeding, overview
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
 from pages.ui import downloads, formats, opened, reading_on, tables
 from pages.ui.colors import Color
-from pages.ui.inputs import filters
+from pages.ui.inputs import filters, usage_months
 from pages.ui.reads import Reader
-from pages.usage_sections import months, wording
+from pages.usage_sections import wording
 
 _KEY = "usage"
 PAGE_KEY, SORT_KEY = "usage_page", "usage_sort"
@@ -74,7 +74,7 @@ def _looked_at(of: object, place: int, following: int | None, total: int, shown:
 def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | None]:
     with filters.row():
         text = filters.search("Search", key="usage_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city")
-        period = months.choose(read.today, page_key=PAGE_KEY)
+        period = usage_months.choose(read, page_key=PAGE_KEY)
         plan = filters.choice("Plan", read(plans.codes), key="usage_plan", page_key=PAGE_KEY, every="All plans")
         allowance = filters.choice(
             "Allowance",

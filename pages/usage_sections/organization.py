@@ -12,10 +12,10 @@ from billing_core.usage import activity, figures, organizations, overview
 from billing_core.usage.overview import Allowance, Month
 from pages.ui import formats, opened
 from pages.ui.figures import cards
-from pages.ui.inputs import filters, parts
+from pages.ui.inputs import filters, parts, usage_months
 from pages.ui.reads import Reader
 from pages.ui.text import md
-from pages.usage_sections import alerts, behind, bills, charges, events, invoice, late, months, trend, wording
+from pages.usage_sections import alerts, behind, bills, charges, events, invoice, late, trend, wording
 
 MONTH, BEHIND, EVENTS = "Month", "Users and endpoints", "Events"
 INVOICES, LATE, ALERTS = "Invoices", "Late", "Alerts"
@@ -29,7 +29,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
         actions = st.container(horizontal=True, width="content")
     facts = st.empty()
     with filters.row():
-        period = months.choose(read.today, page_key="usage_page")
+        period = usage_months.choose(read, page_key="usage_page")
     with actions:
         if st.button("Customer", icon=":material/groups:", key="to_customer"):
             opened.go_to_customer(customer.id, "Overview")

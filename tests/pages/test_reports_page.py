@@ -1,10 +1,13 @@
 """Reports: browse, and one report."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 
 from billing_core.views.models import SavedView
 from pages.ui import formats
+from pages.ui.inputs import bulk_selection
 from tests.pages.as_read import as_read
 from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
@@ -48,10 +51,66 @@ def test_filters_narrow_the_list_and_are_in_the_link_to_the_file(page_as, sessio
     page.text_input(key="reports_text").set_value("bolt").run()
 
     assert list(tables_of(page)[0]["Customer"]) == ["Bolt GmbH"]
-    assert "text=bolt" in page.link_button[0].url
-    assert "excel=1" in page.link_button[0].url
+    listed = link(page, "List of these reports as CSV")
+    assert "text=bolt" in listed
+    assert "excel=1" in listed
     page.date_input(key="reports_to").set_value("2026-02-28").run()
     assert "No report matches" in page.info[0].value
+
+
+def link(page, label: str) -> str:
+    return next(one.url for one in page.link_button if one.label == label)
+
+
+def test_a_month_is_one_click_and_the_files_are_of_it(page_as, sessions):
+    fill(sessions)
+    page = page_as("manager").visit("reports.py")
+    (months,) = [one for one in page.button_group if one.key == "reports_month"]
+    assert list(months.options) == ["March 2026", "February 2026"], "the newest first"
+    assert months.value is None
+
+    months.set_value(date(2026, 3, 1)).run()
+    assert not page.exception
+    assert sorted(tables_of(page)[0]["Customer"]) == [HOSTILE, "Bolt GmbH"]
+    assert (page.query_params["reports_from"], page.query_params["reports_to"]) == ("2026-03-01", "2026-03-31")
+    for label in ("Excel workbook", "PDF", "CSV", "List of these reports as CSV", "ZIP of a CSV each"):
+        assert "start_date=2026-03-01&end_date=2026-03-31" in link(page, label)
+    assert "variant=short" in link(page, "ZIP of a CSV each, four columns")
+
+    page.date_input(key="reports_to").set_value("2026-03-30").run()
+    assert next(one.value for one in page.button_group if one.key == "reports_month") is None, "no month any more"
+
+
+def test_all_that_match_are_chosen_however_many_and_the_table_shows_it(page_as, sessions, monkeypatch):
+    fill(sessions)
+    monkeypatch.setattr(bulk_selection, "MOST", 2)
+    page = page_as("manager").visit("reports.py")
+    assert "Chosen" not in tables_of(page)[0]
+    everything = page.checkbox(key="reports_everything_3")
+    assert not everything.disabled
+
+    everything.check().run()
+    assert not page.exception
+    assert list(tables_of(page)[0]["Chosen"]) == [True, True, True]
+    assert "**3 reports**" in [text.value for text in page.markdown]
+
+    page = page_as("admin").visit("reports.py")
+    page.checkbox(key="reports_everything_3").check().run()
+    assert page.button(key="invoice_reports").disabled, "two drafts at once, and these are three"
+
+
+def test_whoever_may_not_export_is_offered_no_choice(page_as, sessions):
+    fill(sessions)
+    page = page_as("finance").visit("reports.py")
+    assert not page.checkbox
+    assert not page.link_button
+
+
+def test_the_menu_of_a_report_gives_the_explained_csv_and_the_published_one_by_name(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("manager").visit("reports.py", report=str(filled.march))
+    assert link(page, "CSV") == f"/downloads/reports/{filled.march}.csv?excel=1"
+    assert link(page, "CSV, four columns") == f"/downloads/reports/{filled.march}.short.csv?excel=1"
 
 
 def test_superseded_versions_are_shown_on_demand(page_as, sessions):

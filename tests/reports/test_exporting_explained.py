@@ -11,8 +11,7 @@ from openpyxl import load_workbook
 
 from billing_core.identity import SYSTEM
 from billing_core.reports import prices, queries, service
-from billing_core.reports.exports import files
-from billing_core.reports.exports.explained import Explaining
+from billing_core.reports.exports import explained, files
 from tests.arrivals import arriving
 from tests.rating import cards, naive
 from tests.rating.examples import a_rate, an_order, of_items
@@ -107,7 +106,7 @@ def test_every_row_is_its_quantity_times_its_price_and_those_of_a_charge_come_to
             charged = naive.charges(card, billed, products)
             rows, report = listed(session, report_id), queries.one(session, SYSTEM, report_id)
             # The workbook says how many rows a sheet has before it reads them.
-            assert Explaining(session, report).count(session, report) == len(rows)
+            assert explained.of_report(session, report).count(session, report) == len(rows)
             at_prices = prices.rows(session, report)
             savepoint.rollback()
         session.expunge_all()

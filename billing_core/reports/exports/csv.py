@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from billing_core.csv_text import cell, harmless, quoted
 from billing_core.money import QUANTITY_PLACES, decimal_places
 from billing_core.reports import contents
-from billing_core.reports.exports import rows
-from billing_core.reports.exports.explained import UNIT_PRICE_PLACES, Explaining
+from billing_core.reports.exports import explained, rows
+from billing_core.reports.exports.explained import UNIT_PRICE_PLACES
 from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.queries import Report
 
@@ -62,7 +62,7 @@ def long(session: Session, report: Report) -> Iterator[bytes]:
         total.service_id: f",{cell(codes[total.service_id])},{cell(total.service_name)},{total.cost_type},"
         for total in contents.service_totals(session, report)
     }
-    explaining = Explaining(session, report)
+    explaining = explained.of_report(session, report)
     places = decimal_places(report.currency)
     unit, ends = rows.endings(places)
     lines = [",".join(LONG_COLUMNS) + "\r\n"]

@@ -5,11 +5,13 @@ minor unit by which the rounding of a charge may differ from that of its slices.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing_core.database.functions import among
 from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places, nearest
 from billing_core.rating.models import CostType, Rate, Service, TierMode
 from billing_core.rating.slices import Slice, graduated
@@ -30,32 +32,50 @@ ROUNDING: Final = "rounding"
 Explained = tuple[int, int, int, int | None, str | None, str | None, int]
 
 
-class Explaining:
-    """What explains the charges of one report: the tiers of its customer's rates, read once."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What of rates explains their charges: the tiers of each rate that charges its slices, by its id, and the services
+    that are percentages.
+    """
 
-    def __init__(self, session: Session, report: Report) -> None:
-        places = decimal_places(report.currency)
+    tiers: dict[int, tuple[Tier, ...]]
+    percent: frozenset[int]
+
+
+def terms_of(session: Session, which: ColumnElement[bool]) -> Terms:
+    """Of those rates, read once."""
+    tiers, percent = {}, set()
+    statement = select(Rate.id, Rate.service_id, Rate.tier_mode, Rate.tiers, Service.cost_type).join(
+        Service, Service.id == Rate.service_id
+    )
+    for rate_id, service_id, mode, slices, cost_type in rows.each(session, statement.where(which)):
+        if mode is TierMode.GRADUATED and slices:
+            tiers[rate_id] = tiers_of(slices)
+        if cost_type is CostType.PERCENT_OF_SERVICES:
+            percent.add(service_id)
+    return Terms(tiers, frozenset(percent))
+
+
+def of_report(session: Session, report: Report) -> "Explaining":
+    """What explains the charges of one report."""
+    return Explaining(terms_of(session, Rate.customer_id == report.customer_id), report.currency)
+
+
+class Explaining:
+    """What explains charges in one currency."""
+
+    def __init__(self, terms: Terms, currency: str) -> None:
+        places = decimal_places(currency)
         self._unit = 10 ** (QUANTITY_PLACES + UNIT_PRICE_PLACES - places)
         self._minor = 10 ** (UNIT_PRICE_PLACES - places)
-        self._tiers: dict[int, tuple[Tier, ...]] = {}
-        self._percent: set[int] = set()
-        statement = (
-            select(Rate.id, Rate.service_id, Rate.tier_mode, Rate.tiers, Service.cost_type)
-            .join(Service, Service.id == Rate.service_id)
-            .where(Rate.customer_id == report.customer_id)
-        )
-        for rate_id, service_id, mode, tiers, cost_type in session.execute(statement):
-            if mode is TierMode.GRADUATED and tiers:
-                self._tiers[rate_id] = tiers_of(tiers)
-            if cost_type is CostType.PERCENT_OF_SERVICES:
-                self._percent.add(service_id)
+        self._tiers, self._percent = terms.tiers, terms.percent
 
     def rows(self, charges: Iterable[Row[*tuple[Any, ...]]]) -> list[Explained]:
-        """Of charges as ``rows.explained_charges`` reads them."""
+        """Of charges as ``rows.explained_charges`` reads them, whatever else stands behind their columns."""
         found: list[Explained] = []
         tiers, percent = self._tiers, self._percent
         for charge in charges:
-            _, service_id, rate_id, quantity, price, tier, bound, matched, minor = charge
+            _, service_id, rate_id, quantity, price, tier, bound, matched, minor, *_ = charge
             if bound is None and rate_id not in tiers:
                 # Most are: one price, rounded once.
                 shown = price if service_id in percent else price * 100
@@ -66,6 +86,10 @@ class Explaining:
 
     def count(self, session: Session, report: Report) -> int:
         """How many rows all charges of the report have."""
+        return report.charge_count + self.more(session, ReportCharge.report_id == report.id)
+
+    def more(self, session: Session, which: ColumnElement[bool]) -> int:
+        """How many rows those charges have more than there are charges."""
         by = (
             ReportCharge.service_id,
             ReportCharge.rate_id,
@@ -75,14 +99,10 @@ class Explaining:
             ReportCharge.bound,
             ReportCharge.amount_minor,
         )
-        sliced = or_(ReportCharge.rate_id.in_(self._tiers), ReportCharge.bound.is_not(None))
+        sliced = or_(among(ReportCharge.rate_id, self._tiers), ReportCharge.bound.is_not(None))
         # Orders of the same quantity cost the same, and there are many.
-        alike = select(*by, func.count().label("charges")).where(ReportCharge.report_id == report.id, sliced)
-        more: int = sum(
-            (len([*self._sliced(charge, None)]) - 1) * charge.charges
-            for charge in rows.each(session, alike.group_by(*by))
-        )
-        return report.charge_count + more
+        alike = select(*by, func.count().label("charges")).where(which, sliced).group_by(*by)
+        return sum((len([*self._sliced(charge, None)]) - 1) * charge.charges for charge in rows.each(session, alike))
 
     def _sliced(self, charge: Row[*tuple[Any, ...]], matched: str | None) -> Iterator[Explained]:
         service_id, left = charge.service_id, charge.amount_minor

@@ -1,7 +1,7 @@
 """Reports as files, in chunks from a server-side cursor: the session stays open until the last chunk."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from sqlalchemy.orm import Session
 
@@ -12,11 +12,10 @@ from billing_core.reports import queries
 from billing_core.reports.exports import csv as exports_csv
 from billing_core.reports.exports import json as exports_json
 from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format, Variant
+from billing_core.reports.exports.together import selection
+from billing_core.reports.exports.together.selection import Selection
 from billing_core.reports.exports.zip import zipped
 from billing_core.reports.queries import Report
-
-# The most reports in one ZIP; more would occupy a connection for too long.
-MOST_IN_ONE_ZIP = 500
 
 
 def download(
@@ -50,26 +49,28 @@ def chunks(
 def archive(
     session: Session,
     actor: Actor,
-    report_ids: Sequence[int],
+    chosen: Selection,
     output_format: str,
     *,
     variant: str = Variant.SHORT,
     for_excel: bool = False,
 ) -> Download:
-    """Several reports as one ZIP, in the requested order; refused as a whole when one of them cannot be seen."""
+    """Several reports as one ZIP, a file each. Invalid for more than ``MOST_DOCUMENTS`` as PDF."""
     actor.require(Permission.EXPORT)
     output, kind = _format(output_format), _variant(variant)
-    chosen = list(dict.fromkeys(report_ids))
-    if not 0 < len(chosen) <= MOST_IN_ONE_ZIP:
-        raise Invalid(
-            f"Choose between 1 and {MOST_IN_ONE_ZIP} reports for one ZIP", fields={"ids": "too many, or none at all"}
-        )
-    reports = [queries.one(session, actor, report_id) for report_id in chosen]
+    if output is Format.PDF:
+        chosen.refuse_too_many_documents()
     files = (
         (_name_in_archive(report, output), report.created_at, _written(session, report, output, kind, for_excel))
-        for report in reports
+        for report in selection.headers(session, chosen)
     )
-    return Download("billing_reports.zip", "application/zip", zipped(files))
+    return Download(f"{chosen.file_name}.zip", "application/zip", zipped(files))
+
+
+def refuse_unknown(output_format: str, variant: str) -> None:
+    """Invalid for what we do not write; for edges that say so before they look for the reports."""
+    _format(output_format)
+    _variant(variant)
 
 
 def _written(

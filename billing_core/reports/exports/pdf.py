@@ -54,28 +54,32 @@ class _Head:
 def document(session: Session, report: Report) -> Iterator[bytes]:
     """The whole file, in one piece, as a PDF's table of objects comes last. ``MOST_ORDERS`` bounds it."""
     business = default_business(session)
-    foot = f"{business.name} · {report.customer_name} · Report {report.id}"
-    paper = ReportPaper(foot, made_at=report.created_at, size=business.paper_size)
+    paper = ReportPaper(foot(business, report), made_at=report.created_at, size=business.paper_size)
     paper.set_title(f"Billing report {report.id}: {report.customer_name}, {report.period}")
     paper.set_author(business.name)
     paper.add_page()
+    draw(paper, session, business, report)
+    yield paper.finished()
+
+
+def foot(business: Business, report: Report) -> str:
+    return f"{business.name} · {report.customer_name} · Report {report.id}"
+
+
+def draw(
+    paper: ReportPaper, session: Session, business: Business, report: Report, *, lists_orders: bool = True
+) -> None:
+    """The report, from the top of the page that the paper has reached."""
     _letterhead(paper, _Head(report, business))
     _totals(paper, report, contents.service_totals(session, report))
     if report.question_count:
         _questions(paper, session, report)
-    _orders(paper, session, report)
-    yield paper.finished()
+    _orders(paper, session, report, listed=lists_orders)
 
 
 def _letterhead(paper: ReportPaper, head: _Head) -> None:
     report, business = head.report, head.business
-    start = Place(1, paper.t_margin)
-    name = paper.lines(business.name, paper.epw, size=10.5, bold=True)
-    end = paper.stack(name, start, x=paper.l_margin, size=10.5, height=4.4, bold=True)
-    tax_id = f"Tax id {business.tax_id}" if business.tax_id else ""
-    details = [line for line in paper.lines(f"{business.address}\n{tax_id}", paper.epw, size=8) if line]
-    paper.go_to(paper.stack(details, end, x=paper.l_margin, size=8, height=4.4, color=MUTED).below(8))
-
+    letter_from(paper, business)
     paper.room_for(40)
     top = paper.get_y()
     paper.put(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
@@ -92,15 +96,25 @@ def _letterhead(paper: ReportPaper, head: _Head) -> None:
         paper.note(f"This version no longer counts: report {report.superseded_by_id} has replaced it.")
 
 
+def letter_from(paper: ReportPaper, business: Business) -> None:
+    """Whose paper it is, at the top of the page."""
+    start = Place(paper.page, paper.t_margin)
+    name = paper.lines(business.name, paper.epw, size=10.5, bold=True)
+    end = paper.stack(name, start, x=paper.l_margin, size=10.5, height=4.4, bold=True)
+    tax_id = f"Tax id {business.tax_id}" if business.tax_id else ""
+    details = [line for line in paper.lines(f"{business.address}\n{tax_id}", paper.epw, size=8) if line]
+    paper.go_to(paper.stack(details, end, x=paper.l_margin, size=8, height=4.4, color=MUTED).below(8))
+
+
 def _facts(paper: ReportPaper, head: _Head) -> None:
     report = head.report
     made_on = day_in(head.business.time_zone, report.created_at)
     version = f"No. {report.id}" + (f", version {report.version}" if report.version > 1 else "")
     columns = (
         ("Customer", report.customer_name, 52),
-        ("Period", _period(report.period), 44),
+        ("Period", period_words(report.period), 44),
         ("Report", version, 38),
-        ("Made", f"{_day(made_on)}\nby {report.created_by}", 40),
+        ("Made", f"{day_words(made_on)}\nby {report.created_by}", 40),
     )
     start = lowest = paper.here()
     left = paper.l_margin
@@ -151,10 +165,14 @@ def _questions(paper: ReportPaper, session: Session, report: Report) -> None:
     paper.end_table()
 
 
-def _orders(paper: ReportPaper, session: Session, report: Report) -> None:
+def _orders(paper: ReportPaper, session: Session, report: Report, *, listed: bool) -> None:
     paper.heading("Orders")
     if not report.order_count:
         paper.muted_line("There was no order to bill in this period.")
+        return
+    if not listed:
+        count = "1 order" if report.order_count == 1 else f"{report.order_count:,} orders"
+        paper.muted_line(f"{count}, which the workbook of these reports lists with every charge.")
         return
     if report.order_count > MOST_ORDERS:
         paper.muted_line(
@@ -166,7 +184,7 @@ def _orders(paper: ReportPaper, session: Session, report: Report) -> None:
         amount = Money(order.total_minor, report.currency).amount
         ship_to = ", ".join(part for part in (order.ship_to_name, order.ship_to_address) if part)
         cells = (
-            _day(order.order_date),
+            day_words(order.order_date),
             order.order_number,
             order.reference_number,
             ship_to,
@@ -177,15 +195,15 @@ def _orders(paper: ReportPaper, session: Session, report: Report) -> None:
     paper.end_table()
 
 
-def _day(day: date) -> str:
+def day_words(day: date) -> str:
     return str(format_date(day, "d MMM y", locale=_LOCALE))
 
 
-def _period(period: Period) -> str:
+def period_words(period: Period) -> str:
     """``October 2026`` for a whole month, otherwise both days."""
     if period.start.day == 1 and period.end == last_of_month(period.start):
         return str(format_date(period.start, "MMMM y", locale=_LOCALE))
-    return f"{_day(period.start)} –\n{_day(period.end)}"
+    return f"{day_words(period.start)} –\n{day_words(period.end)}"
 
 
 def _decimal(value: Decimal) -> str:

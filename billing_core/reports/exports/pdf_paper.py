@@ -1,6 +1,6 @@
 """The page layout of report PDFs: headings, tables across pages, and the footer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -35,9 +35,19 @@ class ReportPaper(Paper):
         super().__init__(made_at=made_at, size=size)
         margin = round((self.w - _WIDTH) / 2, 1)
         self.set_margins(margin, self.t_margin, margin)
-        self._foot = self.lines(foot, self.epw - 30, size=7.5)
+        self._foot = self._foot_lines(foot)
         self.b_margin = _FOOT + _FOOT_LINE * (len(self._foot) - 1)
         self._open_table: Sequence[Column] = ()
+
+    def room_for_feet(self, feet: Iterable[str]) -> None:
+        """Leave room for the longest of these on every page: all pages are numbered at the same height."""
+        most = max(len(self._foot_lines(foot)) for foot in feet)
+        self.b_margin = max(self.b_margin, _FOOT + _FOOT_LINE * (most - 1))
+
+    def begin(self, foot: str) -> None:
+        """A further document of the same file, on a page of its own."""
+        self.add_page()
+        self._foot = self._foot_lines(foot)
 
     def header(self) -> None:
         """A table that continues repeats its column titles."""
@@ -47,6 +57,9 @@ class ReportPaper(Paper):
     def footer(self) -> None:
         for number, line in enumerate(self._foot):
             self.put(self.right, self._foot_top + _FOOT_LINE * number, line, size=7.5, color=MUTED, align="R")
+
+    def _foot_lines(self, foot: str) -> Sequence[str]:
+        return self.lines(foot, self.epw - 30, size=7.5)
 
     @property
     def _foot_top(self) -> float:

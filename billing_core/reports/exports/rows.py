@@ -59,19 +59,24 @@ def counted_charges(report: Report) -> Select[*tuple[Any, ...]]:
 def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
     """Each charge with what explains it, by order and service."""
     return (
-        select(
-            ReportCharge.order_id,
-            ReportCharge.service_id,
-            ReportCharge.rate_id,
-            stored(ReportCharge.quantity),
-            stored(ReportCharge.unit_price),
-            ReportCharge.tier,
-            ReportCharge.bound,
-            ReportCharge.matched,
-            ReportCharge.amount_minor,
-        )
+        select(*charge_columns())
         .where(ReportCharge.report_id == report.id)
         .order_by(ReportCharge.order_id, ReportCharge.service_id)
+    )
+
+
+def charge_columns() -> tuple[Any, ...]:
+    """A charge with what explains it."""
+    return (
+        ReportCharge.order_id,
+        ReportCharge.service_id,
+        ReportCharge.rate_id,
+        stored(ReportCharge.quantity),
+        stored(ReportCharge.unit_price),
+        ReportCharge.tier,
+        ReportCharge.bound,
+        ReportCharge.matched,
+        ReportCharge.amount_minor,
     )
 
 

@@ -10,7 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 from billing_core.businesses.queries import default_business
 from billing_core.money import QUANTITY_PLACES, Money, decimal_places
 from billing_core.reports import contents, prices
-from billing_core.reports.exports import rows, xlsx_tables
+from billing_core.reports.exports import explained, rows, xlsx_tables
 from billing_core.reports.exports.explained import UNIT_PRICE_PLACES, Explaining
 from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.exports.xlsx_rows import Content, day, text
@@ -80,7 +80,7 @@ def workbook(session: Session, report: Report) -> Iterator[bytes]:
 
 def _sheets(session: Session, report: Report) -> Iterator[Sheet]:
     yield from xlsx_tables.sheets("Orders", _ORDERS, report.order_count, _order_rows(session, report))
-    explaining = Explaining(session, report)
+    explaining = explained.of_report(session, report)
     count, charges = explaining.count(session, report), _charge_rows(session, report, explaining)
     yield from xlsx_tables.sheets("Charges", _CHARGES, count, charges)
     if report.question_count:

@@ -4,21 +4,27 @@ A list's filters have the names that the pages' links give them.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid, NotFound
+from billing_core.identity import Actor
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.money import LARGEST_MINOR
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
+from billing_core.reports.exports.together import selection
+from billing_core.reports.exports.together.selection import Selection
 from billing_core.reports.lacking import Lack
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
@@ -30,6 +36,8 @@ ForExcel = Annotated[bool, Query(alias="excel")]
 Id = Annotated[int, Field(ge=1, le=2**31 - 1), IN_DIGITS]
 Amount = Annotated[Decimal, Field(ge=0, le=LARGEST_MINOR)]
 Text = Annotated[str, Field(max_length=200)]
+# Reads which reports go into a file together.
+Choosing = Callable[[Session, Actor], Selection]
 
 
 class _Reports(BaseModel):
@@ -43,6 +51,10 @@ class _Reports(BaseModel):
     text: Text = ""
     current_only: bool = True
     order_by: Text = "-created_at"
+
+
+class _ChosenReports(_Reports):
+    ids: str = ""
 
 
 class _Customers(BaseModel):
@@ -97,9 +109,22 @@ class _ListedPayments(_Payments):
 
 
 def _reports(query: Annotated[_Reports, Query()]) -> ReportFilter:
+    return _report_filter(query)
+
+
+def _report_filter(query: _Reports) -> ReportFilter:
     in_order(query.start_date, query.end_date, "start_date")
     in_order(query.created_after, query.created_before, "created_after")
-    return ReportFilter(**dict(query))
+    return ReportFilter(**{name: getattr(query, name) for name in _Reports.model_fields})
+
+
+def _chosen_reports(query: Annotated[_ChosenReports, Query()]) -> Choosing:
+    if "ids" not in query.model_fields_set:
+        return partial(selection.matching, filters=_report_filter(query))
+    if query.model_fields_set != {"ids"}:
+        reason = "names the reports, so that no filter can choose them"
+        raise Invalid(f"ids: {reason}", fields={"ids": reason})
+    return partial(selection.named, report_ids=ids(query.ids, "reports"))
 
 
 def _customers(query: Annotated[_Customers, Query()]) -> SummaryFilter:
@@ -127,6 +152,7 @@ def _listed_payments(query: Annotated[_ListedPayments, Query()]) -> PaymentFilte
 
 
 Reports = Annotated[ReportFilter, Depends(_reports)]
+ChosenReports = Annotated[Choosing, Depends(_chosen_reports)]
 Customers = Annotated[SummaryFilter, Depends(_customers)]
 Invoices = Annotated[InvoiceFilter, Depends(_invoices)]
 CreditNotes = Annotated[CreditNoteFilter, Depends(_credit_notes)]

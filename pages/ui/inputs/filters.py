@@ -18,6 +18,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CUSTOM = "Custom"
+NEWEST = "Newest month"
 _VIEW = "view_to_open"
 
 
@@ -68,9 +69,15 @@ def periods(today: date) -> dict[str, Period]:
     }
 
 
-def period(today: date, *, key: str, default: str = "Last month", label: str = "Period") -> Period:
-    """A period by name or by its two days."""
+def period(
+    today: date, *, key: str, default: str = "Last month", label: str = "Period", newest: Period | None = None
+) -> Period:
+    """A period by name or by its two days. ``newest``: the month that is proposed, since it is the newest that has what
+    the page is about.
+    """
     named = periods(today)
+    if newest is not None:
+        named, default = {NEWEST: newest, **named}, NEWEST
     ask(key, label, default, partial(address.called, {one: one for one in (*named, CUSTOM)}))
     choice = st.selectbox(
         label, [*named, CUSTOM], index=list(named).index(default), key=key, bind="query-params", width=190
@@ -257,13 +264,13 @@ def day(
     )
 
 
-def month(label: str, names: Mapping[str, str], *, key: str, page_key: str = "") -> date:
-    """The first day of one of the months with these names, such as ``2026-03``; the first of them by default.
+def month(label: str, names: Mapping[str, str], *, key: str, page_key: str = "", usual: str = "") -> date:
+    """The first day of one of the months with these names, such as ``2026-03``; by default ``usual``, or the first.
 
     Not bound to the address as other filters are: that would write into it what the month is called, and a link has to
     mean the same for whoever reads it in another language.
     """
-    usual = next(iter(names))
+    usual = usual or next(iter(names))
 
     def reading(given: tuple[str, ...]) -> Any:
         st.session_state[key] = address.called(names, given)
@@ -273,6 +280,7 @@ def month(label: str, names: Mapping[str, str], *, key: str, page_key: str = "")
     chosen: str = st.selectbox(
         label,
         list(names),
+        index=list(names).index(usual),
         format_func=lambda one: names.get(one, one),
         key=key,
         on_change=first_page if page_key else None,

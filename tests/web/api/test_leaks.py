@@ -110,7 +110,7 @@ PATHS = {
     "/api/v1/usage/organizations/{org_id}": lambda w: [w.customer_uuid, w.name],
     "/api/v1/usage/alerts/{alert_id}": lambda w: [str(w.alert)],
     "/downloads/reports/{name}": lambda w: [
-        *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "json", "xlsx", "pdf")),
+        *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "short.csv", "json", "xlsx", "pdf")),
         f"{w.report_uuid}.csv",
     ],
     "/downloads/invoices/{name}": lambda w: [f"{w.invoice}.pdf", f"{w.invoice_public}.pdf"],
@@ -134,7 +134,15 @@ PARAMETERS = {
     "summarize_customers.starting_after": lambda w: w.customer,
     "list_invoices.starting_after": lambda w: w.invoice_public,
     "list_organizations.starting_after": lambda w: w.customer_uuid,
-    "reports_together.ids": lambda w: w.report,
+    **dict.fromkeys(
+        (
+            "reports_together.ids",
+            "workbook_of_reports.ids",
+            "document_of_reports.ids",
+            "charges_of_reports.ids",
+        ),
+        lambda w: w.report,
+    ),
     "documents.ids": lambda w: w.invoice,
     "customer_ref": lambda w: w.name,
     "list_usage_events.starting_after": lambda w: w.event,

@@ -173,6 +173,7 @@ def test_what_no_page_could_ask_for_is_named_as_the_page_does(admin):
         "subscriptions.csv?plan=gold": "plan",
         "usage.csv?month=2026-03-01&plan=gold": "plan",
         "reports.csv?created_by=Nobody": "created_by",
+        "reports.xlsx?created_by=Nobody": "created_by",
     }
     turned = {
         f"{name}?{first}={late}&{last}={early}": first
@@ -181,7 +182,11 @@ def test_what_no_page_could_ask_for_is_named_as_the_page_does(admin):
             ("due_from", "due_to", "invoices.csv invoice-lines.xlsx"),
             ("issued_from", "issued_to", "credit-notes.csv credit-notes.xlsx"),
             ("received_from", "received_to", "payments.csv payment-allocations.csv payment-allocations.xlsx"),
-            ("start_date", "end_date", "reports.csv tax-return.csv tax-return.xlsx tax-documents.csv"),
+            (
+                "start_date",
+                "end_date",
+                "reports.csv reports.pdf tax-return.csv tax-return.xlsx tax-documents.csv",
+            ),
             ("created_after", "created_before", "reports.csv"),
         )
         for name in names.split()

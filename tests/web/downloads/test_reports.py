@@ -4,8 +4,11 @@ import io
 import json
 import zipfile
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from billing_core.dates import utc_now
@@ -16,6 +19,9 @@ from billing_core.reports.exports import csv as exports_csv
 from billing_core.web.streaming import disposition
 from tests.reports.exported import a_customer, a_report
 from tests.web.downloading import get, read, signed_in
+
+# Of many reports at once.
+TOGETHER = ("reports.xlsx", "reports.pdf", "reports.zip", "report-charges.csv")
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def manager(served):
 @pytest.mark.parametrize(
     ("ending", "media_type", "start"),
     [
-        ("csv", "text/csv; charset=utf-8", b"order_id,"),
+        ("csv", "text/csv; charset=utf-8", b"order_number,"),
         ("json", "application/json", b'{"id": '),
         ("pdf", "application/pdf", b"%PDF-"),
         ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
@@ -46,7 +52,8 @@ def test_a_report_is_saved_as_a_file_of_its_kind(reports, manager, ending, media
     answer = get(f"/downloads/reports/{one.id}.{ending}", manager)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == media_type
-    assert answer.headers["content-disposition"] == f'attachment; filename="billing_report_{one.id}.{ending}"'
+    name = f"billing_report_{one.id}_long.csv" if ending == "csv" else f"billing_report_{one.id}.{ending}"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert answer.headers["cache-control"] == "no-store"
     assert answer.content.startswith(start)
 
@@ -57,16 +64,58 @@ def test_the_uuid_names_a_report_as_well_as_its_number(reports, manager):
     assert get(f"/downloads/reports/{one.uuid}.csv", manager).content == by_number.content
 
 
-def test_both_spellings_of_the_long_variant_are_the_same_file(reports, manager):
+def test_people_get_the_explained_csv_and_the_published_one_by_its_name(reports, manager):
     one, _ = reports
-    asked = get(f"/downloads/reports/{one.id}.csv?variant=long", manager)
-    assert asked.text.splitlines()[0] == ",".join(exports_csv.LONG_COLUMNS)
-    assert get(f"/downloads/reports/{one.id}.long.csv", manager).content == asked.content
+    plain = get(f"/downloads/reports/{one.id}.csv", manager)
+    assert plain.text.splitlines()[0] == ",".join(exports_csv.LONG_COLUMNS)
+    for spelt in (".long.csv", ".csv?variant=long"):
+        assert get(f"/downloads/reports/{one.id}{spelt}", manager).content == plain.content
+
+    published = get(f"/downloads/reports/{one.id}.short.csv", manager)
+    assert published.text.splitlines()[0] == "order_id,service_id,service_name,amount"
+    assert get(f"/downloads/reports/{one.id}.csv?variant=short", manager).content == published.content
+
+
+def test_the_month_comes_as_one_workbook_one_document_and_one_csv(reports, manager):
+    """1,500.07 dollars and 2.00 euros."""
+    one, other = reports
+    for asked in ("", f"?ids={one.id},{other.id}", "?start_date=2023-01-01&end_date=2023-01-31"):
+        answer = get(f"/downloads/reports.xlsx{asked}", manager)
+        assert answer.headers["content-disposition"] == 'attachment; filename="billing_reports_2023-01.xlsx"'
+        sheet = load_workbook(io.BytesIO(answer.content))["Charges"]
+        found = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+        assert [(row[3], row[12], row[13]) for row in found if row[13]] == [
+            ("B", "EUR", 2),
+            ("ACME", "USD", 500),
+            ("ACME", "USD", 1000),
+            ("ACME", "USD", 0.07),
+        ]
+        document = get(f"/downloads/reports.pdf{asked}", manager)
+        assert document.headers["content-type"] == "application/pdf"
+        front = PdfReader(io.BytesIO(document.content)).pages[0].extract_text()
+        assert "1,500.07" in front
+        assert "2.00" in front
+        rows = read(get(f"/downloads/report-charges.csv{asked}", manager))
+        assert sum(Decimal(row["amount"]) for row in rows if row["currency"] == "USD") == Decimal("1500.07")
+        archive = zipfile.ZipFile(io.BytesIO(get(f"/downloads/reports.zip{asked}", manager).content))
+        assert len(archive.namelist()) == 2
+
+
+def test_named_reports_are_chosen_by_no_filter_too(reports, manager):
+    one, _ = reports
+    for file in TOGETHER:
+        refused = get(f"/downloads/{file}?ids={one.id}&currency=EUR", manager)
+        assert (refused.status_code, list(refused.json()["fields"])) == (400, ["ids"])
+
+
+def test_a_file_of_nothing_is_not_taken_for_an_answer(reports, manager):
+    for file in TOGETHER:
+        assert get(f"/downloads/{file}?start_date=2024-01-01", manager).status_code == 404
 
 
 def test_excel_gets_its_byte_order_mark_when_asked_for(reports, manager):
     one, _ = reports
-    assert get(f"/downloads/reports/{one.id}.csv?excel=1", manager).content.startswith(b"\xef\xbb\xbforder_id")
+    assert get(f"/downloads/reports/{one.id}.csv?excel=1", manager).content.startswith(b"\xef\xbb\xbforder_number")
 
 
 def test_several_reports_come_as_a_zip(reports, manager):
@@ -74,7 +123,7 @@ def test_several_reports_come_as_a_zip(reports, manager):
     answer = get(f"/downloads/reports.zip?ids={one.id},{other.id}&format=json", manager)
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert answer.headers["content-type"] == "application/zip"
-    assert [json.loads(archive.read(name))["id"] for name in archive.namelist()] == [one.id, other.id]
+    assert [json.loads(archive.read(name))["id"] for name in archive.namelist()] == [other.id, one.id]
 
 
 def test_the_list_of_reports_follows_the_filters_of_the_page(reports, manager):
@@ -129,8 +178,10 @@ def test_what_does_not_exist_is_404(reports, manager, path):
         "/downloads/reports/{id}.exe",
         "/downloads/reports/{id}",
         "/downloads/reports/{id}.csv?variant=wide",
-        "/downloads/reports.zip",
+        "/downloads/reports.zip?format=exe",
         "/downloads/reports.zip?ids=",
+        "/downloads/reports.xlsx?ids=,",
+        "/downloads/reports.pdf?text=%00",
         "/downloads/reports.zip?ids=1;DROP",
         "/downloads/reports.csv?order_by=password",
         "/downloads/reports.csv?start_date=yesterday",
@@ -149,7 +200,8 @@ def test_a_request_that_makes_no_sense_is_400(reports, manager, path):
 def every_download(report_id):
     return [
         *(f"/downloads/reports/{report_id}.{ending}" for ending in ("csv", "json", "xlsx", "pdf")),
-        f"/downloads/reports.zip?ids={report_id}",
+        *(f"/downloads/{file}?ids={report_id}" for file in TOGETHER),
+        *(f"/downloads/{file}" for file in TOGETHER),
         "/downloads/reports.csv",
         "/downloads/customers.csv",
         "/downloads/figures/billed.csv",
@@ -176,7 +228,12 @@ def test_who_is_bound_to_a_customer_gets_files_of_that_customer_alone(served, re
     bound = signed_in(served, Role.MANAGER, customer_id=other.customer_id)
     assert get(f"/downloads/reports/{other.id}.csv", bound).status_code == 200
     assert get(f"/downloads/reports/{one.id}.csv", bound).status_code == 404
-    assert get(f"/downloads/reports.zip?ids={other.id},{one.id}", bound).status_code == 404
+    for file in TOGETHER:
+        assert get(f"/downloads/{file}?ids={other.id},{one.id}", bound).status_code == 404
+        assert get(f"/downloads/{file}?customer_id={one.customer_id}", bound).status_code == 404
+    assert [row["customer_ref"] for row in read(get("/downloads/report-charges.csv", bound))] == ["B"]
+    book = load_workbook(io.BytesIO(get("/downloads/reports.xlsx", bound).content))
+    assert [cell.value for cell in book["Reports"]["C"]] == ["Customer", "=Beta"]
     assert [row["id"] for row in read(get("/downloads/reports.csv", bound))] == [str(other.id)]
     assert [row["customer_name"] for row in read(get("/downloads/customers.csv", bound))] == ["'=Beta"]
     own = read(get(f"/downloads/figures/billed.csv?customer_id={one.customer_id}", bound))
