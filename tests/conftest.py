@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import engine as searching
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 from pydantic import SecretStr
@@ -63,9 +64,16 @@ _LEFT: Final = (
 )
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
-hypothesis.settings.register_profile("default", deadline=None)
+# It also says within seconds that a search failed. With CI=1 it may look for a shorter example of the fault, and for
+# which of its parts matter, for five minutes: its warning names those in either case.
+_IN_SECONDS: Final = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("default", deadline=None, phases=_IN_SECONDS)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
+else:
+    hypothesis.settings.load_profile("default")
+    searching.MAX_SHRINKING_SECONDS = 10
 # It also tries constants that it finds in the project's modules, in those that are imported by then: what it drew from
 # a seed depended on which other tests were collected, and on which had run.
 HypothesisProvider._local_constants = Constants()
