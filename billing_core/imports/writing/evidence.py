@@ -25,6 +25,8 @@ class Evidence:
         self._usual = usual
         self._misfits: Counter[str] = Counter()
         self._examples: dict[tuple[tuple[str, ...], ...], Example] = {}
+        # Of each way something else, so that it tells any two of them apart: no further example is of use.
+        self._finest = False
         self._trusted: set[str] = set()
 
     def read(self, cell: str, meanings: Mapping[str, str]) -> str | None:
@@ -33,19 +35,23 @@ class Evidence:
         """
         if self.chosen is not None:
             return meanings.get(self.chosen)
-        for way in self.ways:
-            if way not in meanings:
-                self._misfits[way] += 1
-        way = next((way for way in self.fitting if way in meanings), None) or next(iter(meanings))
-        if len(set(meanings.values())) > 1:
+        if len(meanings) < len(self.ways):
+            self._misfits.update(way for way in self.ways if way not in meanings)
+        way = next((way for way in self.ways if way in meanings and way not in self._misfits), None)
+        if way is None:
+            way = next(iter(meanings))
+        different = len(set(meanings.values()))
+        if different > 1:
             self._trusted.add(way)
-            self._examples.setdefault(_differing(meanings), Example(cell, meanings))
+            if not self._finest:
+                self._examples.setdefault(_differing(meanings), Example(cell, meanings))
+                self._finest = different == len(self.ways)
         return meanings[way]
 
     @property
     def fitting(self) -> list[str]:
         """The ways that fit every cell."""
-        return [way for way in self.ways if not self._misfits[way]]
+        return [way for way in self.ways if way not in self._misfits]
 
     @property
     def misread(self) -> bool:
@@ -77,6 +83,7 @@ class Evidence:
         self.ways = (*fitting, *(way for way in self.ways if way not in fitting))
         self._misfits.clear()
         self._examples.clear()
+        self._finest = False
         self._trusted.clear()
 
 
