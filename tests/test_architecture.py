@@ -116,6 +116,7 @@ ORDER = {
         ["kinds"],
         ["layouts", "outcome", "history"],
         ["taking_back", "service", "received", "templates", "next_steps"],
+        ["automatic"],
         ["inbox", "steps", "upkeep"],
     ],
     "billing_core.imports.sources": [

@@ -41,6 +41,13 @@ _RUN: Final = (
     "the product and its workers. Interrupted, it leaves the rest to them, or to the same command typed again. A "
     "rehearsal makes nothing, and tells what has changed since the period before."
 )
+_AUTO: Final = (
+    "Import files of which it is found out what they hold, each whole or not at all, as the dashboard does when nobody "
+    "touches anything. What is unsure is told with the options that answer it; where somebody must decide, or rows are "
+    "rejected, nothing of the file is imported, and the exit code is 1. One file holds up no other, unless that needs "
+    "what it would have brought. In --map, --word and --reading a field may have its kind before it, as in "
+    "orders.status."
+)
 _BACK: Final = (
     "Take an import back: what it made goes, what it changed or removed is as before. Refused, and nothing is changed, "
     "where anything relies on it by now, such as an invoice, or was changed again since."
@@ -136,8 +143,35 @@ def _import(commands: Commands) -> None:
         help="a file of these",
         description="Import a table, all or nothing.",
     )
-    command.set_defaults(function="billing_core.commands.imports:import_file")
+    command.set_defaults(function="billing_core.commands.imports.one_kind:import_file")
     command.add_argument("file", type=Path, metavar="FILE", help="a workbook or a text with separators, also zipped")
+    _import_options(command)
+    _import_auto(verbs)
+    template = _command(
+        verbs, "template", "imports.one_kind:show_template", "print a file to begin with: columns and examples"
+    )
+    template.add_argument("of", choices=[first, *others], metavar="KIND", help=", ".join(Kind))
+
+
+def _import_auto(verbs: Commands) -> None:
+    command = _command(
+        verbs, "auto", "imports.found_out:import_files", "any files: it is found out what they hold", _AUTO
+    )
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="any form of table, also zipped")
+    command.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="the layout that the files must have: shopify_orders and others that are known, or the number of an "
+        "import, whose columns are read as they were then",
+    )
+    command.add_argument(
+        "--kind", action="append", default=[], dest="kind_of", choices=list(Kind), metavar="KIND", help="what they hold"
+    )
+    command.add_argument("--when-certain", action="store_true", help="import nothing of which anything is unsure")
+    _import_options(command)
+
+
+def _import_options(command: ArgumentParser) -> None:
     command.add_argument(
         "--map",
         action="append",
@@ -193,18 +227,16 @@ def _import(commands: Commands) -> None:
         "--keep-line", type=int, action="append", default=[], metavar="N", help="a row, though it looks like a total"
     )
     command.add_argument("--drop-line", type=int, action="append", default=[], metavar="N", help="no row: left out")
-    template = _command(verbs, "template", "imports:show_template", "print a file to begin with: columns and examples")
-    template.add_argument("of", choices=[first, *others], metavar="KIND", help=", ".join(Kind))
 
 
 def _past_imports(verbs: Commands) -> None:
-    listed = _command(verbs, "list", "imports:show_past", "list what was imported, newest first")
+    listed = _command(verbs, "list", "imports.past:show_past", "list what was imported, newest first")
     listed.add_argument("--kind", choices=[kind.value for kind in Kind], metavar="KIND", help=", ".join(Kind))
     listed.add_argument("--limit", type=_count, default=50, metavar="N", help="so many of them; by default 50")
-    shown = _command(verbs, "show", "imports:show_one", "say what an import made, changed and removed")
+    shown = _command(verbs, "show", "imports.past:show_one", "say what an import made, changed and removed")
     shown.add_argument("run", type=_count, metavar="IMPORT", help="its number in the list")
     shown.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all of it to this CSV file")
-    back = _command(verbs, "take-back", "imports:take_back", "take an import back, all or nothing", _BACK)
+    back = _command(verbs, "take-back", "imports.past:take_back", "take an import back, all or nothing", _BACK)
     back.add_argument("run", type=_count, metavar="IMPORT", help="its number in the list")
     back.add_argument("--dry-run", action="store_true", help="only say what would go and return, or what is in the way")
 

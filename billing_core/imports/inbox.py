@@ -18,9 +18,9 @@ from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources
+from billing_core.imports.automatic import deciding
 from billing_core.imports.kind import Setting
-from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.layouts import preview, recognising
+from billing_core.imports.layouts import preview
 from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -352,9 +352,8 @@ def _start(session: Session, file: ImportFile) -> None:
     """Give it the mapping to begin with."""
     if file.kind is None or file.layout is None:
         return
-    definition, layout = DEFINITIONS[file.kind], received.layout_of(file.layout)
-    begin, file.guessed = recognising.start_for(session, definition, layout)
-    file.mapping, file.repeats = mapping.to_json(begin), recognising.repeats(layout.header, file.kind)
+    found = deciding.start(session, received.layout_of(file.layout), file.kind)
+    file.mapping, file.guessed, file.repeats = mapping.to_json(found.mapping), found.guessed, found.repeats
 
 
 def _reopen(file: ImportFile) -> None:

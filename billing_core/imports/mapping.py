@@ -222,14 +222,20 @@ def settle(
     definition: Definition, layout: Layout, start: Mapping, changes: dict[str, Origin | None] | None = None
 ) -> Mapping:
     """``start`` with the changes. Invalid where it names a column that the file lacks or omits a required one."""
+    mapping = changed(definition, layout, start, changes or {})
+    _refuse_incomplete(definition, layout, mapping)
+    return mapping
+
+
+def changed(definition: Definition, layout: Layout, start: Mapping, changes: AnyMapping[str, Origin | None]) -> Mapping:
+    """``start`` with the changes, which may lack required fields. Invalid where one names a column not in the file."""
     mapping = Mapping(start)
-    for name, origin in (changes or {}).items():
+    for name, origin in changes.items():
         definition.field(name)
         if origin is None:
             mapping.pop(name, None)
         else:
             mapping[name] = origin if isinstance(origin, Fixed) else _in_file(layout, name, origin)
-    _refuse_incomplete(definition, layout, mapping)
     return mapping
 
 

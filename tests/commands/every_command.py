@@ -34,6 +34,7 @@ def typed(name: str, folder: Path) -> list[str]:
         "customer merge": ["BOLT", "--into", "ACME"],
         "backup": ["-o", str(folder / "backup.sqlite3")],
         "demo": [],
+        "import auto": [str(source)],
         "import customers": [str(source)],
         "import template": ["rates"],
         "imports list": [],

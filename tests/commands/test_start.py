@@ -33,6 +33,7 @@ NEEDED = {
     "customer merge": DATABASE,
     # It subscribes customers, who are written to.
     "demo": {*DATABASE, *STRIPE, "alembic", "structlog", "jinja2"},
+    "import auto": DATABASE,
     "import customers": DATABASE,
     "import template": DATABASE,
     "imports list": DATABASE,

@@ -51,10 +51,11 @@ class KnownPart:
 
 @dataclass(frozen=True, slots=True)
 class KnownLayout:
-    """An export of ``source``, known by having all columns that it ``requires`` and none that it ``forbids``.
-    ``follows``: the column whose blank or repeated cell says that a row follows up on the one above.
+    """An export of ``source``, known by having all columns that it ``requires`` and none that it ``forbids``. ``name``:
+    that of its file. ``follows``: the column whose blank or repeated cell says that a row follows up on the one above.
     """
 
+    name: str
     source: str
     title: str
     requires: tuple[str, ...]
@@ -65,7 +66,7 @@ class KnownLayout:
 
 @cache
 def known_layouts() -> tuple[KnownLayout, ...]:
-    return tuple(read(file.name, file.read_text("utf-8")) for file in sorted(_FOLDER.glob("*.toml")))
+    return tuple(read(file.stem, file.read_text("utf-8")) for file in sorted(_FOLDER.glob("*.toml")))
 
 
 def read(name: str, text: str) -> KnownLayout:
@@ -80,6 +81,7 @@ def read(name: str, text: str) -> KnownLayout:
     if not parts:
         raise Malformed(f"{name}: it holds nothing")
     return KnownLayout(
+        name,
         _text(name, content, "source"),
         _text(name, content, "title"),
         _texts(name, content.get("requires")),

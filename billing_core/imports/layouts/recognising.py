@@ -52,6 +52,12 @@ def known(header: Sequence[str]) -> KnownLayout | None:
     return max(fitting, key=lambda layout: len(layout.requires), default=None)
 
 
+def missing_columns(header: Sequence[str], layout: KnownLayout) -> list[str]:
+    """Those by which the layout would be known."""
+    names = {plain(column) for column in header}
+    return [column for column in layout.requires if plain(column) not in names]
+
+
 def known_part(header: Sequence[str], kind: Kind) -> KnownPart | None:
     layout = known(header)
     return None if layout is None else next((part for part in layout.parts if part.kind is kind), None)

@@ -1,41 +1,34 @@
-"""``import KIND FILE``: take a CSV file in, or see with ``--dry-run`` what it would do. ``import template KIND``
-prints a file to begin with. ``imports list``, ``show`` and ``take-back``: what was imported.
+"""``import KIND FILE``: take a file in, or see with ``--dry-run`` what it would do. ``import template KIND`` prints a
+file to begin with.
 """
 
 import shlex
-import shutil
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from dataclasses import replace
+from typing import BinaryIO
 
 from billing_core import runtime
 from billing_core.commands import Answer
+from billing_core.commands.imports.files import opened, read_as, written
 from billing_core.csv_text import rows_as_csv
 from billing_core.dates import utc_now
-from billing_core.errors import Invalid, NotFound
+from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, Lines, Repeats, queries, service, sources
-from billing_core.imports.history import reading
+from billing_core.imports import Kind, Lines, Repeats, service, sources
+from billing_core.imports.automatic import telling
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_readings, read_words
 from billing_core.imports.next_steps import counting as next_steps
 from billing_core.imports.outcome import Outcome
-from billing_core.imports.queries import HistoryFilter, HistoryRow
-from billing_core.imports.sources.encodings import CHOICES
-from billing_core.imports.taking_back import service as taking_back
-from billing_core.imports.taking_back.service import TakenBack
 from billing_core.imports.templates import examples
 from billing_core.imports.words.answers import LEAVE_OUT
 
 FIRST_REASONS = 10
 # Choices that fit a line.
 FEW = 10
-SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
 def import_file(arguments: Namespace) -> Answer:
@@ -46,12 +39,12 @@ def import_file(arguments: Namespace) -> Answer:
     take_in = service.check if arguments.dry_run else service.apply
     lines, repeats = _lines(kind, arguments.lines), _repeats(kind, arguments.repeats)
     with (
-        _opened(arguments.file) as packed,
+        opened(arguments.file) as packed,
         _table(packed, arguments.file.name, arguments.member) as table,
-        _written(arguments.removed) as gone,
-        _written(arguments.rejected) as rejected,
+        written(arguments.removed) as gone,
+        written(arguments.rejected) as rejected,
     ):
-        layout = sources.read_layout(table.stream, _reading(arguments))
+        layout = sources.read_layout(table.stream, read_as(arguments))
         incoming = service.Incoming(
             kind,
             table.stream,
@@ -74,16 +67,8 @@ def import_file(arguments: Namespace) -> Answer:
 def _with_next_steps(answer: Answer, kind: Kind) -> Answer:
     with runtime.sessions()() as session:
         steps = next_steps.after(session, SYSTEM, [kind])
-    told = [
-        {
-            "task": step.task.value,
-            "count": step.count,
-            "months": {f"{month:%Y-%m}": orders for month, orders in step.months},
-        }
-        for step in steps
-    ]
     text = "".join(f"\nnext: {step.words}" for step in steps)
-    return replace(answer, data=answer.data | {"next_steps": told}, text=answer.text + text)
+    return replace(answer, data=answer.data | {"next_steps": telling.steps_told(steps)}, text=answer.text + text)
 
 
 def show_template(arguments: Namespace) -> Answer:
@@ -94,35 +79,8 @@ def show_template(arguments: Namespace) -> Answer:
 
 
 def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
-    data: dict[str, Any] = {
-        "new": outcome.new,
-        "changed": outcome.changed,
-        "unchanged": outcome.unchanged,
-        "rejected": outcome.rejected,
-        "set_aside": outcome.set_aside,
-        "reasons": [asdict(group) for group in outcome.groups],
-        "notes": outcome.notes,
-        "rejections": [asdict(rejected) for rejected in outcome.rejections],
-        **({"import": outcome.run_id} if outcome.applied else {}),
-    }
-    if outcome.questions:
-        data["questions"] = [asdict(question) for question in outcome.questions]
-    if outcome.kind in (Kind.ORDERS, Kind.ORDER_ITEMS):
-        data["billed_orders"] = outcome.billed
-    if outcome.kind is Kind.ORDER_ITEMS:
-        data |= {"removed": outcome.gone, "removed_lines": [asdict(line) for line in outcome.gone_lines]}
-        data |= {"orders_in_question": outcome.undecided}
-    if outcome.repeated or outcome.passed_over:
-        data |= {"repeated": outcome.repeated, "passed_over": outcome.passed_over}
-    if outcome.asked:
-        data |= {"asked": [asdict(word) for word in outcome.asked], "waiting": outcome.waiting}
-    if outcome.read:
-        data |= {"words": [asdict(word) for word in outcome.read]}
-    if outcome.left_out:
-        data |= {"left_out": outcome.left_out}
-    if outcome.unsaid:
-        data |= {"without_status": outcome.unsaid, "columns_that_may_tell": outcome.telling}
-    data |= _what_was_noticed(outcome)
+    data = telling.outcome_told(outcome) | ({"import": outcome.run_id} if outcome.applied else {})
+    _tell_odd_lines(outcome)
     # Of a refused file nothing is new, nor changed.
     would_be = "would be " if outcome.refused else ""
     text = "\n".join(
@@ -156,34 +114,12 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     return Answer(data, text, refused=outcome.refused)
 
 
-def _what_was_noticed(outcome: Outcome) -> dict[str, Any]:
-    """What was guessed or left out: in words, and as data where there is any."""
+def _tell_odd_lines(outcome: Outcome) -> None:
     for line in outcome.odd_lines[:FIRST_REASONS]:
         fate = "is taken as a row: --drop-line leaves it out" if line.taken else "is left out: --keep-line takes it in"
         _say(f"Line {line.line}, “{line.text}”, {line.why} and {fate}")
     if len(outcome.odd_lines) > FIRST_REASONS:
         _say(f"  … and {len(outcome.odd_lines) - FIRST_REASONS:,} more such lines")
-    noticed = {
-        "no_rows": outcome.no_rows,
-        "odd_lines": [asdict(line) for line in outcome.odd_lines],
-    }
-    return {name: value for name, value in noticed.items() if value}
-
-
-def _reading(arguments: Namespace) -> sources.Chosen:
-    separator = SEPARATORS.get(arguments.separator, arguments.separator)
-    if separator is not None and len(separator) != 1:
-        raise Invalid(f"A separator is one character, or one of {', '.join(SEPARATORS)}")
-    if arguments.encoding is not None and arguments.encoding not in CHOICES:
-        raise Invalid(f"“{arguments.encoding}” is not an encoding. They are: {', '.join(CHOICES)}")
-    return sources.Chosen(
-        arguments.encoding,
-        separator,
-        arguments.header_line,
-        arguments.sheet,
-        tuple(arguments.keep_line),
-        tuple(arguments.drop_line),
-    )
 
 
 @contextmanager
@@ -229,18 +165,6 @@ def _tell_of_words(outcome: Outcome) -> None:
         )
 
 
-@contextmanager
-def _written(file: Path | None) -> Iterator[BinaryIO | None]:
-    if file is None:
-        yield None
-        return
-    try:
-        with file.open("wb") as target:
-            yield target
-    except OSError as error:
-        raise Invalid(f"{file} cannot be written: {error.strerror}") from None
-
-
 def _tell_of_orders(outcome: Outcome, *, dry_run: bool) -> None:
     """The first lines that go, and the first orders that were billed before the file changes them."""
     for line in outcome.gone_lines[:FIRST_REASONS]:
@@ -279,74 +203,3 @@ def _tell_reasons(outcome: Outcome, *, dry_run: bool) -> None:
         print(f"  {place}: “{row.value}” {row.reason}", file=sys.stderr)  # noqa: T201
     if len(outcome.rejections) > FIRST_REASONS:
         print("  …", file=sys.stderr)  # noqa: T201
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    """The file, from a temporary copy where it can only be read once, such as a pipe."""
-    try:
-        with file.open("rb") as stream:
-            if stream.seekable():
-                yield stream
-                return
-            with tempfile.TemporaryFile() as copy:
-                shutil.copyfileobj(stream, copy)
-                yield copy
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {file}") from None
-    except IsADirectoryError:
-        raise NotFound(f"{file} is a folder, not a file") from None
-    except PermissionError:
-        raise NotFound(f"{file} may not be read by this account") from None
-
-
-def show_past(arguments: Namespace) -> Answer:
-    kind = None if arguments.kind is None else Kind(arguments.kind)
-    with runtime.sessions()() as session:
-        rows = queries.history(session, SYSTEM, HistoryFilter(kind), limit=arguments.limit)
-    text = "\n".join(map(_line, rows)) or "Nothing has been imported."
-    return Answer([_plain(asdict(row)) for row in rows], text)
-
-
-def show_one(arguments: Namespace) -> Answer:
-    with runtime.sessions()() as session:
-        found = reading.details(session, SYSTEM, arguments.run)
-        if arguments.output is not None:
-            try:
-                with arguments.output.open("wb") as file:
-                    file.writelines(reading.as_csv(session, SYSTEM, arguments.run))
-            except OSError as error:
-                raise Invalid(f"{arguments.output} cannot be written: {error.strerror}") from None
-    lines = [
-        f"{found.kind} from {found.file_name}, imported by {found.created_by} on {found.created_at:%Y-%m-%d}",
-        *(f"new: {row}" for row in found.made),
-        *(f"{one.effect}: {one.row}: {one.column}: {one.before} → {one.after}" for one in found.cells),
-    ]
-    if found.taken_back_at is not None:
-        lines.append(f"taken back by {found.taken_back_by} on {found.taken_back_at:%Y-%m-%d}")
-    return Answer(_plain(asdict(found)), "\n".join(lines))
-
-
-def take_back(arguments: Namespace) -> Answer:
-    do = taking_back.rehearse if arguments.dry_run else taking_back.take_back
-    found = do(runtime.sessions(), SYSTEM, arguments.run, now=utc_now())
-    return Answer(_plain(asdict(found)), _told(found, dry_run=arguments.dry_run), refused=found.refused)
-
-
-def _told(found: TakenBack, *, dry_run: bool) -> str:
-    if found.refused:
-        return found.refusal
-    go, return_ = ("would go", "would return") if dry_run else ("gone", "returned")
-    counts = ((go, found.made), (f"changed, {return_}", found.changed), (f"removed, {return_}", found.removed))
-    return "\n".join(f"{words}: {count}" for words, count in counts)
-
-
-def _line(row: HistoryRow) -> str:
-    counts = f"{row.new} new, {row.changed} changed, {row.unchanged} unchanged, {row.gone} removed"
-    back = f", taken back by {row.taken_back_by}" if row.taken_back_at is not None else ""
-    return f"{row.id}: {row.created_at:%Y-%m-%d %H:%M} UTC, {row.kind} from {row.file_name}: {counts}{back}"
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no instants."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}

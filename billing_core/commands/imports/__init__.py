@@ -1,0 +1,1 @@
+"""``import …`` and ``imports …``: files of one kind, those of which it is found out what they hold, past imports."""
