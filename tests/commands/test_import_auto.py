@@ -89,7 +89,7 @@ def test_a_dry_run_tells_all_and_changes_nothing(auto, sessions):
     assert file["source"] == "Shopify: orders"
     customers, orders, lines = file["parts"]
     assert [part["result"]["new"] for part in file["parts"]] == [2, 3, 4]
-    assert customers["mapping"]["customer_ref"] == "Email|Billing Phone|Phone|Billing Name|Shipping Name"
+    assert customers["mapping"]["customer_ref"] == "Email|Phone|Billing Name|Shipping Name"
     assert orders["first_rows"][0]["values"]["order_date"] == "2026-03-02"
     assert lines["first_rows"][0] == {
         "values": {"order_number": "#1001", "sku": "MUG-B", "quantity": "2"},

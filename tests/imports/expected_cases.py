@@ -48,7 +48,10 @@ CASES = (
     Case(
         "shopify_one_line_orders.csv",
         {
-            "customers": [_customer("Person One", "Person One"), _customer("Person Two", "Person Two")],
+            "customers": [
+                _customer("Person One", "Person One", city="Springfield", postal_code="01067"),
+                _customer("Person Two", "Person Two", city="Springfield", postal_code="62701"),
+            ],
             # 01:48 of the 6th where the shop is, is the 5th in UTC.
             "orders": [
                 ("#5001", "Person One", "2026-04-05", "shipped", "01067"),

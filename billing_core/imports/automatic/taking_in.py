@@ -19,7 +19,7 @@ from billing_core.imports import Kind, parts, received, rejections, service, sou
 from billing_core.imports.automatic import deciding, doubts, telling
 from billing_core.imports.automatic.answers import Answers
 from billing_core.imports.automatic.deciding import FoundFile, FoundPart
-from billing_core.imports.automatic.doubts import Doubt
+from billing_core.imports.automatic.doubts import About, Doubt
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
@@ -52,11 +52,19 @@ class File:
 
     @property
     def doubts(self) -> list[Doubt]:
-        layout = self.found.layout
-        of_parts = (
-            [doubts.of_part(layout, part.found, part.outcome, part.problem) for part in self.parts] if layout else []
-        )
-        return telling.once([*doubts.of_file(self.found), *(doubt for some in of_parts for doubt in some)])
+        found, held_up, layout = doubts.of_file(self.found), set[Kind](), self.found.layout
+        if layout is None:
+            return telling.once(found)
+        for part in self.parts:
+            of_part = doubts.of_part(layout, part.found, part.outcome, part.problem)
+            if part.outcome is not None and any(group.needs in held_up for group in part.outcome.groups):
+                # Its rows name some of the same file that wait for an answer: they are judged once there is one.
+                of_part = [doubt for doubt in of_part if doubt.about not in (About.REJECTED, About.WAITS)]
+                held_up.add(part.found.kind)
+            elif any(doubt.must for doubt in of_part):
+                held_up.add(part.found.kind)
+            found += of_part
+        return telling.once(found)
 
     @property
     def usable(self) -> bool:
