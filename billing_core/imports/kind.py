@@ -101,6 +101,7 @@ class DerivedTogether:
 class Staged:
     """A file's readable rows in a temporary table: ``line``, a column for each mapped field, the derived ones.
     ``every_customer``: its rows name no customer and apply to each. ``words``: what became of rows because of theirs.
+    ``left_out``: the numbers of the orders whose rows were left out, of a file of orders.
     """
 
     table: Table
@@ -108,6 +109,7 @@ class Staged:
     setting: Setting
     every_customer: bool = False
     words: WordsFound = NO_WORDS
+    left_out: Table | None = None
 
     def columns(self, *names: str) -> list[Any]:
         """Those of the columns that the file has."""

@@ -37,12 +37,13 @@ class FileState(enum.StrEnum):
 
 class Holds(enum.StrEnum):
     """What a stored part is a part of: the file as it was received, or the CSV file of its rejected rows, or of the
-    lines of its orders that would go.
+    lines of its orders that would go; or the numbers of the orders that were left out of it, a line each.
     """
 
     RECEIVED = "received"
     REJECTED = "rejected"
     GONE = "gone"
+    LEFT_OUT = "left out"
 
 
 class ImportJob(Base):

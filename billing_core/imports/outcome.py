@@ -27,9 +27,9 @@ class Outcome:
     ``passed_over`` ones differ from the one that was said to.
 
     ``asked`` are words that are not understood, for which ``waiting`` rows wait; ``left_out`` rows have a word that was
-    said to leave them out. ``read`` is how the other words were read, of columns that have few. Of the new orders,
-    ``unsaid`` have no status in the file and count as submitted; columns whose names say that they may tell are
-    ``telling``.
+    said to leave them out, or are lines of an order that has one. ``read`` is how the other words were read, of columns
+    that have few. Of the new orders, ``unsaid`` have no status in the file and count as submitted; columns whose names
+    say that they may tell are ``telling``.
 
     ``groups`` are what the rejections have in common. At most ``may_set_aside`` rejected rows are set aside, and the
     others imported. ``notes`` are what else must be known.
@@ -108,6 +108,13 @@ class Outcome:
 
 def _on_rows(count: int) -> str:
     return "on one row" if count == 1 else f"on {count:,} rows"
+
+
+def of_everyone(reached: int, there_are: int) -> list[str]:
+    """Whom a file for every customer does not reach."""
+    whom = "1 customer" if reached == 1 else f"{reached:,} customers"
+    others = f", of {there_are:,}: the others are billed in other currencies" if reached < there_are else ""
+    return [f"It is for {whom}{others}. Customers who come later get nothing of it by themselves."]
 
 
 def audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:

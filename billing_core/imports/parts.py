@@ -6,6 +6,7 @@ file takes.
 
 import hashlib
 import io
+import itertools
 from collections.abc import Collection, Iterator
 from typing import BinaryIO, Final
 
@@ -31,12 +32,23 @@ def store(sessions: Sessions, file_id: int, holds: Holds, content: BinaryIO) -> 
     number = size = 0
     while part := content.read(PART_BYTES):
         with sessions.begin() as session:
-            row = insert_into(session, ImportFilePart).values(file_id=file_id, holds=holds, number=number, content=part)
-            key = (ImportFilePart.file_id, ImportFilePart.holds, ImportFilePart.number)
-            session.execute(row.on_conflict_do_update(index_elements=key, set_={"content": row.excluded.content}))
+            _put(session, file_id, holds, number, part)
         number, size = number + 1, size + len(part)
     _delete(sessions, file_id, holds, first=number)
     return size
+
+
+def add(session: Session, file_id: int, holds: Holds, content: BinaryIO) -> None:
+    """Write all of the stream, of which the file has nothing yet, together with what else the transaction writes."""
+    content.seek(0)
+    for number, part in enumerate(iter(lambda: content.read(PART_BYTES), b"")):
+        _put(session, file_id, holds, number, part)
+
+
+def _put(session: Session, file_id: int, holds: Holds, number: int, part: bytes) -> None:
+    row = insert_into(session, ImportFilePart).values(file_id=file_id, holds=holds, number=number, content=part)
+    key = (ImportFilePart.file_id, ImportFilePart.holds, ImportFilePart.number)
+    session.execute(row.on_conflict_do_update(index_elements=key, set_={"content": row.excluded.content}))
 
 
 def remove(sessions: Sessions, file_id: int, whose: Collection[Holds] = tuple(Holds)) -> None:
@@ -54,6 +66,16 @@ def _delete(sessions: Sessions, file_id: int, holds: Holds, *, first: int = 0) -
         together = (part.number >= start, part.number < start + _DELETED_TOGETHER)
         with sessions.begin() as session:
             session.execute(delete(part).where(*of_file, *together))
+
+
+def read(sessions: Sessions, file_id: int, holds: Holds) -> Iterator[bytes]:
+    """As ``chunks``, each in a transaction of its own."""
+    for number in itertools.count():
+        with sessions() as session:
+            content = _part(session, file_id, holds, number)
+        if content is None:
+            return
+        yield content
 
 
 def chunks(session: Session, file_id: int, holds: Holds) -> Iterator[bytes]:

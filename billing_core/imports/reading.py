@@ -1,10 +1,12 @@
 """Reading the cells of some rows: column by column, or row by row where one of them has a fault."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from itertools import compress
+from operator import not_
 from typing import Any
 
 from billing_core.csv_text import unescaped
@@ -195,6 +197,10 @@ def _without_left_out(
         return lines, columns
     stays = [LEFT_OUT not in cells for cells in zip(*leaving, strict=True)]
     tally.left_out += stays.count(False)
+    for reader, column in zip(readers, columns, strict=True):
+        if reader.field.name == tally.key:
+            gone = compress(column, map(not_, stays))
+            tally.keys.extend(key for key in gone if key is not LEFT_OUT)
     return list(compress(lines, stays)), [list(compress(column, stays)) for column in columns]
 
 
@@ -215,6 +221,7 @@ def _read_row_by_row(
             continue
         if any(reader.leaves_out(row) for reader in readers):
             tally.left_out += 1
+            tally.keys.extend(_readable(row, readers, tally.key))
             continue
         values, reasons, waits = [], [], False
         for reader in readers:
@@ -240,6 +247,16 @@ def _read_row_by_row(
         for column, value in zip(columns, values, strict=True):
             column.append(value)
     return lines, list(columns), refused
+
+
+def _readable(row: Sequence[str], readers: Sequence[Reader], field: str) -> Iterator[str]:
+    """The value of this field, where the row has one."""
+    for reader in readers:
+        if reader.field.name == field:
+            with suppress(Unreadable):
+                value = reader.known[reader.cell(row)]
+                if value is not LEFT_OUT:
+                    yield value
 
 
 def _in_another_currency(

@@ -6,14 +6,14 @@ temporary table first, while others may write, and only then changes our tables 
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
-from billing_core.errors import BillingError, Conflict, Invalid
+from billing_core.errors import BillingError, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, merging, parts, rejections, sources, staging
 from billing_core.imports import mapping as mappings
@@ -32,8 +32,9 @@ from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.layouts import recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
-from billing_core.imports.outcome import Outcome, audited
+from billing_core.imports.outcome import Outcome, audited, of_everyone
 from billing_core.imports.reading import shown
+from billing_core.imports.rows import left_out as left_out_orders
 from billing_core.imports.rows.following import followed
 
 SHOWN_REJECTIONS = 200
@@ -56,11 +57,13 @@ def _nothing_else(_session: Session, _outcome: Outcome) -> None:
 class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
     ``progress`` is called with (step, done, total); ``rejected_rows`` receives the rejected rows as CSV, to be
-    repaired, ``gone_rows`` every line that goes. ``lines``: what becomes of the lines that the orders of a file of
-    lines have; None: asks where it matters. ``repeats``: which of several rows of one key counts; None: asks where they
-    differ. ``words``: what words of the file stand for, beside those that are remembered. ``may_set_aside``: import the
-    others where at most so many rows are rejected. ``readings``: how fields are written, see
-    ``mapping.read_readings``. ``layout``: how the file is read; None: it is found out.
+    repaired, ``gone_rows`` every line that goes, ``left_out_orders`` the numbers of the orders that are left out, a
+    line each; ``left_out_before`` are those of files that were imported before, whose lines go with them. ``lines``:
+    what becomes of the lines that the orders of a file of lines have; None: asks where it matters. ``repeats``: which
+    of several rows of one key counts; None: asks where they differ. ``words``: what words of the file stand for, beside
+    those that are remembered. ``may_set_aside``: import the others where at most so many rows are rejected.
+    ``readings``: how fields are written, see ``mapping.read_readings``. ``layout``: how the file is read; None: it is
+    found out.
     """
 
     kind: Kind
@@ -70,6 +73,8 @@ class Incoming:
     progress: Progress = _silent
     rejected_rows: BinaryIO | None = None
     gone_rows: BinaryIO | None = None
+    left_out_orders: BinaryIO | None = None
+    left_out_before: Sequence[Iterable[bytes]] = ()
     lines: Lines | None = None
     repeats: Repeats | None = None
     words: mappings.Words = field(default_factory=dict)
@@ -99,7 +104,7 @@ def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime
         read = _read(connection, incoming, now=now)
         incoming.progress(COMPARING, 0, 1)
         with connection.begin():
-            outcome, _resolved = _compare(connection, read)
+            outcome, _resolved = _compare(connection, read, [])
     return outcome
 
 
@@ -114,6 +119,7 @@ def rehearse(
     outcomes: list[Outcome | BillingError] = []
     with _connection(sessions) as connection:
         staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
+        left_out = [read.staged.left_out for read in staged if isinstance(read, _Read)]
         for incoming in files:
             incoming.progress(COMPARING, 0, 1)
         change_from_now_on(connection)
@@ -123,7 +129,7 @@ def rehearse(
                 if isinstance(read, BillingError):
                     outcomes.append(read)
                     continue
-                outcome, resolved = _compare(connection, read)
+                outcome, resolved = _compare(connection, read, left_out)
                 if not outcome.refused:
                     with Session(connection) as session:
                         _merge(session, read, resolved, outcome)
@@ -173,7 +179,7 @@ def apply_together(
         with connection.begin() as transaction, Session(connection, expire_on_commit=False) as session:
             turns.write_alone(connection)
             for read in staged:
-                outcome, resolved = _compare(connection, read)
+                outcome, resolved = _compare(connection, read, [one.staged.left_out for one in staged])
                 outcomes.append(outcome)
                 if outcome.refused:
                     transaction.rollback()
@@ -242,9 +248,15 @@ def _read_as(
     return _Read(incoming, definition, layout, mapping, staged, rejected, rules, remarks)
 
 
-def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
-    """Compare the staged rows with our tables: counts, rejections, a sample of the changes."""
+def _compare(connection: Connection, read: _Read, left_out: Sequence[Table | None]) -> tuple[Outcome, Table]:
+    """Compare the staged rows with our tables: counts, rejections, a sample of the changes. ``left_out``: the orders
+    that were left out of files that come with it.
+    """
     definition, staged = read.definition, read.staged
+    with_orders = 0
+    if definition.kind is Kind.ORDER_ITEMS:
+        before = read.incoming.left_out_before
+        with_orders = left_out_orders.leave_lines_out(connection, staged.table, left_out, before)
     resolved = merging.resolve(connection, definition, staged)
     rules = definition.checks
     if merging.count_rows(connection, resolved) < merging.count_rows(connection, staged.table):
@@ -266,6 +278,8 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
     rejected = rejections.count(connection, read.rejections)
     if rejected:
         merging.leave_out(connection, resolved, read.rejections)
+    if staged.left_out is not None and read.incoming.left_out_orders is not None:
+        left_out_orders.write(connection, staged.left_out, read.incoming.left_out_orders)
     if rejected and (target := read.incoming.rejected_rows) is not None:
         batches = followed(sources.batches(read.incoming.stream, read.layout), read.layout, read.rules.following)
         rejections.write_rows(connection, read.rejections, read.mapping, batches, read.layout, target)
@@ -287,14 +301,14 @@ def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
         passed_over=passed_over.other,
         asked=list(staged.words.asked),
         waiting=staged.words.waiting,
-        left_out=staged.words.left_out,
+        left_out=staged.words.left_out + with_orders,
         read=list(staged.words.read),
         groups=rejections.groups(connection, read.rejections, read.mapping) if rejected else [],
         may_set_aside=read.incoming.may_set_aside,
         questions=read.remarks.questions,
         notes=[
             *(*read.layout.doubts, *read.remarks.source.sentences(), *read.remarks.notes),
-            *(_of_everyone(connection, resolved) if staged.every_customer else []),
+            *(of_everyone(*merging.count_customers(connection, resolved)) if staged.every_customer else []),
         ],
         no_rows=read.remarks.source.no_rows,
         odd_lines=read.remarks.source.odd_lines,
@@ -325,14 +339,6 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
     return replace(outcome, billed=billed, billed_orders=named)
 
 
-def _of_everyone(connection: Connection, resolved: Table) -> list[str]:
-    """Whom a file for every customer does not reach."""
-    reached, there_are = merging.count_customers(connection, resolved)
-    whom = "1 customer" if reached == 1 else f"{reached:,} customers"
-    others = f", of {there_are:,}: the others are billed in other currencies" if reached < there_are else ""
-    return [f"It is for {whom}{others}. Customers who come later get nothing of it by themselves."]
-
-
 def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run: ImportRun | None = None) -> None:
     connection = session.connection()
     if outcome.gone:
@@ -343,15 +349,8 @@ def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run
 
 
 def _refuse_again(session: Session, incoming: Incoming) -> None:
-    """A file that adds its lines would double them the second time."""
-    if incoming.lines is not Lines.ADD:
-        return
-    kind, checksum = incoming.kind, parts.checksum(incoming.stream)
-    same = select(ImportRun.created_at).where(
-        ImportRun.kind == kind.value, ImportRun.checksum == checksum, ImportRun.taken_back_at.is_(None)
-    )
-    if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
-        raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
+    if incoming.lines is Lines.ADD:
+        line_modes.refuse_again(session, incoming.kind, parts.checksum(incoming.stream))
 
 
 def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> int:

@@ -13,10 +13,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
 from billing_core.database.loading import loader
-from billing_core.imports import merging, sources
+from billing_core.imports import Kind, merging, sources
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.reading import MEMORY, Reader, read_batch
+from billing_core.imports.rows import left_out as left_out_orders
 from billing_core.imports.rows.following import Following, followed
 from billing_core.imports.words.answers import Tally, WordsFound
 from billing_core.imports.writing.questions import Question
@@ -64,7 +65,11 @@ def stage(
     makers = [_maker(item, [field.name for field in fields], definition) for item in derived]
     while True:
         rows_table, rejections = _create_tables(connection, fields, derived)
-        tally = Tally()
+        tally, left_out = Tally(), None
+        if definition.kind is Kind.ORDERS and any(reader.answers.leave_out for reader in readers):
+            tally.key = left_out_orders.KEY
+            left_out = left_out_orders.table(connection, rows_table.name.replace("staged", "left_out"))
+        leave = None if left_out is None else loader(connection, left_out)
         notes = sources.Notes()
         load, reject = loader(connection, rows_table), loader(connection, rejections)
         for batch in followed(sources.batches(stream, layout, notes), layout, following):
@@ -72,13 +77,16 @@ def stage(
             load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
             if refused:
                 reject([*zip(*refused, strict=True), [merging.alike(reason) for *_, reason in refused]])
+            if leave is not None and tally.keys:
+                leave([tally.keys])
+                tally.keys.clear()
             advance(stream.tell())
             if any(reader.misread for reader in readers):
                 break
         else:
             if not any(reader.at_odds for reader in readers):
                 break
-        for table in (rows_table, rejections):
+        for table in filter(None, (rows_table, rejections, left_out)):
             table.drop(connection)
         for reader in readers:
             reader.read_again()
@@ -95,7 +103,8 @@ def stage(
         [note for reader in readers for note in reader.notes()],
         notes,
     )
-    return Staged(rows_table, frozenset(mapping), setting, every_customer, words), rejections, remarks
+    staged = Staged(rows_table, frozenset(mapping), setting, every_customer, words, left_out)
+    return staged, rejections, remarks
 
 
 class _Computed(dict[Any, Any]):

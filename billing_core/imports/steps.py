@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, cast
 
 import structlog
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, exists, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, parts, received, rejections, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
-from billing_core.imports.models import FileState, Holds, ImportFile, ImportJob, JobAim
+from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.received import BUSY, Received
 
@@ -161,6 +161,8 @@ def _take_in(job: _Job, file: list[Received]) -> None:
             values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
             if session.scalar(done.values(values).returning(ImportFile.id)) is None:
                 raise _Elsewhere
+        for work in works:
+            parts.add(session, work.file.id, Holds.LEFT_OUT, work.left_out)
         others = (received.kept_as() == file[0].kept_as, ImportFile.left_out)
         session.execute(update(ImportFile).where(*others).values(state=FileState.DISCARDED, job_id=None))
 
@@ -255,6 +257,7 @@ class _Work:
     incoming: service.Incoming
     rejected: BinaryIO
     gone: BinaryIO
+    left_out: BinaryIO
 
     def store_lists(self, answer: Outcome | BillingError) -> None:
         """Write down the CSV files of the rejected rows and of the lines that go; without any, delete those of a former
@@ -288,8 +291,9 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
         parts.opened(job.sessions, file.kept_as, file.size) as stream,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as other_spool,
+        tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as third_spool,
     ):
-        rejected, gone = cast("BinaryIO", spool), cast("BinaryIO", other_spool)
+        rejected, gone, without = (cast("BinaryIO", one) for one in (spool, other_spool, third_spool))
         lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
         incoming = service.Incoming(
             file.kind,
@@ -299,12 +303,23 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
             progress,
             rejected,
             gone,
+            without,
+            _left_out_before(job) if file.kind is Kind.ORDER_ITEMS else (),
             lines,
             file.repeats,
             may_set_aside=file.may_set_aside,
             layout=file.layout,
         )
-        yield _Work(job, file, incoming, rejected, gone)
+        yield _Work(job, file, incoming, rejected, gone, without)
+
+
+def _left_out_before(job: _Job) -> list[Iterator[bytes]]:
+    """The numbers of the orders that were left out of the owner's files that are imported, and still on the page."""
+    mine = (ImportFile.owner_id.is_not_distinct_from(job.actor.user_id), ImportFile.state == FileState.IMPORTED)
+    held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == Holds.LEFT_OUT)
+    with job.sessions() as session:
+        ids = session.scalars(select(ImportFile.id).where(*mine, held).order_by(ImportFile.id)).all()
+    return [parts.read(job.sessions, file_id, Holds.LEFT_OUT) for file_id in ids]
 
 
 @dataclass(slots=True)

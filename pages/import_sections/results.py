@@ -43,7 +43,11 @@ def _counts(outcome: Outcome) -> None:
             if outcome.passed_over
             else []
         ),
-        *([("Left out", outcome.left_out, "Rows of a word that leaves them out")] if outcome.left_out else []),
+        *(
+            [("Left out", outcome.left_out, "Rows of a word that leaves them out, and lines of such orders")]
+            if outcome.left_out
+            else []
+        ),
         *(
             [("Waiting", outcome.waiting, "Rows with words of which it is not said what they stand for")]
             if outcome.waiting

@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.errors import Conflict
 from billing_core.imports import Kind, Lines, merging
 from billing_core.imports.kind import Definition
+from billing_core.imports.models import ImportRun
 from billing_core.imports.writing.numbers import unmistakable
 from billing_core.invoices.billed_orders import keeping
 from billing_core.invoices.billed_orders.models import BilledOrder
@@ -36,6 +38,15 @@ class BilledOrderRow:
 
     order_number: str
     invoice: str
+
+
+def refuse_again(session: Session, kind: Kind, checksum: str) -> None:
+    """A file that adds its lines would double them the second time."""
+    same = select(ImportRun.created_at).where(
+        ImportRun.kind == kind.value, ImportRun.checksum == checksum, ImportRun.taken_back_at.is_(None)
+    )
+    if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
+        raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
 
 
 def continue_positions(connection: Connection, resolved: Table) -> None:

@@ -4,7 +4,7 @@ import glob
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -57,10 +57,14 @@ class WordRead:
 
 @dataclass(slots=True)
 class Tally:
-    """Rows that were left out because of a word, and those that wait until it is said what a word stands for."""
+    """Rows that were left out because of a word, and those that wait until it is said what a word stands for. ``keys``:
+    of rows that were left out the values of the field ``key``, until somebody takes them.
+    """
 
     left_out: int = 0
     waiting: int = 0
+    key: str = ""
+    keys: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
