@@ -204,7 +204,8 @@ def _import_options(command: ArgumentParser) -> None:
     command.add_argument(
         "--repeats",
         choices=[each.value for each in Repeats],
-        help="which row counts where several have one key and differ; without it, they are rejected",
+        help="which row counts where several have one key and differ: the first, the last, or the newest by a column "
+        "of days, as --map newest_by=COLUMN says; without it, they are rejected",
     )
     command.add_argument("--rejected", type=Path, metavar="FILE", help="write the rejected rows to this CSV file")
     command.add_argument(

@@ -30,7 +30,10 @@ class Lines(enum.StrEnum):
 
 
 class Repeats(enum.StrEnum):
-    """Which row of a file counts where several have one key and differ: the first of them, or the last."""
+    """Which row of a file counts where several have one key and differ: the first of them, the last, or the one that a
+    column of days or times says is the newest.
+    """
 
     FIRST = "first"
     LAST = "last"
+    NEWEST = "newest"

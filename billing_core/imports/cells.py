@@ -208,6 +208,11 @@ def day(cell: str) -> date:
     return result
 
 
+def moment(cell: str) -> str:
+    """When something was, as ``writing`` has written it: earlier ones sort before later ones."""
+    return cell.strip()
+
+
 def promo_code(cell: str) -> str:
     try:
         return code_of(words(cell, longest=LONGEST_CODE))

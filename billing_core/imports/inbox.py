@@ -20,7 +20,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources
 from billing_core.imports.automatic import deciding
 from billing_core.imports.kind import Setting
-from billing_core.imports.layouts import preview
+from billing_core.imports.layouts import newest, preview
 from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -205,10 +205,16 @@ def choose_words(session: Session, actor: Actor, token: str, words: mapping.Word
 
 
 def choose_repeats(session: Session, actor: Actor, token: str, repeats: Repeats) -> None:
-    """Say which of several rows of one key counts. A change discards an earlier check."""
+    """Say which of several rows of one key counts. A change discards an earlier check. Invalid where it is the newest
+    and no column says which that is.
+    """
     actor.require(Permission.IMPORT)
     file = _idle(session, actor, token)
     if file.repeats is not repeats:
+        known = received.of_row(file)
+        if repeats is Repeats.NEWEST and known.definition is not None and known.layout is not None:
+            mapped = newest.mapped(known.definition, known.layout.header, known.preview, known.mapping)
+            file.mapping = mapping.to_json(mapped)
         file.repeats = repeats
         _reopen(file)
 

@@ -32,6 +32,7 @@ _WRITTEN: Final[dict[Callable[..., Any], Written]] = {
     cells.percent: Written.PERCENT,
     cells.day: Written.DAY,
     cells.instant: Written.INSTANT,
+    cells.moment: Written.MOMENT,
 }
 
 
@@ -74,6 +75,10 @@ class Field:
     def written(self) -> Written:
         """What the cells are, by which ``writing`` brings them into the one form that ``parse`` takes."""
         return _WRITTEN.get(getattr(self.parse, "func", self.parse), Written.AS_IT_STANDS)
+
+
+# When a row was written, by which it is known which of several of one key is the newest. It is not stored.
+NEWEST_BY: Final = Field("newest_by", cells.moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ class Definition:
 
     def field(self, name: str) -> Field:
         """Invalid where this kind has no such column."""
-        for item in self.fields:
+        for item in (*self.fields, *([NEWEST_BY] if self.one_counts else [])):
             if item.name == name:
                 return item
         known = ", ".join(item.name for item in self.fields)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
 from billing_core.imports.cells import Unreadable
-from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Field
+from billing_core.imports.kind import EVERY_CUSTOMER, NEWEST_BY, Definition, Field
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.sources import NO_HEADER, Layout
 from billing_core.imports.words.answers import LEAVE_OUT, literal
@@ -342,7 +342,7 @@ def _origin_json(origin: Origin) -> dict[str, Any]:
 
 def from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) -> Mapping:
     """What ``to_json`` returned, as far as the kind and the layout still have it."""
-    known = {item.name for item in definition.fields}
+    known = {item.name for item in (*definition.fields, *([NEWEST_BY] if definition.one_counts else []))}
     mapping = Mapping()
     for name, origin in stored.items():
         if name not in known:

@@ -39,7 +39,7 @@ from sqlalchemy.types import JSON, TypeEngine
 from billing_core.customers.models import Customer
 from billing_core.database.loading import sorting
 from billing_core.imports import Repeats
-from billing_core.imports.kind import Definition, Resolved, Staged
+from billing_core.imports.kind import NEWEST_BY, Definition, Resolved, Staged
 from billing_core.imports.models import ImportRun
 
 _POSITION = "position"
@@ -60,7 +60,7 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class PassedOver:
     """Rows of a file that do not count, as another one has their key: the ``same`` as that one, or with ``other``
-    content. ``asked``: rows with other content that are rejected, as nobody has said which of them counts.
+    content. ``asked``: rows with other content that are rejected, as nothing says which of them counts.
     """
 
     same: int = 0
@@ -160,9 +160,23 @@ def _any_repeated(connection: Connection, definition: Definition, resolved: Tabl
 def _repeated(definition: Definition, resolved: Table, counts: Repeats = Repeats.FIRST) -> Subquery:
     """The keys that occur more than once, with the line of the row that counts."""
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
-    line = (func.min if counts is Repeats.FIRST else func.max)(resolved.c.line)
+    line = (func.max if counts is Repeats.LAST else func.min)(resolved.c.line)
     repeated = select(*keys, line.label("counting_line")).group_by(*keys).having(func.count() > 1)
     return repeated.subquery("repeated")
+
+
+def _newest(definition: Definition, resolved: Table, staged: Table) -> Subquery:
+    """As ``_repeated``, with the first of the newest rows of each key."""
+    repeated, when = _repeated(definition, resolved), staged.c[NEWEST_BY.name]
+    keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
+    place = func.row_number().over(partition_by=keys, order_by=(when.desc(), resolved.c.line))
+    ranked = (
+        select(*keys, resolved.c.line.label("counting_line"), place.label("place"))
+        .join(repeated, _same_key(definition, repeated, resolved))
+        .join(staged, staged.c.line == resolved.c.line)
+        .subquery("ranked")
+    )
+    return select(ranked).where(ranked.c.place == 1).subquery("newest")
 
 
 def _same_key(definition: Definition, one: FromClause, other: FromClause) -> ColumnElement[bool]:
@@ -189,12 +203,22 @@ def number_repeated_keys(connection: Connection, definition: Definition, resolve
 
 
 def keep_one_of_each_key(
-    connection: Connection, definition: Definition, resolved: Table, rejections: Table, counts: Repeats | None
+    connection: Connection,
+    definition: Definition,
+    staged: Table,
+    resolved: Table,
+    rejections: Table,
+    counts: Repeats | None,
 ) -> PassedOver:
-    """Of the rows of one key, that which ``counts`` stays. None: those that differ from the first are rejected."""
+    """Of the rows of one key, that which ``counts`` stays. None: those that differ from the first are rejected. So are
+    those that may be as new as the newest.
+    """
     if not _any_repeated(connection, definition, resolved):
         return PassedOver()
-    repeated = _repeated(definition, resolved, counts or Repeats.FIRST)
+    newest = counts is Repeats.NEWEST
+    repeated = (
+        _newest(definition, resolved, staged) if newest else _repeated(definition, resolved, counts or Repeats.FIRST)
+    )
     kept, again = resolved.alias("kept"), resolved.alias("again")
     pairs = (
         select(again.c.line)
@@ -204,13 +228,20 @@ def keep_one_of_each_key(
     )
     other = differs(compared(definition, resolved), again, kept)
     same = _drop(connection, resolved, pairs.where(~other))
-    if counts is not None:
+    passed_over, said = 0, "comes again with other content; it was first on line "
+    if newest:
+        one, another = staged.alias("kept_row"), staged.alias("other_row")
+        pairs = pairs.join(one, one.c.line == kept.c.line).join(another, another.c.line == again.c.line)
+        when, newer = another.c[NEWEST_BY.name], one.c[NEWEST_BY.name]
+        passed_over = _drop(connection, resolved, pairs.where(when != "", when < newer))
+        said = "comes again with other content, and nothing says whether it is newer than line "
+    elif counts is not None:
         return PassedOver(same, _drop(connection, resolved, pairs))
-    reason = literal("comes again with other content; it was first on line ", String) + sql_cast(kept.c.line, String)
+    reason = literal(said, String) + sql_cast(kept.c.line, String)
     value = sql_cast(again.c[definition.keys[-1]], String)
     column = literal(definition.labels[-1], String)
     asked = pairs.where(other).with_only_columns(again.c.line, column, value, reason).distinct()
-    return PassedOver(same, asked=add_rejections(connection, rejections, asked))
+    return PassedOver(same, passed_over, add_rejections(connection, rejections, asked))
 
 
 def _drop(connection: Connection, resolved: Table, lines: Select[Any]) -> int:

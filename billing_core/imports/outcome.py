@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from billing_core.imports import Kind, merging
+from billing_core.imports import Kind, Lines, Repeats, merging
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.rejections import Group, Rejected
@@ -117,13 +117,20 @@ def of_everyone(reached: int, there_are: int) -> list[str]:
     return [f"It is for {whom}{others}. Customers who come later get nothing of it by themselves."]
 
 
-def audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Small changes are audited cell by cell, large ones by their counts."""
+def audited(
+    outcome: Outcome, lines: Lines | None, repeats: Repeats | None
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Before and after: small changes are audited cell by cell, large ones by their counts."""
+    counts: dict[str, Any] = {"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
+    counts |= {"set_aside": outcome.set_aside} if outcome.set_aside else {}
+    counts |= {"gone": outcome.gone, "lines": lines.value} if lines else {}
+    counts |= {"left out": outcome.left_out} if outcome.left_out else {}
+    counts |= {"passed over": outcome.passed_over, "counts": repeats} if outcome.passed_over else {}
     if not (outcome.changed or outcome.gone) or outcome.changed + outcome.gone > AUDITED_ROWS:
-        return None, {}
+        return None, counts
     removed = enumerate(outcome.gone_lines, start=1)
     gone = {f"{line.order_number} · {line.sku}: removed, {at}": line.quantity for at, line in removed}
     return (
         {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes} | gone,
-        {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
+        counts | {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )

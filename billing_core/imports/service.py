@@ -29,7 +29,7 @@ from billing_core.imports.history import recording
 from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds import line_modes, statuses
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.layouts import recognising
+from billing_core.imports.layouts import newest, recognising
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
 from billing_core.imports.outcome import Outcome, audited, of_everyone
@@ -234,6 +234,8 @@ def _read_as(
         mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
         mapping = mappings.with_words(definition, mapping, incoming.words)
         mapping = mappings.read_as(mapping, incoming.readings)
+        if incoming.repeats is Repeats.NEWEST:
+            mapping = newest.in_file(definition, incoming.stream, layout, mapping)
         rules = recognising.rules(incoming.stream, layout, definition.kind, mapping)
         staged, rejected, remarks = staging.stage(
             connection,
@@ -244,6 +246,7 @@ def _read_as(
             setting,
             advance=lambda done: incoming.progress(READING, done, size),
             following=rules.following,
+            newest=incoming.repeats is Repeats.NEWEST,
         )
     return _Read(incoming, definition, layout, mapping, staged, rejected, rules, remarks)
 
@@ -270,7 +273,9 @@ def _compare(connection: Connection, read: _Read, left_out: Sequence[Table | Non
             line_modes.continue_positions(connection, resolved)
     else:
         which = (read.incoming.repeats or read.rules.repeats) if definition.one_counts else None
-        passed_over = merging.keep_one_of_each_key(connection, definition, resolved, read.rejections, which)
+        passed_over = merging.keep_one_of_each_key(
+            connection, definition, staged.table, resolved, read.rejections, which
+        )
     stay = merging.leave_existing(connection, definition, resolved) if read.rules.only_new else 0
     for merge_rule in definition.merge_checks:
         rows = merging.beside(definition, resolved)
@@ -376,7 +381,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     session.flush()
     if not outcome.new and not outcome.changed and not outcome.gone:
         return run.id
-    before, after = audited(outcome)
+    before, after = audited(outcome, read.incoming.lines, read.incoming.repeats)
     rows = merging.beside(definition, resolved, run.id)
     with recording.written(session, definition, rows, run), definition.around(session, rows):
         _merge(session, read, resolved, outcome, run)
@@ -387,12 +392,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         ("import", run.id),
         label=f"{definition.title} from {shown(read.incoming.file_name)}",
         before=before,
-        after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged}
-        | ({"set_aside": outcome.set_aside} if outcome.set_aside else {})
-        | ({"gone": outcome.gone, "lines": read.incoming.lines.value} if read.incoming.lines else {})
-        | ({"left out": outcome.left_out} if outcome.left_out else {})
-        | ({"passed over": outcome.passed_over, "counts": read.incoming.repeats} if outcome.passed_over else {})
-        | after,
+        after=after,
         now=now,
     )
     return run.id

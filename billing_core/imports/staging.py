@@ -14,7 +14,16 @@ from sqlalchemy.types import TypeEngine
 
 from billing_core.database.loading import loader
 from billing_core.imports import Kind, merging, sources
-from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
+from billing_core.imports.kind import (
+    EVERY_CUSTOMER,
+    NEWEST_BY,
+    Definition,
+    Derived,
+    DerivedTogether,
+    Field,
+    Setting,
+    Staged,
+)
 from billing_core.imports.mapping import Mapping
 from billing_core.imports.reading import MEMORY, Reader, read_batch
 from billing_core.imports.rows import left_out as left_out_orders
@@ -46,16 +55,19 @@ def stage(
     *,
     advance: Callable[[int], None],
     following: Following | None = None,
+    newest: bool = False,
 ) -> tuple[Staged, Table, Remarks]:
     """Read the whole file. Returns its readable rows, its rejections, and what is to be said about how it is written.
     The file is read again from its beginning where a column proves to be written otherwise than its first
     cells seemed to be.
 
-    ``following``: which rows follow up on the one above. ``advance`` is called with the bytes read. Both tables live
-    until they are dropped or the connection closes.
+    ``following``: which rows follow up on the one above. ``newest``: it matters when a row was written. ``advance`` is
+    called with the bytes read. Both tables live until they are dropped or the connection closes.
     """
     every_customer = definition.for_everyone and mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
+    if newest:
+        fields.append(NEWEST_BY)
     derived = [
         item
         for item in definition.derived

@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.imports import Kind, Lines, Repeats, inbox, queries
+from billing_core.imports import Kind, inbox, queries
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.models import FileState
 from billing_core.imports.queries import FileProgress
@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, file_reading, next_steps, results, words, writing
+from pages.import_sections import columns, file_reading, meeting, next_steps, results, words, writing
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -117,10 +117,7 @@ def _part(actor: Actor, received: Received, *, alone: bool) -> None:
     if received.layout is not None and received.state is not FileState.IMPORTED:
         if alone:
             _kind(actor, received)
-        if received.kind is Kind.ORDER_ITEMS:
-            _lines(actor, received)
-        if received.repeats is not None or (received.outcome and received.outcome.repeated):
-            _repeats(actor, received)
+        meeting.draw(actor, received)
         columns.draw(actor, received)
         words.draw(actor, received)
         writing.draw(actor, received)
@@ -145,51 +142,6 @@ def _kind(actor: Actor, received: Received) -> None:
     if chosen is not None and chosen != received.kind and not received.busy:
         with transaction() as session:
             inbox.choose_kind(session, actor, received.token, chosen)
-        st.rerun()
-
-
-LINES = {
-    Lines.ADD: "Add: they stay, and those of the file come in addition",
-    Lines.REPLACE: "Replace: the orders in the file have its lines alone, the others go",
-    Lines.CHANGE: "Change what is named: the same SKU gets the quantity of the file, the others stay",
-}
-
-
-def _lines(actor: Actor, received: Received) -> None:
-    chosen = st.radio(
-        "Lines that these orders have already",
-        list(LINES),
-        index=None if received.lines is None else list(LINES).index(received.lines),
-        format_func=LINES.__getitem__,
-        key=f"import_{received.token}_lines",
-        disabled=received.busy,
-        help="It matters for orders that have other lines than the file: without a choice, such a file is refused.",
-    )
-    if chosen is not None and chosen != received.lines and not received.busy:
-        with transaction() as session:
-            inbox.choose_lines(session, actor, received.token, chosen)
-        st.rerun()
-
-
-REPEATS = {
-    Repeats.FIRST: "The first: the other rows of its key are passed over",
-    Repeats.LAST: "The last: the rows of its key above it are passed over",
-}
-
-
-def _repeats(actor: Actor, received: Received) -> None:
-    chosen = st.radio(
-        "Which row counts where several have the same key and differ",
-        list(REPEATS),
-        index=None if received.repeats is None else list(REPEATS).index(received.repeats),
-        format_func=REPEATS.__getitem__,
-        key=f"import_{received.token}_repeats",
-        disabled=received.busy,
-        help="Many shops export the newest first: then the first row of a key is its newest.",
-    )
-    if chosen is not None and chosen != received.repeats and not received.busy:
-        with transaction() as session:
-            inbox.choose_repeats(session, actor, received.token, chosen)
         st.rerun()
 
 

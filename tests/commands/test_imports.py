@@ -227,7 +227,7 @@ def test_rows_of_one_key_that_differ_are_refused_until_it_is_said_which_counts(c
     file = f"{GOOD}ACME,Acme Ltd\n"
     code, _, err = command(file)
     assert (code, row_count(sessions, Customer)) == (1, 0)
-    assert "whether the first or the last row of a key counts: add --repeats first or last" in err
+    assert "whether the first or the last row of a key counts: add --repeats first, last or newest" in err
     code, out, _ = command(file, "customers", "--repeats", "last", as_json=True)
     assert (code, json.loads(out)["passed_over"]) == (0, 1)
     assert "of which each row counts" in command("", "order-items", "--repeats", "last")[2]

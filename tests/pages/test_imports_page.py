@@ -230,6 +230,33 @@ def test_a_file_whose_rows_of_one_key_differ_asks_which_of_them_counts(page_as, 
 
 
 @ONE_DATABASE
+def test_the_newest_row_of_a_key_counts_where_a_column_says_which_that_is(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(
+        page, customers="customer_ref,name,Updated at,Since\nA,New,2026-03-05,2020-01-01\nA,Old,2026-03-04,2021-01-01\n"
+    )
+    (file,) = files(sessions)
+    press(page, "import_check")
+    repeats = page.radio(key=f"import_{file.token}_repeats")
+    assert [option.split(":")[0] for option in repeats.options] == [
+        "The first",
+        "The last",
+        "The newest, by a column that says when",
+    ]
+    repeats.set_value(Repeats.NEWEST).run()
+    by = page.selectbox(key=f"import_{file.token}_newest_by")
+    assert (by.value, by.options) == ("Updated at", ["Updated at", "Since"])
+    press(page, "import_check")
+    assert ("Passed over", "1") in metrics(page)
+    page.selectbox(key=f"import_{file.token}_newest_by").select("Since").run()
+    assert states(sessions) == {"customers.csv": "not checked"}
+    press(page, "import_check")
+    press(page, "import_apply")
+    with sessions() as session:
+        assert list(session.scalars(select(Customer.name))) == ["Old"]
+
+
+@ONE_DATABASE
 def test_words_that_are_not_understood_are_answered_once_each(page_as, sessions):
     with sessions.begin() as session:
         a_customer(session, "C1")

@@ -100,7 +100,7 @@ def _answer(outcome: Outcome, *, dry_run: bool) -> Answer:
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
         if outcome.repeated:
-            _say(f"{outcome.question}: add --repeats first or last")
+            _say(f"{outcome.question}: add --repeats first, last or newest")
     elif outcome.asked:
         _say(f"{outcome.file_name}: {outcome.question}. Nothing has been imported")
     elif outcome.undecided:

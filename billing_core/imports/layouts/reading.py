@@ -103,7 +103,7 @@ def _part(name: str, kind: Kind, content: Any) -> KnownPart:
     if existing not in ("keep", "change"):
         raise Malformed(f"{name}: existing is keep or change, not {existing}")
     repeats = content.get("repeats")
-    if repeats is not None and (repeats not in list(Repeats) or not definition.one_counts):
+    if repeats is not None and (repeats not in (Repeats.FIRST, Repeats.LAST) or not definition.one_counts):
         raise Malformed(f"{name}: repeats is not {repeats}")
     return KnownPart(
         kind,

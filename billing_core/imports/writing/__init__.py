@@ -15,3 +15,4 @@ class Written(enum.StrEnum):
     MONEY = "money"
     DAY = "day"
     INSTANT = "instant"
+    MOMENT = "moment"

@@ -19,6 +19,7 @@ _READINGS: Final[dict[Written, tuple[Mapping[str, str], ...]]] = {
     Written.MONEY: _OF_NUMBERS,
     Written.DAY: (days.ORDER_READINGS, days.WHOSE_READINGS, days.SERIAL_READINGS),
     Written.INSTANT: (days.ORDER_READINGS,),
+    Written.MOMENT: (days.ORDER_READINGS,),
 }
 
 
@@ -75,6 +76,8 @@ def column(written: Written, readings: Sequence[str], zone: str) -> Column | Non
             return days.Days(readings, zone)
         case Written.INSTANT:
             return days.Instants(readings)
+        case Written.MOMENT:
+            return days.Moments(readings, zone)
         case _:
             return numbers.Numbers(written, readings)
 

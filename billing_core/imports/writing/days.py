@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -157,6 +157,35 @@ class Days(_Dated):
         self._numbers = True
         meanings = {way: (start + timedelta(days=days)).isoformat() for way, start in _SERIALS_FROM.items()}
         return self._serials.read(text, meanings) or meanings[SERIAL]
+
+
+class Moments(_Dated):
+    """Days, or times of days, of one column, that are merely compared with each other. Reads each as a text that sorts;
+    what is none, which a row need not have, as blank. Without an offset it is a time in the business's ``zone``.
+    """
+
+    def __init__(self, readings: Sequence[str], zone: str) -> None:
+        super().__init__(readings)
+        self._zone = zone
+
+    def read(self, cell: str) -> str:
+        text = unwrapped(cell.strip(), code=True)
+        try:
+            found = moment(text)
+            day, clock = self._day_of(text, found), found.time or time()
+            if found.offset is not None:
+                return _sortable(at(day, clock, found.offset))
+        except Unreadable:
+            return ""
+        return _sortable(datetime.combine(day, clock, ZoneInfo(self._zone)))
+
+
+def _sortable(instant: datetime) -> str:
+    """The first and the last day of the calendar have no other zone."""
+    try:
+        return instant.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError:
+        return instant.replace(tzinfo=UTC).isoformat(timespec="microseconds")
 
 
 class Instants(_Dated):
