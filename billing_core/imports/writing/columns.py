@@ -17,9 +17,9 @@ _READINGS: Final[dict[Written, tuple[Mapping[str, str], ...]]] = {
     Written.NUMBER: _OF_NUMBERS,
     Written.PERCENT: _OF_NUMBERS,
     Written.MONEY: _OF_NUMBERS,
-    Written.DAY: (days.ORDER_READINGS, days.WHOSE_READINGS, days.SERIAL_READINGS),
-    Written.INSTANT: (days.ORDER_READINGS,),
-    Written.MOMENT: (days.ORDER_READINGS,),
+    Written.DAY: (days.ORDER_READINGS, days.WHOSE_READINGS, days.SERIAL_READINGS, *days.ZONE_READINGS),
+    Written.INSTANT: (days.ORDER_READINGS, *days.ZONE_READINGS),
+    Written.MOMENT: (days.ORDER_READINGS, *days.ZONE_READINGS),
 }
 
 

@@ -1,7 +1,7 @@
 """Days and instants of one column: day or month first, day numbers of spreadsheets, and whose day counts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from billing_core.imports.writing.moments import (
     MONTH_FIRST,
     NO_DATE,
     ORDERS,
+    SHARED_ZONES,
     YEAR_FIRST,
     Moment,
     at,
@@ -28,13 +29,17 @@ SERIAL: Final = "serial"
 SERIAL_1904: Final = "serial-1904"
 ORDER_READINGS: Final = {DAY_FIRST: "day first", MONTH_FIRST: "month first", YEAR_FIRST: "year first"}
 WHOSE_READINGS: Final = {HERE: "our day", THERE: "the day where it was written"}
+ZONE_READINGS: Final = tuple(
+    {reading: f"{name.upper()} of {reading.partition('-')[2].capitalize()}" for reading in zones}
+    for name, zones in SHARED_ZONES.items()
+)
 SERIAL_READINGS: Final = {SERIAL: "days since 1900, as spreadsheets count", SERIAL_1904: "days since 1904"}
 
 # Read quickly: its day is the one that it begins with.
 _ISO: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
 )
-_ISO_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*", re.DOTALL)
+_ISO_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*(?<![A-Za-z]{2})", re.DOTALL)
 _SERIAL: Final = re.compile(r"(?P<days>[2-7][0-9]{4})(?:\.[0-9]+)?")
 _SERIALS_FROM: Final = {SERIAL: date(1899, 12, 30), SERIAL_1904: date(1904, 1, 1)}
 
@@ -48,6 +53,9 @@ class _Dated:
         self._order = next((reading for reading in readings if reading in ORDER_READINGS), None)
         # Of each sign between day, month and year, as two programs may have written the file.
         self._orders: dict[str, Evidence] = {}
+        self._readings = readings
+        # Of each name of a zone that several share.
+        self._zones: dict[tuple[str, ...], Evidence] = {}
         self._short_year = ""
 
     @property
@@ -71,10 +79,25 @@ class _Dated:
 
     def questions(self, field: str, column: str) -> list[Question]:
         orders = (evidence.doubtful for evidence in self._orders.values())
-        return [question(field, column, example, ORDER_READINGS) for example in orders if example][:1]
+        asked = [question(field, column, example, ORDER_READINGS) for example in orders if example][:1]
+        zones = {reading: words for family in ZONE_READINGS for reading, words in family.items()}
+        shared = (evidence.doubtful for evidence in self._zones.values())
+        return [*asked, *(question(field, column, example, zones) for example in shared if example)]
 
     def _evidences(self) -> list[Evidence]:
-        return list(self._orders.values())
+        return [*self._orders.values(), *self._zones.values()]
+
+    def _zoned(self, cell: str, found: Moment, meaning: Callable[[timedelta], str]) -> str:
+        """What the cell means with its offset; of a name that several zones share, with the one that was said."""
+        meanings = {reading: meaning(offset) for reading, offset in found.offsets.items()}
+        first, *others = meanings.values()
+        if all(other == first for other in others):
+            return first
+        ways = tuple(meanings)
+        if ways not in self._zones:
+            said = next((reading for reading in self._readings if reading in meanings), None)
+            self._zones[ways] = Evidence(ways, chosen=said)
+        return self._zones[ways].read(cell, meanings) or first
 
     def _day_of(self, cell: str, found: Moment) -> date:
         if found.gap:
@@ -123,10 +146,14 @@ class Days(_Dated):
         found = moment(text)
         self._others = True
         day = self._day_of(text, found)
-        if found.time is None or found.offset is None:
+        clock = found.time
+        if clock is None or not found.offsets or self._whose.chosen == THERE:
             return day.isoformat()
-        here = at(day, found.time, found.offset).astimezone(ZoneInfo(self._zone)).date()
-        meanings = {HERE: here.isoformat(), THERE: day.isoformat()}
+
+        def our_day(offset: timedelta) -> str:
+            return at(day, clock, offset).astimezone(ZoneInfo(self._zone)).date().isoformat()
+
+        meanings = {HERE: self._zoned(text, found, our_day), THERE: day.isoformat()}
         return self._whose.read(text, meanings) or day.isoformat()
 
     @property
@@ -173,8 +200,8 @@ class Moments(_Dated):
         try:
             found = moment(text)
             day, clock = self._day_of(text, found), found.time or time()
-            if found.offset is not None:
-                return _sortable(at(day, clock, found.offset))
+            if found.offsets:
+                return self._zoned(text, found, lambda offset: _sortable(at(day, clock, offset)))
         except Unreadable:
             return ""
         return _sortable(datetime.combine(day, clock, ZoneInfo(self._zone)))
@@ -200,6 +227,7 @@ class Instants(_Dated):
         day = self._day_of(text, found)
         if found.time is None:
             raise Unreadable("must be a time such as 2024-02-15T10:00:00Z")
-        if found.offset is None:
-            return f"{day.isoformat()}T{found.time.isoformat()}"
-        return at(day, found.time, found.offset).isoformat()
+        clock = found.time
+        if not found.offsets:
+            return f"{day.isoformat()}T{clock.isoformat()}"
+        return self._zoned(text, found, lambda offset: at(day, clock, offset).isoformat())

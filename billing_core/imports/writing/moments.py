@@ -19,9 +19,8 @@ NO_DAY: Final = "is not a day of the calendar"
 # Years of two digits lie from 1969 to 2068, as most programs have it.
 LAST_OF_2000S: Final = 68
 _LONGEST: Final = 80
-# Without CST, which is also the time of China.
 _ZONES: Final = {
-    **dict.fromkeys(("z", "utc", "gmt"), 0),
+    **dict.fromkeys(("z", "utc", "gmt", "wet"), 0),
     "edt": -4,
     "est": -5,
     "cdt": -5,
@@ -29,8 +28,22 @@ _ZONES: Final = {
     "mst": -7,
     "pdt": -7,
     "pst": -8,
-    "cet": 1,
-    "cest": 2,
+    **dict.fromkeys(("cet", "west"), 1),
+    **dict.fromkeys(("cest", "eet", "sast"), 2),
+    **dict.fromkeys(("eest", "msk"), 3),
+    **dict.fromkeys(("hkt", "sgt", "awst"), 8),
+    **dict.fromkeys(("jst", "kst"), 9),
+    "aest": 10,
+    "aedt": 11,
+    "nzst": 12,
+    "nzdt": 13,
+}
+# Those that are the time of several parts of the world, in hours, by what is said where one of them is meant.
+SHARED_ZONES: Final[Mapping[str, Mapping[str, float]]] = {
+    "cst": {"cst-america": -6, "cst-china": 8},
+    "bst": {"bst-britain": 1, "bst-bangladesh": 6},
+    "ist": {"ist-india": 5.5, "ist-israel": 2, "ist-ireland": 1},
+    "ast": {"ast-atlantic": -4, "ast-arabia": 3},
 }
 _TIME: Final = (
     r"(?:(?:[Tt]|,?\s+(?:at\s+)?|,)(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?)"
@@ -58,14 +71,14 @@ _CERTAIN: Final = tuple(
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What a cell can mean: its ``days`` by the order in which day, month and year stand, one under no order where all
-    mean the same. ``gap`` stands between its parts. ``offset``: what it says of its zone. ``short``: the year has two
-    digits.
+    mean the same. ``gap`` stands between its parts. ``offsets``: what it says of its zone: nothing, one under no name,
+    or what a name that several zones share may be, as in ``SHARED_ZONES``. ``short``: the year has two digits.
     """
 
     days: Mapping[str, date]
     gap: str
     time: time | None
-    offset: timedelta | None
+    offsets: Mapping[str, timedelta]
     short: bool
 
 
@@ -111,7 +124,7 @@ def _moment(match: re.Match[str], days: Mapping[str, date], gap: str, *, short: 
     clock = _time_of_day(match["time"], match["half"]) if match["time"] else None
     if not days:
         raise Unreadable(NO_DAY)
-    return Moment(days, gap, clock, _offset(match["zone"]), short)
+    return Moment(days, gap, clock, _offsets(match["zone"]), short)
 
 
 def _time_of_day(written: str, half: str | None) -> time:
@@ -128,19 +141,22 @@ def _time_of_day(written: str, half: str | None) -> time:
         raise Unreadable(NO_DAY) from None
 
 
-def _offset(zone: str | None) -> timedelta | None:
+def _offsets(zone: str | None) -> Mapping[str, timedelta]:
     if zone is None:
-        return None
+        return {}
     if zone[0] in "+-":
         hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
         offset = timedelta(hours=hours, minutes=minutes)
         if minutes > 59 or hours > 23:
             raise Unreadable(NO_DAY)
-        return -offset if zone[0] == "-" else offset
-    known = _ZONES.get(zone.casefold())
+        return {"": -offset if zone[0] == "-" else offset}
+    name = zone.casefold()
+    if name in SHARED_ZONES:
+        return {reading: timedelta(hours=hours) for reading, hours in SHARED_ZONES[name].items()}
+    known = _ZONES.get(name)
     if known is None:
         raise Unreadable(f"names a time zone that is not known, {zone}: write its offset, such as +01:00")
-    return timedelta(hours=known)
+    return {"": timedelta(hours=known)}
 
 
 def at(day: date, clock: time, offset: timedelta) -> datetime:

@@ -62,6 +62,7 @@ UNMISTAKABLE = {
     "Tue, 04 Mar 2025 10:00:00 +0000": "2025-03-04",
     "12/31/2025 12:30 AM": "2025-12-31",
     "2025-03-04 10:00 UTC": "2025-03-04",
+    "2025-03-04 10:00 EET": "2025-03-04",
     "04.03.2025 10:00 Uhr": "2025-03-04",
 }
 NONE = {
@@ -74,7 +75,7 @@ NONE = {
     "not 4 March 2025": "is not a date such as “2025-03-31”",
     "4 Foo 2025": "is not a date such as “2025-03-31”",
     "0000-00-00": "is not a day of the calendar",
-    "2025-03-04 10:00 BST": "names a time zone that is not known, BST: write its offset, such as +01:00",
+    "2025-03-04 10:00 XYZ": "names a time zone that is not known, XYZ: write its offset, such as +01:00",
     "4.3.": "is not a date such as “2025-03-31”",
     "12345678901": "is not a date such as “2025-03-31”",
 }
@@ -135,6 +136,43 @@ def test_whose_day_an_instant_counts_on_is_asked_once():
     # As long as it is the same day, nobody is asked.
     assert read(cells_[1:]) == days("2025-01-15")
     assert [q.text for q in read(["2025-01-31T23:30:00Z"])[1]]
+
+
+def test_a_name_that_several_zones_share_is_asked_about_where_they_have_other_days():
+    """22:00 six hours behind UTC is 05:00 of the next day in Berlin; eight hours ahead it is 15:00."""
+    cells_ = ["2025-01-31 22:00:00 CST", "2025-01-15 10:00:00 CST"]
+    _, (zone, whose) = read(cells_)
+    assert zone.text == ("2025-01-31 22:00:00 CST: 2025-02-01 (CST of America) or 2025-01-31 (CST of China)?")
+    assert [choice.reading for choice in zone.choices] == ["cst-america", "cst-china"]
+    assert [choice.reading for choice in whose.choices] == ["here", "there"]
+    assert read(cells_, "cst-china") == days("2025-01-31", "2025-01-15")
+    assert read(cells_, "cst-america", "here") == days("2025-02-01", "2025-01-15")
+    # Where the day that was written counts, it does not matter; nor where all have the same.
+    assert read(cells_, "there") == days("2025-01-31", "2025-01-15")
+    assert read(cells_[1:]) == days("2025-01-15")
+
+
+@pytest.mark.parametrize(
+    ("cell", "reading", "instant"),
+    [
+        ("2025-07-01 00:30:00 BST", "bst-britain", "2025-06-30 23:30:00.000000"),
+        ("2025-07-01 00:30 BST", "bst-bangladesh", "2025-06-30 18:30:00.000000"),
+        ("1 Jul 2025 00:30 IST", "ist-india", "2025-06-30 19:00:00.000000"),
+        ("2025-07-01 12:30 AM CST", "cst-america", "2025-07-01 06:30:00.000000"),
+        ("2025-07-01 12:30 AST", "ast-arabia", "2025-07-01 09:30:00.000000"),
+    ],
+)
+def test_of_instants_a_shared_name_always_matters(cell, reading, instant):
+    asked = Instants(())
+    asked.read(cell)
+    (question,) = asked.questions("time", "Time")
+    assert reading in [choice.reading for choice in question.choices]
+    assert cells.instant(Instants((reading,)).read(cell)) == instant
+
+
+def test_instants_name_zones_behind_iso_times_too():
+    assert cells.instant(Instants(()).read("2025-07-01 12:30:00 EST")) == "2025-07-01 17:30:00.000000"
+    assert cells.instant(Instants(()).read("2025-07-01 12:30:00 PM")) == "2025-07-01 12:30:00.000000"
 
 
 def test_day_numbers_of_a_spreadsheet_are_asked_about_and_never_assumed():
