@@ -98,7 +98,7 @@ def stage(
         else:
             if not any(reader.at_odds for reader in readers):
                 break
-        for table in filter(None, (rows_table, rejections, left_out)):
+        for table in (rows_table, rejections, *(() if left_out is None else (left_out,))):
             table.drop(connection)
         for reader in readers:
             reader.read_again()
