@@ -1,7 +1,6 @@
 """What is packed in a file: each file of an archive, each sheet of a workbook, is an upload of its own."""
 
 import gzip
-import os
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -29,10 +28,9 @@ def contents(file_name: str, stream: BinaryIO) -> Iterator[Iterator[Content]]:
     """The file itself, or what is packed in it, one after the other: each is read before the next is asked for."""
     form = _form(stream)
     if form is Form.GZIP:
-        stream.seek(0, os.SEEK_END)
-        packed = stream.tell()
         stream.seek(0)
-        with unpacking.metered(cast("BinaryIO", gzip.GzipFile(fileobj=stream)), packed) as unpacked:
+        # By what it has shrunk to so far: what was made to fill a disk is found out at its beginning.
+        with unpacking.metered(cast("BinaryIO", gzip.GzipFile(fileobj=stream)), stream.tell) as unpacked:
             yield iter([Content(_without_ending(file_name), unpacked)])
     elif form is Form.ZIP:
         with zipfile.ZipFile(stream) as archive:
@@ -77,6 +75,7 @@ def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         raise Invalid("The ZIP file holds no files.")
     if len(found) > MOST_MEMBERS:
         raise Invalid(f"The ZIP file holds {len(found):,} files; at most {MOST_MEMBERS} are taken at once.")
+    unpacking.refuse_large(sum(info.file_size for info in found), sum(info.compress_size for info in found))
     return found
 
 

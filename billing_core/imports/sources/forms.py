@@ -2,10 +2,11 @@
 
 import codecs
 import zipfile
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from billing_core.errors import Invalid
 from billing_core.imports.sources.layout import Form
+from billing_core.imports.sources.limits import LARGEST_DIRECTORY
 
 _SAVE_AS: Final = "Save the table as an Excel workbook or as CSV and try again."
 _OTHERS: Final = (
@@ -71,7 +72,7 @@ def _refuse_marked_up(beginning: bytes) -> None:
 
 def _form_of_zip(stream: BinaryIO) -> Form:
     try:
-        with zipfile.ZipFile(stream) as archive:
+        with zipfile.ZipFile(cast("BinaryIO", _Listed(stream))) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise Invalid("This is a ZIP file or an Excel workbook that is damaged or not whole. Get it again.") from None
@@ -86,6 +87,19 @@ def _form_of_zip(stream: BinaryIO) -> Form:
     if "content.xml" in held and "mimetype" in held:
         return Form.ODS
     return Form.ZIP
+
+
+class _Listed:
+    """An archive of which only the list of what it holds is read, which is read at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LARGEST_DIRECTORY:
+            raise Invalid("The ZIP file lists more files than any usual one.")
+        return self._stream.read(size)
 
 
 def _old_workbook(stream: BinaryIO) -> Form:

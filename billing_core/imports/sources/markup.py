@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from xml.parsers import expat
 
 from billing_core.errors import Invalid
+from billing_core.imports.sources.limits import LONGEST_TAG, MOST_ELEMENTS
 
 Attributes = dict[str, str]
 DAMAGED = "The workbook is damaged or not whole. Get it again, or save it anew."
@@ -42,6 +43,19 @@ def feed(made: expat.XMLParserType, piece: bytes | str, *, last: bool = False) -
         made.Parse(piece, last)
     except expat.ExpatError:
         raise Invalid(DAMAGED) from None
+
+
+def fed(made: expat.XMLParserType, pieces: Iterator[bytes]) -> Iterator[None]:
+    """A part, piece by piece. Invalid where it is no XML, or a tag goes on and on: expat keeps it until its end."""
+    size = 0
+    for piece in pieces:
+        feed(made, piece)
+        size += len(piece)
+        if size - made.CurrentByteIndex > LONGEST_TAG:
+            raise Invalid(f"{DAMAGED} It has a part that is longer than any usual one. Is a cell too long?")
+        yield
+    feed(made, b"", last=True)
+    yield
 
 
 _DECLARED: Final = re.compile(rb"<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
@@ -89,6 +103,8 @@ def elements(content: bytes) -> list[tuple[str, str, Attributes]]:
     around = [""]
 
     def start(name: str, attributes: Attributes) -> None:
+        if len(found) == MOST_ELEMENTS:
+            raise Invalid("The workbook has more styles and sheets than any usual one. Save the table as CSV.")
         found.append((around[-1], name, {key.rpartition(":")[2]: value for key, value in attributes.items()}))
         around.append(name)
 

@@ -11,8 +11,8 @@ from billing_core.errors import Invalid
 from billing_core.imports.sources import markup, unpacking
 from billing_core.imports.sources.cell_texts import duration, number
 from billing_core.imports.sources.layout import Notes
-from billing_core.imports.sources.limits import MOST_COLUMNS
-from billing_core.imports.sources.shared_texts import within_limit
+from billing_core.imports.sources.limits import MOST_COLUMNS, MOST_SHEETS
+from billing_core.imports.sources.shared_texts import within_length, within_limit
 
 # As many as a sheet of LibreOffice or Excel can have; how often a row is repeated is a mere figure in the file.
 _MOST_ROWS: Final = 1_048_576
@@ -66,16 +66,14 @@ class _Content:
         self._blanks = 0
         self._cell: markup.Attributes | None = None
         self._paragraphs: list[str] = []
+        self._length = 0
         self._unseen = 0
         self._ready: list[tuple[int, int, list[str]]] = []
 
     def rows(self, pieces: Iterator[bytes]) -> Iterator[NumberedRow]:
         parser = markup.parser(self._start, self._end, self._text)
-        for piece in pieces:
-            markup.feed(parser, piece)
+        for _ in markup.fed(parser, pieces):
             yield from self._handed_on()
-        markup.feed(parser, b"", last=True)
-        yield from self._handed_on()
 
     def _handed_on(self) -> Iterator[NumberedRow]:
         ready, self._ready = self._ready, []
@@ -87,6 +85,8 @@ class _Content:
 
     def _start(self, name: str, attributes: markup.Attributes) -> None:
         if name == "table" and "table:name" in attributes:
+            if len(self.sheets) == MOST_SHEETS:
+                raise Invalid(f"The workbook has more than {MOST_SHEETS:,} sheets.")
             self.sheets.append(attributes["table:name"])
             self._inside = self.sheets[-1] == self._wanted and self.sheets.count(self._wanted) == 1
             self._line = 0
@@ -95,7 +95,7 @@ class _Content:
         elif name == "table-row":
             self._row, self._blanks, self._times = [], 0, _times(attributes, "table:number-rows-repeated")
         elif name in ("table-cell", "covered-table-cell"):
-            self._cell, self._paragraphs = attributes, []
+            self._cell, self._paragraphs, self._length = attributes, [], 0
         elif self._cell is not None:
             self._in_cell(name, attributes)
 
@@ -105,15 +105,22 @@ class _Content:
         elif self._unseen:
             return
         elif name == "p":
+            self._longer_by(1)
             self._paragraphs.append("")
         elif name in ("s", "tab", "line-break") and self._paragraphs:
             signs = {"s": " " * min(_times(attributes, "text:c"), 1_000), "tab": "\t", "line-break": "\n"}
+            self._longer_by(len(signs[name]))
             self._paragraphs[-1] += signs[name]
 
     def _text(self, piece: str) -> None:
         if self._cell is not None and self._paragraphs and not self._unseen:
+            self._longer_by(len(piece))
             self._paragraphs[-1] += piece
-            within_limit(self._paragraphs[-1])
+
+    def _longer_by(self, characters: int) -> None:
+        """Invalid where the cell is longer than any may be; each paragraph ends with a line break."""
+        self._length += characters
+        within_length(self._length - 1)
 
     def _end(self, name: str) -> None:
         if name == "table":

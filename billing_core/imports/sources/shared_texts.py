@@ -20,9 +20,14 @@ _ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 
 def within_limit(text: str) -> str:
     """Invalid where the cell is longer than any may be."""
-    if len(text) > LONGEST_CELL:
-        raise Invalid(_TOO_LONG)
+    within_length(len(text))
     return text
+
+
+def within_length(characters: int) -> None:
+    """As ``within_limit``, of a cell of which some has been read."""
+    if characters > LONGEST_CELL:
+        raise Invalid(_TOO_LONG)
 
 
 def shown(text: str) -> str:

@@ -16,7 +16,7 @@ from billing_core.errors import Invalid
 from billing_core.imports.sources import below, encodings, shape
 from billing_core.imports.sources.encodings import text_of
 from billing_core.imports.sources.layout import NO_HEADER, Batch, Chosen, Layout, Notes
-from billing_core.imports.sources.limits import LONGEST_CELL, LONGEST_LINE
+from billing_core.imports.sources.limits import LONGEST_CELL, LONGEST_LINE, MOST_BLANK
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 # Where none of those makes rows.
@@ -167,7 +167,7 @@ def _first_rows(stream: BinaryIO, layout: Layout) -> list[shape.Row]:
     rows: list[shape.Row] = []
     characters = 0
     try:
-        for batch in _records(stream, layout, size=1):
+        for batch in islice(_records(stream, layout, size=1), MOST_BLANK):
             row = batch.rows[0] if batch.rows else []
             if any(cell.strip() for cell in row):
                 rows.append((batch.lines[0], row))

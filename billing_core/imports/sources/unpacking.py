@@ -3,7 +3,7 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, cast
 
 from billing_core.errors import Invalid
@@ -38,25 +38,36 @@ def opened(archive: zipfile.ZipFile, name: str) -> BinaryIO:
         info = archive.getinfo(name)
         if info.flag_bits & 1:
             raise Invalid("The file is protected by a password. Save it without one and try again.")
-        return metered(cast("BinaryIO", archive.open(info)), info.compress_size)
+        refuse_large(info.file_size, info.compress_size)
+        # It says itself how large it is, and ends there: more is damage.
+        return metered(cast("BinaryIO", archive.open(info)), lambda: info.compress_size)
     except KeyError:
         raise Invalid(f"The file is damaged: its part {name} is not there.") from None
     except _FAULTS:
         raise Invalid(_DAMAGED) from None
 
 
-def metered(stream: BinaryIO, packed: int) -> BinaryIO:
-    """What a packed stream of that size unpacks to, within the limits."""
+def metered(stream: BinaryIO, packed: Callable[[], int]) -> BinaryIO:
+    """What a packed stream unpacks to, within the limits. ``packed``: how many bytes of it have been read, or all."""
     return io.BufferedReader(_Metered(stream, packed), _PIECE)
 
 
-class _Metered(io.RawIOBase):
-    """A packed stream as it is read; ``packed`` is its size. Says in words what is wrong with it."""
+def refuse_large(size: int, packed: int) -> None:
+    """Invalid where so many bytes may not come of so many."""
+    most = min(MOST_UNPACKED, max(ANY_RATIO, packed * MOST_SHRUNK))
+    if size > most:
+        raise Invalid(
+            f"Unpacked, the file is larger than {most // 1_048_576:,} MB: no usual table shrinks as far. "
+            "Send it in several files."
+        )
 
-    def __init__(self, stream: BinaryIO, packed: int) -> None:
+
+class _Metered(io.RawIOBase):
+    """A packed stream as it is read. Says in words what is wrong with it."""
+
+    def __init__(self, stream: BinaryIO, packed: Callable[[], int]) -> None:
         super().__init__()
-        self._stream = stream
-        self._most = min(MOST_UNPACKED, max(ANY_RATIO, packed * MOST_SHRUNK))
+        self._stream, self._packed = stream, packed
 
     def readable(self) -> bool:
         return True
@@ -88,10 +99,6 @@ class _Metered(io.RawIOBase):
             raise Invalid("The file ends before it is whole: it was cut off. Get it again.") from None
         except _FAULTS:
             raise Invalid(_DAMAGED) from None
-        if self._stream.tell() > self._most:
-            raise Invalid(
-                f"Unpacked, the file is larger than {self._most // 1_048_576:,} MB: no usual table shrinks as far. "
-                "Send it in several files."
-            )
+        refuse_large(self._stream.tell(), self._packed())
         buffer[: len(piece)] = piece
         return len(piece)

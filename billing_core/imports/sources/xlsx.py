@@ -14,7 +14,7 @@ from billing_core.errors import Invalid
 from billing_core.imports.sources import markup, unpacking
 from billing_core.imports.sources.cell_texts import Look, look_of, written
 from billing_core.imports.sources.layout import Notes
-from billing_core.imports.sources.limits import MOST_COLUMNS
+from billing_core.imports.sources.limits import MOST_COLUMNS, MOST_SHEETS
 from billing_core.imports.sources.shared_texts import SharedTexts, shown, within_limit, within_text
 
 _SMALL_PART: Final = 16_777_216
@@ -50,6 +50,8 @@ class Workbook:
                 self._from_1904 = attributes.get("date1904") in ("1", "true")
             elif name == "sheet":
                 kind, target = targets.get(attributes.get("id", ""), ("", ""))
+                if len(self._parts) == MOST_SHEETS:
+                    raise Invalid(f"The workbook has more than {MOST_SHEETS:,} sheets.")
                 if kind == "worksheet":
                     self._parts[attributes.get("name", "")] = target
                     if attributes.get("state", "visible") == "visible":
@@ -109,6 +111,10 @@ class Workbook:
         return [look_of(int(number) if number.isdecimal() else 0, codes.get(number)) for number in formats]
 
 
+def _too_wide() -> Invalid:
+    return Invalid(f"The sheet has more than {MOST_COLUMNS:,} columns.")
+
+
 class _Places(dict[str, int]):
     """A column's letters -> its place from 0."""
 
@@ -117,7 +123,7 @@ class _Places(dict[str, int]):
         for letter in letters:
             place = place * 26 + ord(letter) - 64
         if place > MOST_COLUMNS:
-            raise Invalid(f"The sheet has more than {MOST_COLUMNS:,} columns.")
+            raise _too_wide()
         self[letters] = place - 1
         return place - 1
 
@@ -200,8 +206,11 @@ class _Cells:
         if line <= self._line:
             raise Invalid(markup.DAMAGED)
         self._line = line
+        cells = part.count("<c ", opened) + part.count("<c>", opened)
+        if cells > MOST_COLUMNS:
+            raise _too_wide()
         found = _CELL.findall(part, opened)
-        if len(found) != part.count("<c ", opened) + part.count("<c>", opened):
+        if len(found) != cells:
             return self._parsed(part[start:])
         row: list[str] = []
         readers = self._readers
@@ -273,7 +282,7 @@ class _ParsedRow:
         letters = self._attributes.get("r", "").rstrip("0123456789")
         place = _PLACES[letters] if letters else len(self._row)
         if place >= MOST_COLUMNS:
-            raise Invalid(f"The sheet has more than {MOST_COLUMNS:,} columns.")
+            raise _too_wide()
         self._row.extend(_blanks(place - len(self._row)))
         value = "".join(self._value)
         self._row.append(self._cells.value(self._attributes, within_limit(value), formula=self._formula))

@@ -59,8 +59,12 @@ REFUSED = {
         "Row 2 of the sheet is longer",
     ),
     "a shared text of a gigabyte": (
-        lambda: changed(GOOD, "xl/sharedStrings.xml", b"O1", b"x" * 40_000_000),
+        lambda: changed(GOOD, "xl/sharedStrings.xml", b"O1", b"x" * 30_000_000),
         "is longer than 131,072 characters",
+    ),
+    "a shared text that shrinks too far": (
+        lambda: changed(GOOD, "xl/sharedStrings.xml", b"O1", b"x" * 40_000_000),
+        "Unpacked, the file is larger than 32 MB: no usual table shrinks as far",
     ),
     "a column far to the right": (lambda: with_row('<c r="ZZZ2"><v>1</v></c>'), "more than 16,384 columns"),
     "a text that is not there": (lambda: with_row('<c r="A2" t="s"><v>99999</v></c>'), "damaged"),
