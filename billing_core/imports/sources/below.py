@@ -4,7 +4,8 @@ Most batches hold rows alone, which is seen from whole columns at once.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Final
@@ -52,6 +53,7 @@ def rows_of(
             yield batch
         else:
             yield tell.rows_of(batch)
+        tell.sums.add(batch)
     yield tell.rest()
 
 
@@ -92,7 +94,8 @@ class _Teller:
     """Tells rows from others, line by line. ``pending`` lines are a footer if no row comes after them."""
 
     def __init__(self, layout: Layout, notes: Notes, again: Callable[[], Iterator[Batch]]) -> None:
-        self._layout, self._notes, self._again = layout, notes, again
+        self._layout, self._notes = layout, notes
+        self.sums = _Sums(again, len(layout.header))
         self._kept, self._dropped = set(layout.chosen.kept), set(layout.chosen.dropped)
         self.said = self._kept | self._dropped
         self.pending: list[tuple[int, list[str]]] = []
@@ -107,7 +110,7 @@ class _Teller:
                 self.blank_before = True
             elif line in self._dropped:
                 self._notes.odd(line, text, "was left out because you said so")
-            elif line not in self._kept and self._is_total(line, row, text):
+            elif line not in self._kept and self._is_total(line, row, text, batch):
                 self._notes.odd(line, text, _TOTAL_WHY)
             elif line not in self._kept and len(self.pending) < MOST_FOOTER and self._may_be_footer(row, text):
                 self.pending.append((line, row))
@@ -129,10 +132,10 @@ class _Teller:
         """How many cells are blank that other rows fill."""
         return sum(place >= len(row) or not row[place].strip() for place in self._layout.filled)
 
-    def _is_total(self, line: int, row: list[str], text: str) -> bool:
+    def _is_total(self, line: int, row: list[str], text: str, batch: Batch) -> bool:
         if not looks_like_total(text):
             return _SUBTOTAL.fullmatch(text) is not None and self._lacking(row) * 2 >= len(self._layout.filled) > 1
-        if self._lacking(row) or _are_sums(row, line, self._again()):
+        if self._lacking(row) or self.sums.are(row, line, batch):
             return True
         self._notes.odd(line, text, _LIKE_TOTAL_WHY, taken=True)
         return False
@@ -146,19 +149,47 @@ class _Teller:
         return lonely or _FOOTER.fullmatch(text) is not None
 
 
-def _are_sums(row: Sequence[str], line: int, before: Iterator[Batch]) -> bool:
-    """Each number of the row is the sum of those above it; there is one at least."""
-    sums = {place: Decimal(0) for place, cell in enumerate(row) if _number(cell) is not None}
-    if not sums:
-        return False
-    for batch in before:
-        for at, above in zip(batch.lines, batch.rows, strict=True):
-            if at >= line:
-                return all(sums[place] == _number(row[place]) for place in sums)
-            for place in sums:
-                if place < len(above):
-                    sums[place] += _number(above[place]) or 0
-    return False
+class _Sums:
+    """Of the numbers above a row. What comes after the first row that is asked about is added as it is read: a list of
+    goods that are called *Total* would otherwise be read from its beginning for each of them.
+    """
+
+    def __init__(self, again: Callable[[], Iterator[Batch]], width: int) -> None:
+        self._again, self._width = again, width
+        self._sums: dict[int, Decimal] = {}
+        self._next = 0
+
+    def are(self, row: Sequence[str], line: int, batch: Batch) -> bool:
+        """Each number of the row is the sum of those above it; there is one at least. The row is one of the batch."""
+        numbers = {place: number for place, cell in enumerate(row) if (number := _number(cell)) is not None}
+        if not numbers or max(numbers) >= self._width:
+            return False
+        if not numbers.keys() <= self._sums.keys():
+            self._begin(numbers, line)
+        self.add(batch, before=line)
+        return all(self._sums[place] == number for place, number in numbers.items())
+
+    def add(self, batch: Batch, *, before: int | None = None) -> None:
+        """The rows of the batch, or those above that line."""
+        if not self._sums:
+            return
+        start = bisect_left(batch.lines, self._next)
+        end = len(batch.lines) if before is None else bisect_left(batch.lines, before)
+        if start >= end:
+            return
+        rows, self._next = batch.rows[start:end], batch.lines[end - 1] + 1
+        for place in self._sums:
+            numbers = (_number(row[place]) for row in rows if place < len(row))
+            self._sums[place] += sum((number for number in numbers if number is not None), Decimal(0))
+
+    def _begin(self, places: Iterable[int], line: int) -> None:
+        """From the first row on: of these columns and, if others were asked about before, of all there are."""
+        wanted = {*places, *range(self._width)} if self._sums else set(places)
+        self._sums, self._next = dict.fromkeys(wanted, Decimal(0)), 0
+        for batch in self._again():
+            self.add(batch, before=line)
+            if batch.lines and batch.lines[-1] >= line:
+                break
 
 
 _NUMERIC = re.compile(r"(?:[^\w\s-]|[A-Z]{3})? ?([-−]?[0-9][0-9.,'’\u00a0\u202f ]*) ?(?:[^\w\s]|[A-Z]{3})?")

@@ -1,6 +1,7 @@
 """Texts as programs write them: in any encoding, with any separator, with titles and totals around the rows."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -153,6 +154,40 @@ def test_a_customer_called_total_is_a_row_and_looked_at():
     _, rows, notes = read(b"customer_ref,name,email\nC1,Acme,a@x.example\nTOTAL,Total SA,t@x.example\n")
     assert [row[0] for _, row in rows] == ["C1", "TOTAL"]
     assert [(one.line, one.taken) for one in notes.odd_lines] == [(3, True)]
+
+
+class Counting(io.BytesIO):
+    """Counts how often it is read from its beginning."""
+
+    beginnings = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.beginnings += (offset, whence) == (0, io.SEEK_SET)
+        return super().seek(offset, whence)
+
+
+def test_a_list_of_goods_called_total_is_not_read_anew_for_each_of_them():
+    goods = "".join(f"Total {number} in 1,,{number}\n" for number in range(2, 2_000))
+    # 2 + 3 + … + 1,999 = 1,998,999; and 1.5 times three.
+    content = f"name,weight,quantity\n{goods}Sum,,1998999\nTotal A,1.5,0\nTotal B,3,\nTotal,4.5,3997998\nEnd,1,1\n"
+    stream, notes = Counting(content.encode()), sources.Notes()
+    layout = replace(sources.read_layout(stream), filled=(0,))
+    stream.beginnings = 0
+    rows = [row for batch in sources.batches(stream, layout, notes) for row in batch.rows]
+    assert [row[0] for row in rows[-4:]] == ["Total 1999 in 1", "Total A", "Total B", "End"]
+    assert len(rows) == 2_001
+    assert stream.beginnings <= 3, "once, and again for each column that a total is looked for in"
+
+
+def test_sums_count_what_was_left_out_and_rows_of_other_batches():
+    """As a list with a running total has it; the header has two columns, and the third row has more."""
+    content = b"name,amount\nTotal X,1\nA,2\nB,3,9\nTotal,6\nC,4\nTotal Y,2\nTotal,18\nTotal,36,\n"
+    notes = sources.Notes()
+    stream = io.BytesIO(content)
+    layout = sources.read_layout(stream)
+    rows = [row for batch in sources.batches(stream, layout, notes, size=2) for row in batch.rows]
+    assert [row[0] for row in rows] == ["Total X", "A", "B", "C", "Total Y"]
+    assert notes.no_rows == 3
 
 
 @pytest.mark.parametrize("name", ["Sumitomo", "Somerset", "Gesamtschule", "Totally", "Summit"])
