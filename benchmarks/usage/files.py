@@ -5,20 +5,16 @@ file is. Both are counted in processor time. Memory is measured at two sizes: wh
 """
 
 import csv
-import gc
 import random
-import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.importing import _peak_kb
+from benchmarks.importing.processes import bare, begun, copy, elsewhere, grown_mb, whole
 from benchmarks.usage.events import CUSTOMERS, FIRST, USERS, _company
-from billing_core.database import Sessions, connect
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
@@ -32,16 +28,13 @@ HEADER = ("event_id", "customer_ref", "time", "user", "endpoint", "response_time
 def run(scratch: Path) -> list[dict]:
     prepared = scratch / "prepared.sqlite3"
     _company(f"sqlite:///{prepared}")
-    with closing(sqlite3.connect(prepared)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole(prepared)
     rows = []
     for events in EVENTS:
-        source, filled, bare = (scratch / f"{events}.{ending}" for ending in ("csv", "sqlite3", "bare.sqlite3"))
+        source, filled, other = (scratch / f"{events}.{ending}" for ending in ("csv", "sqlite3", "bare.sqlite3"))
         _write(source, events)
-        shutil.copyfile(prepared, filled)
-        shutil.copyfile(prepared, bare)
-        ours, growth_mb = _elsewhere(filled, source)
-        limit = _inserted(filled, bare)
+        ours, growth_mb = elsewhere(__name__, copy(prepared, filled), source)
+        limit = _inserted(filled, copy(prepared, other))
         rows.append(
             {
                 "name": f"a file of {events:,} events, SQLite",
@@ -86,9 +79,7 @@ def _write(target: Path, events: int) -> None:
 
 def _inserted(filled: Path, target: Path) -> float:
     """Processor seconds for the bare rows, in the order in which they were written."""
-    connection = sqlite3.connect(target, isolation_level=None)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection = bare(target)
     with closing(sqlite3.connect(filled)) as source:
         rows = {name: source.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}
     for name in TABLES:
@@ -103,21 +94,9 @@ def _inserted(filled: Path, target: Path) -> float:
     return seconds
 
 
-def _elsewhere(database: Path, source: Path) -> tuple[float, float]:
-    """In a process of its own: processor seconds, and megabytes above what it began with."""
-    command = [sys.executable, "-m", "benchmarks.usage.files", str(database), str(source)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, growth_mb = answer.stdout.split()
-    return float(seconds), float(growth_mb)
-
-
 def _import(database: Path, source: Path) -> tuple[float, float]:
-    sessions = Sessions(connect(f"sqlite:///{database}"))
-    with sessions() as session:
-        session.connection()
-    # As the product does once its jobs have started.
-    gc.freeze()
-    idle = _peak_kb()
+    """Processor seconds, and megabytes above what the process began with."""
+    sessions, idle = begun(database)
     with source.open("rb") as stream:
         began = time.process_time()
         file = service.Incoming(Kind.USAGE, stream, source.name)
@@ -125,7 +104,7 @@ def _import(database: Path, source: Path) -> tuple[float, float]:
         seconds = time.process_time() - began
     if not outcome.applied:
         raise SystemExit(f"{outcome.rejected} events were refused: {outcome.rejections[:3]}")
-    return seconds, (_peak_kb() - idle) / 1024
+    return seconds, grown_mb(idle)
 
 
 if __name__ == "__main__":

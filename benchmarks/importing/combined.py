@@ -3,18 +3,14 @@ same prepared rows into the same indexed tables.
 """
 
 import csv
-import sqlite3
-import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
-from benchmarks.importing import _copy, _peak_kb
-from billing_core.database import Sessions, connect
-from billing_core.database.migrate import upgrade
+from benchmarks.importing.processes import bare, begun, copy, elsewhere, empty, grown_mb
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
@@ -36,28 +32,23 @@ HEADER = (
 
 def run(scratch: Path) -> list[dict]:
     """Both sides take turns, each in a new database, and the median of each counts."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    export, empty = scratch / "orders_export.csv", scratch / "empty.sqlite3"
+    export = scratch / "orders_export.csv"
     _write(export)
-    engine = connect(f"sqlite:///{empty}")
-    upgrade(engine)
-    engine.dispose()
-    with closing(sqlite3.connect(empty)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    prepared = empty(scratch / "empty.sqlite3")
     bare_runs, our_runs = [], []
     for _ in range(RUNS):
-        bare_runs.append(_bare_executemany(_copy(empty, scratch / "bare.sqlite3")))
-        our_runs.append(_imported_elsewhere(_copy(empty, scratch / "ours.sqlite3"), export))
-    bare, ours = median(bare_runs), median(seconds for seconds, _ in our_runs)
+        bare_runs.append(_bare_executemany(copy(prepared, scratch / "bare.sqlite3")))
+        our_runs.append(elsewhere(__name__, copy(prepared, scratch / "ours.sqlite3"), export))
+    limit, ours = median(bare_runs), median(seconds for seconds, _ in our_runs)
     growth_mb = max(growth for _, growth in our_runs)
     lines = ORDERS * LINES_PER_ORDER
     return [
         {
             "name": f"import of {ORDERS:,} orders with {lines:,} lines from one file, SQLite",
             "ours": round(lines / ours),
-            "limit": round(lines / bare),
+            "limit": round(lines / limit),
             "unit": "lines/s",
-            "ratio": round(bare / ours, 2),
+            "ratio": round(limit / ours, 2),
             "aim": AIM,
         },
         {
@@ -112,9 +103,6 @@ def _write(target: Path) -> None:
 
 def _bare_executemany(database: Path) -> float:
     """Seconds for the tuples alone: read, parsed and resolved beforehand, in the order of the file."""
-    connection = sqlite3.connect(database, isolation_level=None)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
-        connection.execute(f"PRAGMA {pragma}")
     ids: dict[str, int] = {}
     customers, orders, lines = [], [], []
     for number in range(ORDERS):
@@ -128,50 +116,38 @@ def _bare_executemany(database: Path) -> float:
         for sku, quantity in _lines(number):
             counts[sku] = counts.get(sku, 0) + 1
             lines.append((number + 1, sku, sku, counts[sku], quantity * 1_000))
-    started = time.perf_counter()
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(
-        "INSERT INTO customers (public_id, uuid, ref, ref_order, name, name_order, email, email_key, address, city,"
-        " postal_code, business_id, phone, state, country, currency, tax_id, created_at, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '', '', 'US', 'USD', '', '2025-01-01', 1)",
-        customers,
-    )
-    connection.executemany(
-        "INSERT INTO orders (number, customer_id, order_date, ship_to_name, ship_to_address, ship_to_city,"
-        " ship_to_postal_code, status, reference_number, ship_to_state, ship_to_country, carrier, notes)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'shipped', '', '', 'US', 'Standard', '')",
-        orders,
-    )
-    connection.executemany(
-        "INSERT INTO order_lines (order_id, sku, sku_key, position, quantity) VALUES (?, ?, ?, ?, ?)", lines
-    )
-    connection.execute("COMMIT")
-    seconds = time.perf_counter() - started
-    connection.close()
-    return seconds
-
-
-def _imported_elsewhere(database: Path, export: Path) -> tuple[float, float]:
-    """In a process of its own, so that its memory is its own: seconds, and megabytes above what it began with."""
-    command = [sys.executable, "-m", "benchmarks.importing_combined", str(database), str(export)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
-    seconds, growth_mb = answer.stdout.split()
-    return float(seconds), float(growth_mb)
+    with closing(bare(database)) as connection:
+        started = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "INSERT INTO customers (public_id, uuid, ref, ref_order, name, name_order, email, email_key, address, city,"
+            " postal_code, business_id, phone, state, country, currency, tax_id, created_at, version)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '', '', 'US', 'USD', '', '2025-01-01', 1)",
+            customers,
+        )
+        connection.executemany(
+            "INSERT INTO orders (number, customer_id, order_date, ship_to_name, ship_to_address, ship_to_city,"
+            " ship_to_postal_code, status, reference_number, ship_to_state, ship_to_country, carrier, notes)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'shipped', '', '', 'US', 'Standard', '')",
+            orders,
+        )
+        connection.executemany(
+            "INSERT INTO order_lines (order_id, sku, sku_key, position, quantity) VALUES (?, ?, ?, ?, ?)", lines
+        )
+        connection.execute("COMMIT")
+        return time.perf_counter() - started
 
 
 def _import(database: Path, export: Path) -> tuple[float, float]:
-    sessions = Sessions(connect(f"sqlite:///{database}"))
-    with sessions() as session:
-        session.connection()
-    idle = _peak_kb()
-    with ExitStack() as opened:
-        parts = [service.Incoming(kind, opened.enter_context(export.open("rb")), export.name) for kind in KINDS]
+    sessions, idle = begun(database)
+    with export.open("rb") as stream:
+        parts = [service.Incoming(kind, stream, export.name) for kind in KINDS]
         started = time.perf_counter()
         outcomes = service.apply_together(sessions, SYSTEM, parts, now=utc_now(), also=lambda _session, _found: None)
         seconds = time.perf_counter() - started
     if [outcome.new for outcome in outcomes] != [CUSTOMERS, ORDERS, ORDERS * LINES_PER_ORDER]:
         raise SystemExit(f"not all was imported: {[(outcome.new, outcome.rejections[:1]) for outcome in outcomes]}")
-    return seconds, (_peak_kb() - idle) / 1024
+    return seconds, grown_mb(idle)
 
 
 if __name__ == "__main__":
