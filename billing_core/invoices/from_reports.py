@@ -244,7 +244,9 @@ def _lines(
             for order in session.execute(_orders(batch)):
                 report = known[order.report_id]
                 words = report_wording.order_words(order.order_number, order.order_date, languages[report.customer_id])
-                lines[report.id].append(report_lines.of_amount(report, order.total_minor, words))
+                lines[report.id].append(
+                    report_lines.of_amount(report, order.total_minor, words, order_id=order.order_id)
+                )
     return lines
 
 
@@ -258,9 +260,10 @@ def _service_totals(report_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _orders(report_ids: Sequence[int]) -> Select[int, str, date, int]:
+def _orders(report_ids: Sequence[int]) -> Select[int, int, str, date, int]:
+    order = ReportOrder
     return (
-        select(ReportOrder.report_id, ReportOrder.order_number, ReportOrder.order_date, ReportOrder.total_minor)
+        select(order.report_id, order.order_id, order.order_number, order.order_date, order.total_minor)
         .where(ReportOrder.report_id.in_(report_ids), ReportOrder.total_minor > 0)
         .order_by(ReportOrder.report_id, ReportOrder.order_date, ReportOrder.order_id)
     )

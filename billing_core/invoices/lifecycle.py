@@ -353,6 +353,8 @@ def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[d
         following = _followed(connection, [one.invoice.id for one in changes])
     if stored != len(rows):
         raise Conflict("Somebody else has changed this invoice at the same moment. Look at it again.")
+    if renamed := [one.invoice.id for one in changes if "customer_name" in one.facts]:
+        payment_links.follow_names(session, renamed)
     return [
         row | {"due_minor": due_minor, "late_after": late_after}
         for row, (due_minor, late_after) in zip(rows, following, strict=True)

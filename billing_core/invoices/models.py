@@ -28,6 +28,7 @@ from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import BigId, LineQuantity, Percent, ReadingOrder, UnitPrice, order_of
 from billing_core.money import Money
+from billing_core.orders.models import Order
 from billing_core.rating.models import Service
 from billing_core.recipients import LONGEST_LIST
 from billing_core.reports.models import BillingReport
@@ -257,6 +258,7 @@ class InvoiceLineItem(Base):
     __table_args__ = (
         Index("ix_invoice_line_items_invoice_id", "invoice_id", "position"),
         _only("ix_invoice_line_items_usage_line_id", "usage_line_id", where="usage_line_id IS NOT NULL"),
+        _only("ix_invoice_line_items_order_id", "order_id", where="order_id IS NOT NULL"),
         # Searches for a service's code.
         _only("ix_invoice_line_items_service_id", "service_id", "invoice_id", where="service_id IS NOT NULL"),
         CheckConstraint("quantity <> 0", name="quantity"),
@@ -279,6 +281,8 @@ class InvoiceLineItem(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     service_id: Mapped[int | None] = mapped_column(ForeignKey(Service.id, ondelete="RESTRICT"))
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
+    # Where it bills one order of the report; none of those that were made before this was kept.
+    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey(Order.id, ondelete="RESTRICT"))
     # What it bills of usage. No foreign key: `usage` stands below this room; ``verify`` proves the two alike.
     usage_line_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]

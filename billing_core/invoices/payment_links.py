@@ -5,16 +5,18 @@ Creating one crosses the network and is in ``online_payments``; ending it belong
 
 import enum
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, select, text, update
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, bindparam, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from billing_core.audit import service as audit
 from billing_core.database import Base
+from billing_core.database.types import ReadingOrder
 from billing_core.dates import day_in, start_of_day
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.content import early_payment
@@ -72,7 +74,8 @@ def new_token() -> str:
 class PaymentLink(Base):
     """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the
     request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and redirects to
-    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
+    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). ``customer_name_order``, where it stands in
+    lists, is its invoice's. Amounts in minor units.
 
     The latest instants in the gateway's events, in whatever order these arrive: ``last_failed_at`` (of any attempt),
     ``last_pending_at`` (of a payment on its way), ``last_paid_at``.
@@ -86,6 +89,7 @@ class PaymentLink(Base):
             "uq_payment_links_living", "invoice_id", unique=True, sqlite_where=_ONE_LIVING, postgresql_where=_ONE_LIVING
         ),
         Index("ix_payment_links_amount", "currency", "amount_minor", "id"),
+        Index("ix_payment_links_customer_name_order", "customer_name_order", "id"),
         Index("ix_payment_links_invoice_id", "invoice_id", "id"),
         Index("ix_payment_links_state", "state", "expires_at", "id"),
         Index("ix_payment_links_expires_at", "expires_at", "id"),
@@ -98,6 +102,7 @@ class PaymentLink(Base):
     public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)
     token: Mapped[str] = mapped_column(String(64), unique=True, default=new_token)
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    customer_name_order: Mapped[str] = mapped_column(ReadingOrder, server_default="")
     mode: Mapped[Mode]
     way: Mapped[CollectionWay]
     state: Mapped[LinkState] = mapped_column(default=LinkState.CREATING)
@@ -122,6 +127,18 @@ class PaymentLink(Base):
     created_by: Mapped[str] = mapped_column(String(200))
 
 
+_NAMES_FOLLOW: Final = (
+    update(PaymentLink)
+    .where(PaymentLink.invoice_id.in_(bindparam("ids", expanding=True)))
+    .values(
+        customer_name_order=select(Invoice.customer_name_order)
+        .where(Invoice.id == PaymentLink.invoice_id)
+        .scalar_subquery()
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a link asks for (minor units), and whom. The lines and the currency of a sent invoice never change."""
@@ -137,6 +154,12 @@ def asked(invoice: Invoice, *, now: datetime) -> Asked:
     over_before = now.date() - timedelta(days=1)
     early = tuple(offer for offer in early_payment.offers(invoice) if offer.until >= over_before)
     return Asked(invoice.due_minor, early, invoice.customer_name, invoice.customer_email)
+
+
+def follow_names(session: Session, invoice_ids: Sequence[int]) -> None:
+    """These invoices name their customers otherwise: their links, also former ones, stand in lists where they do."""
+    for start in range(0, len(invoice_ids), 500):
+        session.execute(_NAMES_FOLLOW, {"ids": list(invoice_ids[start : start + 500])})
 
 
 def difference(before: Asked, after: Asked) -> str:

@@ -160,6 +160,7 @@ class LineRow:
     amount_minor: int
     service_id: int | None
     report_id: int | None
+    order_id: int | None
     usage_line_id: int | None
     created_at: datetime
 

@@ -30,6 +30,7 @@ _ACTIVE = PaymentLink.state == LinkState.ACTIVE
 def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _links(session)
+    yield _names(session)
     yield _attempts(session)
     yield _refunds(session)
     yield _disputes(session)
@@ -51,6 +52,20 @@ def _links(session: Session) -> Check:
         _other_amounts(session)
         + proof.named(session, wrong.where(_ACTIVE, differing).order_by(PaymentLink.id), "payment link id {0} of {1}")
         + proof.named(session, of_nothing.order_by(Invoice.id), "invoice id {0}, {1}, leads to no active link"),
+    )
+
+
+def _names(session: Session) -> Check:
+    wrong = (
+        select(PaymentLink.id, Invoice.customer_name)
+        .join(Invoice, Invoice.id == PaymentLink.invoice_id)
+        .where(PaymentLink.customer_name_order != Invoice.customer_name_order)
+        .order_by(PaymentLink.id)
+    )
+    return Check(
+        "Payment links stand in lists where the names on their invoices do",
+        proof.count(session, PaymentLink),
+        proof.named(session, wrong, "payment link id {0} to {1}"),
     )
 
 

@@ -29,6 +29,7 @@ class Row:
     type: str = LineType.SERVICE.value
     service_id: int | None = None
     report_id: int | None = None
+    order_id: int | None = None
     usage_line_id: int | None = None
 
     @property
@@ -52,6 +53,7 @@ def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
         line.type.value,
         line.service_id,
         line.report_id,
+        line.order_id,
         line.usage_line_id,
     )
 
@@ -152,6 +154,7 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
         discount,
         row.service_id,
         row.report_id,
+        row.order_id,
         row.usage_line_id,
     )
 

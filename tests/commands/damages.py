@@ -16,6 +16,10 @@ DAMAGES = {
         ("UPDATE invoices SET number = 'X-1' WHERE id = 1", "the number X-1"),
         ("UPDATE invoices SET customer_name_order = '' WHERE id = 1", "invoices of Customer C1"),
     ],
+    "Payment links stand in lists where the names on their invoices do": [
+        ("UPDATE payment_links SET customer_name_order = 'z'", "payment link id 1 to Customer C1"),
+        ("UPDATE invoices SET customer_name_order = 'z' WHERE id = 4", "payment link id 1 to Customer C1"),
+    ],
     "Reports stand in lists where their customers' names do": [
         ("UPDATE billing_reports SET customer_name = 'Rich' WHERE id = 2", "reports of Rich"),
     ],

@@ -24,6 +24,7 @@ def a_link(session: Session, invoice: Invoice, *, way: CollectionWay = BY_LINK) 
         public_id=payment_links.new_public_id(),
         token=payment_links.new_token(),
         invoice_id=invoice.id,
+        customer_name_order=invoice.customer_name_order,
         mode=Mode.TEST,
         way=way,
         state=LinkState.ACTIVE,

@@ -1,8 +1,8 @@
 """Keeping which services of which orders stand on an invoice, each once.
 
 An invoice bills an order's service by a report that charges something for it, and by a line of that report: of this
-service, or of no service in particular. Once the invoice is cancelled or wholly credited it bills nothing any more,
-and the orders can be billed again; what is written off stays billed.
+service, of this order, or of neither in particular. Once the invoice is cancelled or wholly credited it bills nothing
+any more, and the orders can be billed again; what is written off stays billed.
 """
 
 from collections.abc import Sequence
@@ -92,12 +92,21 @@ def named(invoice_id: int, number: str | None) -> str:
     return f"invoice {number}" if number else f"a draft (no. {invoice_id})"
 
 
+def _of_it(billed: type[ReportCharge] | type[BilledOrder]) -> ColumnElement[bool]:
+    """In SQL: a line of its report bills this order's service."""
+    line = InvoiceLineItem
+    return and_(
+        or_(line.service_id.is_(None), line.service_id == billed.service_id),
+        or_(line.order_id.is_(None), line.order_id == billed.order_id),
+    )
+
+
 def billing() -> Select[*tuple[Any, ...]]:
     """order_id, service_id, invoice_id, report_id: what the lines of all invoices bill of their reports' charges."""
     line = exists().where(
         InvoiceLineItem.invoice_id == InvoicedReport.invoice_id,
         InvoiceLineItem.report_id == InvoicedReport.report_id,
-        or_(InvoiceLineItem.service_id.is_(None), InvoiceLineItem.service_id == ReportCharge.service_id),
+        _of_it(ReportCharge),
     )
     return (
         select(ReportCharge.order_id, ReportCharge.service_id, InvoicedReport.invoice_id, InvoicedReport.report_id)
@@ -211,7 +220,7 @@ _FORGET = delete(BilledOrder).where(BilledOrder.invoice_id.in_(_IDS))
 _line = exists().where(
     InvoiceLineItem.invoice_id == BilledOrder.invoice_id,
     InvoiceLineItem.report_id == BilledOrder.report_id,
-    or_(InvoiceLineItem.service_id.is_(None), InvoiceLineItem.service_id == BilledOrder.service_id),
+    _of_it(BilledOrder),
 )
 _FORGET_REST = _FORGET.where(~_line)
 _other = aliased(BilledOrder)

@@ -59,6 +59,7 @@ class DraftLine:
     discount_minor: int | None = None
     service_id: int | None = None
     report_id: int | None = None
+    order_id: int | None = None
     usage_line_id: int | None = None
 
     @classmethod

@@ -34,10 +34,17 @@ def of_service(report: Report, total: ServiceTotal, prices: Sequence[AtPrice], l
     return [of_amount(report, total.amount_minor, words, total.service_id)]
 
 
-def of_amount(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
-    """A line of a whole amount."""
+def of_amount(
+    report: Report,
+    amount_minor: int,
+    description: str,
+    service_id: int | None = None,
+    *,
+    order_id: int | None = None,
+) -> DraftLine:
+    """A line of a whole amount: of a service, of an order, or of all that the report bills."""
     amount = Money(amount_minor, report.currency)
-    return DraftLine.of_amount(description, amount, service_id=service_id, report_id=report.id)
+    return DraftLine.of_amount(description, amount, service_id=service_id, report_id=report.id, order_id=order_id)
 
 
 def _of_price(report: Report, total: ServiceTotal, charged: AtPrice, language: str) -> list[DraftLine]:

@@ -137,9 +137,9 @@ def reports_of(content: Content) -> list[int]:
     return sorted({line.report_id for line in content.lines if line.report_id is not None})
 
 
-def _billed_of(content: Content) -> set[tuple[int, int | None]]:
-    """(report, service) of its lines: by these it bills orders."""
-    return {(line.report_id, line.service_id) for line in content.lines if line.report_id is not None}
+def _billed_of(content: Content) -> set[tuple[int, int | None, int | None]]:
+    """(report, service, order) of its lines: by these it bills orders."""
+    return {(line.report_id, line.service_id, line.order_id) for line in content.lines if line.report_id is not None}
 
 
 def line_differences(before: Content, after: Content) -> tuple[dict[str, str | None], dict[str, str | None]]:

@@ -87,7 +87,7 @@ ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     # Ids follow the order of creation: along the primary key nothing has to be sorted.
     "created_at": (),
     "amount": (PaymentLink.currency, PaymentLink.amount_minor),
-    "customer_name": (Invoice.customer_name_order,),
+    "customer_name": (PaymentLink.customer_name_order,),
     "expires_at": (PaymentLink.expires_at,),
     "clicks": (PaymentLink.clicks,),
 }

@@ -113,6 +113,7 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
         public_id=payment_links.new_public_id(),
         token=payment_links.new_token(),
         invoice_id=invoice.id,
+        customer_name_order=invoice.customer_name_order,
         mode=mode,
         way=way,
         currency=invoice.currency,

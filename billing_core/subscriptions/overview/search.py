@@ -99,7 +99,8 @@ class Worth(NamedTuple):
 
 ORDERINGS: Final[Mapping[str, tuple[Any, ...]]] = {
     "created_at": (Subscription.id,),
-    "customer_name": (Customer.name_order, Subscription.id),
+    # Customer by customer, as an index has each one's subscriptions.
+    "customer_name": (Customer.name_order, Customer.id, Subscription.id),
     "next_at": (Subscription.next_at, Subscription.id),
 }
 

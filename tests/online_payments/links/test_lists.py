@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import select, text, update
 
 from billing_core.errors import Forbidden, NotFound
-from billing_core.identity import Role, actor_with
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.invoices import service
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
+from billing_core.invoices.service import Details
+from billing_core.online_payments import verification
 from billing_core.online_payments.links import checkout, expiry, link_candidates
 from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.links.checkout import Step
@@ -248,8 +251,24 @@ def test_candidates_are_what_can_be_paid_fifty_at_a_time(session):
     assert (every[-1].due_minor, every[0].due_minor) == (5_00, 1_00)
 
 
-@pytest.mark.parametrize("order", ["expires_at", "clicks", "amount", "created_at"])
-def test_a_page_in_each_order_of_their_own_is_read_without_sorting_them_all(session, order):
+def test_links_stand_by_the_names_on_their_invoices_also_once_these_are_changed(session):
+    """Öl stands before Zebra; the link of an invoice that is made out to Apfel then comes first, though it ended."""
+    invoices = []
+    for ref, name in (("Z", "Zebra"), ("O", "Öl 10"), ("P", "Öl 9")):
+        customer = a_customer(session, ref)
+        customer.name = name
+        invoices.append(an_open_invoice(session, customer, "100"))
+    zebra, ten, nine = (a_link(session, invoice) for invoice in invoices)
+    assert found(session, order_by="customer_name") == [nine.id, ten.id, zebra.id]
+
+    service.update_details(session, SYSTEM, invoices[0].id, Details(customer_name="Apfel"), now=NOW, today=NOW.date())
+    assert found(session, order_by="customer_name") == [zebra.id, nine.id, ten.id]
+    assert found(session, order_by="-customer_name") == [ten.id, nine.id, zebra.id]
+    assert [wrong for check in verification.checks(session) for wrong in check.wrong] == []
+
+
+@pytest.mark.parametrize("order", ["expires_at", "clicks", "amount", "created_at", "customer_name"])
+def test_a_page_in_each_order_is_read_without_sorting_them_all(session, order):
     """Both ways. PostgreSQL would sort few of them."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     if not on_sqlite:

@@ -1,8 +1,13 @@
 """What the grid of an invoice's lines sends becomes rows."""
 
-import pytest
+from dataclasses import replace
+from decimal import Decimal
 
-from pages.draft_sections.rows import Row, cut_up, edited
+import pytest
+from babel import Locale
+
+from billing_core.invoices.content.content import DraftLine
+from pages.draft_sections.rows import Row, cut_up, edited, line_of, row_of
 
 
 def pasted(description: str) -> str:
@@ -36,3 +41,17 @@ def test_halves_of_an_emoji_become_text_that_can_be_shown_and_stored(sent, kept)
 )
 def test_rows_that_an_emoji_has_cut_in_the_wrong_places_are_noticed(before, now, expected):
     assert cut_up(before, now) is expected
+
+
+def test_what_a_line_was_made_from_stays_with_it_through_the_grid():
+    """Of the report 2, its order 3 and the service 1; of the usage line 4. Typing elsewhere in the row leaves them."""
+    locale, reasons = Locale("en"), {}
+    for line in (
+        DraftLine("Order A-1", Decimal(1), Decimal(4), report_id=2, order_id=3),
+        DraftLine("Handling", Decimal(2), Decimal(4), report_id=2, service_id=1),
+        DraftLine("API calls", Decimal(1), Decimal("0.25"), usage_line_id=4),
+    ):
+        state = {"edited_rows": {0: {"tax_rate": "19"}}, "added_rows": [], "deleted_rows": []}
+        (row,) = edited([row_of(line, "USD", locale)], state)
+        assert line_of(row, 1, "USD", locale, reasons) == replace(line, tax_rate=Decimal(19))
+    assert reasons == {}

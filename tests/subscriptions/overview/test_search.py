@@ -1,10 +1,13 @@
 """Which subscriptions a list shows, how many there are by tab, and what they are worth a month."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from billing_core import figures
+from billing_core.customers.models import Customer
 from billing_core.errors import Forbidden, Invalid
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Actor, Role, actor_with
@@ -87,6 +90,37 @@ def test_rows_come_in_the_order_that_is_asked_for_page_by_page(sessions, ids):
         assert [row.id for row in rows] == [ids["active"], ids["past_due"]]
         with pytest.raises(Invalid, match="order_by"):
             search.page(session, SYSTEM, replace(ALL, order_by="plan"), limit=1)
+
+
+def test_by_name_they_stand_where_readers_look_for_their_customers(sessions):
+    """Two of one customer in the order of their creation, and turned round."""
+    with sessions.begin() as session:
+        a_plan(session)
+        named = (("Z", "Zebra"), ("O", "Öl 10"), ("P", "Öl 9"), ("O", "Öl 10"))
+        ids = [a_subscription(session, ref=ref) for ref, _ in named]
+        for one, (_, name) in zip(ids, named, strict=True):
+            session.get_one(Customer, state(session, one).customer_id).name = name
+    with sessions() as session:
+        rows = search.page(session, SYSTEM, replace(ALL, order_by="customer_name"), limit=10)
+        assert [row.id for row in rows] == [ids[2], ids[1], ids[3], ids[0]]
+        rows = search.page(session, SYSTEM, replace(ALL, order_by="-customer_name"), limit=10)
+        assert [row.id for row in rows] == [ids[0], ids[3], ids[1], ids[2]]
+
+
+@pytest.mark.parametrize("order_by", ["customer_name", "-customer_name"])
+def test_a_page_by_name_is_read_without_sorting_them_all(session, order_by):
+    """Both databases sort those of one customer at most. PostgreSQL would sort few of them whole."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    if not on_sqlite:
+        for setting in ("enable_seqscan", "enable_sort", "enable_hashjoin", "enable_mergejoin"):
+            session.execute(text(f"SET LOCAL {setting} = off"))
+    statement = search.listing(SYSTEM, replace(ALL, order_by=order_by)).limit(50)
+    bare = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    explain = "EXPLAIN QUERY PLAN" if on_sqlite else "EXPLAIN"
+    plan = "\n".join(str(row[-1]) for row in session.connection().exec_driver_sql(f"{explain} {bare}"))
+    assert "ix_customers_name_order" in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan
+    assert re.search(r"(?<!Incremental )Sort\b(?! Key)", plan) is None, plan
 
 
 def test_who_is_bound_to_a_customer_sees_its_own_alone(sessions, ids):
