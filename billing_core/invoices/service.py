@@ -23,8 +23,7 @@ from billing_core.database.known import known
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, payment_links, postings, queries
-from billing_core.invoices.billed_orders import keeping as billed_orders
-from billing_core.invoices.content import usage_lines, writing
+from billing_core.invoices.content import copying, usage_lines, writing
 from billing_core.invoices.content.content import Content, DraftLine, checked
 from billing_core.invoices.legal_content import of_invoices
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
@@ -180,27 +179,18 @@ def update_details(
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
     """A new draft with the same content, dated today, but for lines that would bill again what is billed: those of
     usage, and of reports, unless the original was cancelled or wholly credited and nobody has billed them since: then
-    the copy bills the orders that it let go. Conflict where nothing is left. A discount in money goes with such lines.
+    the copy bills the orders that it let go, if their report is still the newest. Conflict where nothing is left.
     """
     actor.require(Permission.INVOICE_WRITE)
     original = queries.one(session, actor, invoice_id)
-    content = queries.content(session, original)
-    free = {None, *billed_orders.free_again(session, original.id, writing.reports_of(content))}
-    lines = tuple(line for line in content.lines if line.usage_line_id is None and line.report_id in free)
-    left_out = len(content.lines) - len(lines)
-    if left_out and not lines:
-        raise Conflict(
-            "There is nothing to copy: these lines bill orders or usage, which are billed once. To bill the orders "
-            "again, cancel the invoice or credit all of it first, or invoice their report once more and say why"
-        )
-    if left_out:
-        content = replace(content, discount_minor=None)
+    copied = copying.of_invoice(session, original.id, queries.content(session, original))
+    content = copied.content
     # Where the terms do not say when it is due, or say another day, somebody has chosen so many days.
     chosen = None if _is_by_terms(content) else today + (original.due_on - original.issued_on)
     _refuse_unknown(session, actor, [content])
-    copied = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True, lines=lines))
-    data = {"copied_from": original.id, "number": original.number} | ({"left_out": left_out} if left_out else {})
-    (copy_id,) = _create(session, actor, [copied], now=now, data=data)
+    fresh = checked(replace(content, issued_on=today, due_on=chosen, lines_rounded=True))
+    data = {"copied_from": original.id, "number": original.number, **copied.told}
+    (copy_id,) = _create(session, actor, [fresh], now=now, data=data)
     return session.scalars(_CREATED, {"key": copy_id}).one()
 
 

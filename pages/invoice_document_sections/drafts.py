@@ -21,13 +21,17 @@ def duplicate(actor: Actor, read: Reader, invoice_id: int) -> None:
         with runtime.sessions().begin() as session:
             today = read.day_of(queries.one(session, actor, invoice_id).business_id)
             copy_id = service.duplicate(session, actor, invoice_id, now=utc_now(), today=today).id
-            left_out = len(queries.lines(session, invoice_id)) - len(queries.lines(session, copy_id))
+            made = queries.events(session, copy_id)[0].data or {}
     except BillingError as error:
         context.refused(error)
         return
-    if left_out:
+    if left_out := made.get("left_out"):
+        because = "are billed already"
+        if newer := made.get("newer_reports"):
+            reports = "the newer report" if len(newer) == 1 else "the newer reports"
+            because += f", or bill a report that was replaced (invoice {reports} {', '.join(map(str, newer))})"
         messages.say(
-            f"Left out, because they are billed already: {formats.counted(left_out, 'line')} of orders or usage",
+            f"Left out, because they {because}: {formats.counted(left_out, 'line')} of orders or usage",
             icon=":material/block:",
         )
     open_draft(copy_id, "This is a copy, dated today")

@@ -99,8 +99,9 @@ def sentence(event: EventRow, currency: str) -> str:
     match event.kind:
         case EventKind.CREATED if data.get("copied_from"):
             left_out = int(data.get("left_out", 0))
+            replaced = " or was replaced by a newer report" if data.get("newer_reports") else ""
             without = f", without {formats.counted(left_out, 'line')} of what is billed already" if left_out else ""
-            return f"Draft copied from {data.get('number') or 'another draft'}{without}"
+            return f"Draft copied from {data.get('number') or 'another draft'}{without}{replaced}"
         case EventKind.CREATED if data.get("report_id") or data.get("report_ids"):
             return "Draft created from a report"
         case EventKind.CREATED:

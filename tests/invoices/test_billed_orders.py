@@ -25,7 +25,7 @@ from billing_core.payments.received import Received
 from billing_core.payments.refunds import MoneyBack
 from tests.at_once import at_once
 from tests.invoices.company import READER, a_line
-from tests.reports.company import HANDLING, NOW, PICKING, a_customer, an_order, billed
+from tests.reports.company import HANDLING, LATER, NOW, PICKING, a_customer, an_order, billed
 
 TODAY = date(2026, 4, 2)
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -239,6 +239,81 @@ def test_a_copy_of_an_invoice_that_stands_leaves_out_its_orders_also_if_that_is_
     after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
     assert _sent(session, march).total_minor == 800
     assert _wrong(session) == []
+
+
+def test_a_copy_does_not_bill_a_report_of_which_there_is_a_newer_version(session, march):
+    """A third order of 4.00 came after the invoice. A copy would bill 8.00, and the month is 12.00 by now."""
+    first = _sent(session, march)
+    after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    an_order(session, march.customer_id, "ACME-3", on=date(2026, 3, 25))
+    newer = billed(session, march.customer_id, now=LATER)
+
+    refusal = f"report {march.id} was replaced by report {newer.id}.* Invoice that one"
+    with pytest.raises(Conflict, match=refusal):
+        service.duplicate(session, SYSTEM, first.id, now=LATER, today=TODAY)
+    assert _invoiced(session, newer).total_minor == 1200
+    with pytest.raises(Conflict, match="these lines bill orders or usage, which are billed once"):
+        service.duplicate(session, SYSTEM, first.id, now=LATER, today=TODAY)
+
+
+def test_the_rest_of_an_invoice_is_copied_without_a_report_that_was_replaced_and_the_copy_says_so(session, march):
+    draft = _invoiced(session, march)
+    content = queries.content(session, draft)
+    more = replace(content, lines=(*content.lines, a_line("Advice", "1", "5", "0")))
+    service.edit(session, SYSTEM, draft.id, more, drawn_from=draft.version, now=NOW)
+    first = service.send(session, SYSTEM, draft.id, now=NOW)
+    after_sending.cancel(session, SYSTEM, first.id, now=NOW, today=TODAY)
+    an_order(session, march.customer_id, "ACME-3", on=date(2026, 3, 25))
+    between = billed(session, march.customer_id, now=LATER)
+    an_order(session, march.customer_id, "ACME-4", on=date(2026, 3, 26))
+    newest = billed(session, march.customer_id, now=LATER)
+    assert between.id != newest.id
+
+    copy = service.duplicate(session, SYSTEM, first.id, now=LATER, today=TODAY)
+
+    assert [(line.description, line.amount_minor) for line in queries.lines(session, copy.id)] == [("Advice", 500)]
+    told = queries.events(session, copy.id)[0].data
+    assert (told["left_out"], told["newer_reports"]) == (len(content.lines), [newest.id])
+    assert _wrong(session) == []
+
+
+def test_an_order_whose_line_is_taken_off_a_draft_can_be_billed_elsewhere(session, march):
+    """Its two charges, of handling and picking, are 4.00; the other order stays the draft's."""
+    draft = _invoiced(session, march, by=Grouping.ORDER)
+    content = queries.content(session, draft)
+    assert len(content.lines) == 2
+    second = replace(content, lines=content.lines[1:])
+    service.edit(session, SYSTEM, draft.id, second, drawn_from=draft.version, now=NOW)
+    assert _wrong(session) == []
+
+    half = _sent(session, billed(session, march.customer_id, FIRST_HALF))
+    assert half.total_minor == 400
+    assert [
+        (one.invoice_id, one.order_number, one.charge_count) for one in billed_orders.before(session, [march.id])
+    ] == [
+        (draft.id, "ACME-2", 2),
+        (half.id, "ACME-1", 2),
+    ]
+    session.expire_all()
+    with pytest.raises(AlreadyBilled, match=f"Order ACME-1 is billed on invoice {half.number}"), session.begin_nested():
+        service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
+    assert _wrong(session) == []
+
+
+def test_a_copy_of_what_is_left_of_a_draft_bills_the_orders_of_its_lines_alone(session, march):
+    draft = _invoiced(session, march, by=Grouping.ORDER)
+    content = queries.content(session, draft)
+    service.edit(
+        session, SYSTEM, draft.id, replace(content, lines=content.lines[1:]), drawn_from=draft.version, now=NOW
+    )
+    sent = service.send(session, SYSTEM, draft.id, now=NOW)
+    after_sending.cancel(session, SYSTEM, sent.id, now=NOW, today=TODAY)
+    copy = service.duplicate(session, SYSTEM, sent.id, now=NOW, today=TODAY)
+
+    assert copy.total_minor == 400
+    assert [(one.order_number, one.charge_count) for one in billed_orders.before(session, [march.id])] == [
+        ("ACME-2", 2)
+    ]
 
 
 @pytest.mark.parametrize("by", [Grouping.ORDER, Grouping.TOTAL])
