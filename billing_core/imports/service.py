@@ -125,9 +125,13 @@ def rehearse(
         change_from_now_on(connection)
         with connection.begin() as taken_back:
             turns.keep_imports_out(connection)
+            added: dict[tuple[Kind, str], str] = {}
             for read in staged:
                 if isinstance(read, BillingError):
                     outcomes.append(read)
+                    continue
+                if (twice := _is_added_twice(read.incoming, added)) is not None:
+                    outcomes.append(twice)
                     continue
                 outcome, resolved = _compare(connection, read, left_out)
                 if not outcome.refused:
@@ -356,6 +360,17 @@ def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run
 def _refuse_again(session: Session, incoming: Incoming) -> None:
     if incoming.lines is Lines.ADD:
         line_modes.refuse_again(session, incoming.kind, parts.checksum(incoming.stream))
+
+
+def _is_added_twice(incoming: Incoming, added: dict[tuple[Kind, str], str]) -> Conflict | None:
+    """The same of two files that are checked together. ``added``: the names of those so far that add their lines."""
+    if incoming.lines is not Lines.ADD:
+        return None
+    key = (incoming.kind, parts.checksum(incoming.stream))
+    if (first := added.get(key)) is not None:
+        return Conflict(f"This is the very same file as {first}: adding its lines twice would double them")
+    added[key] = incoming.file_name
+    return None
 
 
 def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> int:

@@ -127,6 +127,24 @@ def test_the_same_file_is_not_added_twice_and_a_check_says_so_before(orders, tak
     assert len(lines_of(sessions)) == 5
 
 
+def test_of_two_files_with_the_same_lines_to_add_a_check_refuses_the_second(orders, sessions):
+    """Of two files with other lines for the same order it refuses none."""
+    more, others = f"{HEADER}SO-1,A,9\n", f"{HEADER}SO-1,A,8\n"
+    files = [
+        incoming("order-items", content, file_name=name, lines="add")
+        for name, content in (("a.csv", more), ("b.csv", others), ("c.csv", more))
+    ]
+    first, second, again = service.rehearse(sessions, SYSTEM, files, now=utc_now())
+    assert [counts(one) for one in (first, second)] == [(1, 0, 0, 0)] * 2
+    assert isinstance(again, Conflict)
+    assert str(again) == "This is the very same file as a.csv: adding its lines twice would double them"
+    replaced = [incoming("order-items", more, lines="change") for _ in range(2)]
+    assert [counts(one) for one in service.rehearse(sessions, SYSTEM, replaced, now=utc_now())] == [
+        (0, 1, 0, 0),
+        (0, 0, 1, 0),
+    ]
+
+
 def test_files_of_one_check_see_the_lines_that_those_before_them_remove(orders, sessions):
     files = [incoming("order-items", f"{HEADER}SO-1,C,1\n", lines="replace") for _ in range(2)]
     outcomes = service.rehearse(sessions, SYSTEM, files, now=utc_now())
