@@ -50,7 +50,8 @@ _AUTO: Final = (
 )
 _BACK: Final = (
     "Take an import back: what it made goes, what it changed or removed is as before. Refused, and nothing is changed, "
-    "where anything relies on it by now, such as an invoice, or was changed again since."
+    "where anything relies on it by now, such as an invoice, or what it changed was changed again since. It tells what "
+    "people have changed of rows that go."
 )
 _RENEWALS: Final = (
     "End trials, begin periods with their invoices, and charge what is due on those, as the product and its workers do "

@@ -117,6 +117,8 @@ def _take_back(actor: Actor, rehearsed: TakenBack) -> None:
         _in_the_way(rehearsed)
         return
     st.markdown(_what_happens(rehearsed))
+    if rehearsed.edited:
+        st.warning(_edited(rehearsed), icon=":material/edit:")
     if st.button("Take it back", type="primary", icon=":material/undo:", key="import_do_take_back"):
         try:
             with st.spinner("Taking it back"):
@@ -142,6 +144,13 @@ def _what_happens(rehearsed: TakenBack) -> str:
         (rehearsed.removed, "that it removed would return"),
     )
     return "; ".join(f"{formats.counted(count, 'row')} {words}" for count, words in parts if count) + "."
+
+
+def _edited(rehearsed: TakenBack) -> str:
+    first = "\n".join(f"- {md(one)}" for one in rehearsed.edited_rows)
+    more = rehearsed.edited - len(rehearsed.edited_rows)
+    others = f"\n- and {formats.count(more)} more" if more else ""
+    return f"People have changed some of them since, which would go with them:\n{first}{others}"
 
 
 def _text(value: str) -> str:

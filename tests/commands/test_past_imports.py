@@ -3,13 +3,16 @@
 import json
 
 import pytest
+from sqlalchemy import select
 
 from billing_core import __main__, runtime
+from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
 from tests.imports.files import incoming, row_count
+from tests.invoices.company import GRACE
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -72,3 +75,15 @@ def test_an_import_is_taken_back_unless_something_is_in_the_way(imported, comman
     for run_id in ("3", "2", "1"):
         assert command("take-back", run_id)[0] == 0
     assert row_count(sessions, Customer) == 0
+
+
+def test_it_is_said_which_rows_go_that_people_have_changed_since(command, sessions):
+    rows = "customer_ref,name\nB,Bea\nA,Ada\n"
+    service.apply(sessions, SYSTEM, incoming("customers", rows), now=utc_now())
+    with sessions.begin() as session:
+        for one in session.scalars(select(Customer)):
+            customers.change(session, GRACE, one.id, version=1, facts={"name": "Beate"}, now=utc_now())
+    named = "of these, with what people have changed since, {}: A (by Grace Hopper), B (by Grace Hopper)"
+    assert command("take-back", "1", "--dry-run")[1].splitlines()[-1] == named.format("would go")
+    assert json.loads(command("take-back", "1", "--dry-run", as_json=True)[1])["edited"] == 2
+    assert command("take-back", "1")[1].splitlines()[-1] == named.format("gone")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.dates import utc_now
@@ -26,6 +27,7 @@ from billing_core.reading_order import reading_order
 from billing_core.reports import outdated
 from billing_core.reports.models import ChangedOrder
 from tests.imports.files import counts, incoming, row_count
+from tests.invoices.company import GRACE
 from tests.reports.company import LATER, a_customer, an_order, billed
 
 HEADERS = {
@@ -102,6 +104,32 @@ BASE = (
     ("orders", file("orders", "O1,C1,2025-03-04,shipped,,")),
     ("plans", file("plans", "P1,Basic,10,month,100,0.5")),
 )
+
+
+def test_what_people_have_changed_of_rows_that_go_is_told_before(sessions):
+    """B was renamed, A by nobody; C was there before, and stays."""
+    with sessions.begin() as session:
+        carl = a_customer(session, "C", name="Carl")
+    service.apply(
+        sessions, SYSTEM, incoming("customers", file("customers", "A,Ada,,USD,", "B,Bea,,USD,")), now=utc_now()
+    )
+    assert taking_back.rehearse(sessions, SYSTEM, latest(sessions), now=utc_now()).edited == 0
+    with sessions.begin() as session:
+        bea = session.scalars(select(Customer.id).where(Customer.ref == "B")).one()
+        for customer_id, version, facts in (
+            (carl, 1, {"city": "Bonn"}),
+            (bea, 1, {"name": "Beate"}),
+            (bea, 2, {"city": "Bonn"}),
+        ):
+            customers.change(session, GRACE, customer_id, version=version, facts=facts, now=utc_now())
+
+    found = taking_back.rehearse(sessions, SYSTEM, latest(sessions), now=utc_now())
+    assert (found.refused, found.made, found.edited, found.edited_rows) == (False, 2, 1, ["B (by Grace Hopper)"])
+    assert take_back(sessions).edited == 1
+    with sessions() as session:
+        assert session.scalars(select(Customer.name)).all() == ["Carl"]
+        entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+        assert (entry.action, entry.after["edited"]) == ("import.take_back", 1)
 
 
 @pytest.mark.later

@@ -1,13 +1,16 @@
 """Imports of before on the import page: what each changed, and taking it back."""
 
 import pytest
+from sqlalchemy import select
 
+from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
 from billing_core.orders.models import Order
 from tests.imports.files import incoming, row_count
+from tests.invoices.company import GRACE
 from tests.pages.as_read import as_read
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -71,3 +74,15 @@ def test_it_is_said_what_is_in_the_way(visit, sessions):
     assert "ACME has an order from import 3 (file.csv): take that back first" in as_read(said.value)
     assert "import_do_take_back" not in {button.key for button in page.button}
     assert (row_count(sessions, Customer), row_count(sessions, Order)) == (2, 1)
+
+
+def test_what_people_have_changed_of_rows_that_would_go_is_named(visit, sessions):
+    with sessions.begin() as session:
+        b = session.scalars(select(Customer).where(Customer.ref == "[B]")).one()
+        customers.change(session, GRACE, b.id, version=1, facts={"name": "Beate"}, now=utc_now())
+    page = visit(**{"import": "2"})
+    page.button(key="import_take_back").click().run()
+    (said,) = page.warning
+    assert "People have changed some of them since" in as_read(said.value)
+    assert "[B] (by Grace Hopper)" in as_read(said.value)
+    assert "import_do_take_back" in {button.key for button in page.button}

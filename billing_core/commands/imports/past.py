@@ -54,7 +54,12 @@ def _told(found: TakenBack, *, dry_run: bool) -> str:
         return found.refusal
     go, return_ = ("would go", "would return") if dry_run else ("gone", "returned")
     counts = ((go, found.made), (f"changed, {return_}", found.changed), (f"removed, {return_}", found.removed))
-    return "\n".join(f"{words}: {count}" for words, count in counts)
+    lines = [f"{words}: {count}" for words, count in counts]
+    if found.edited:
+        more = found.edited - len(found.edited_rows)
+        named = ", ".join(found.edited_rows) + (f" and {more:,} more" if more else "")
+        lines.append(f"of these, with what people have changed since, {go}: {named}")
+    return "\n".join(lines)
 
 
 def _line(row: HistoryRow) -> str:

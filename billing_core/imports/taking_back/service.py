@@ -11,7 +11,6 @@ from datetime import datetime
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -24,7 +23,8 @@ from billing_core.imports.history import reading
 from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.models import ImportRun
-from billing_core.imports.taking_back import going, obstacles, usage, writing
+from billing_core.imports.taking_back import edited, going, obstacles, usage, writing
+from billing_core.imports.taking_back.edited import Edited
 from billing_core.imports.taking_back.obstacles import Obstacles
 
 AUDITED_ROWS = 100
@@ -33,7 +33,8 @@ AUDITED_ROWS = 100
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     """What taking an import back does, or did when ``done``: rows that it ``made`` go, those that it ``changed`` or
-    ``removed`` return. ``in_the_way`` are the first of the ``obstacles`` why it cannot be.
+    ``removed`` return. ``in_the_way`` are the first of the ``obstacles`` why it cannot be. Of the rows that go, so many
+    were ``edited`` by people since; ``edited_rows`` are the first of them.
     """
 
     run_id: int
@@ -44,6 +45,8 @@ class TakenBack:
     removed: int
     obstacles: int = 0
     in_the_way: list[str] = field(default_factory=list)
+    edited: int = 0
+    edited_rows: list[str] = field(default_factory=list)
     done: bool = False
 
     @property
@@ -88,13 +91,10 @@ def take_back(sessions: Sessions, actor: Actor, run_id: int, *, now: datetime) -
 @contextmanager
 def _alone(sessions: Sessions) -> Iterator[Connection]:
     """One connection, closed at the end: its temporary tables go with it."""
-    try:
-        with sessions.engine.connect() as connection:
-            connection.detach()
-            change_from_now_on(connection)
-            yield connection
-    except IntegrityError:
-        raise
+    with sessions.engine.connect() as connection:
+        connection.detach()
+        change_from_now_on(connection)
+        yield connection
 
 
 def _take_back(session: Session, actor: Actor, run_id: int, *, now: datetime) -> TakenBack:
@@ -106,9 +106,9 @@ def _take_back(session: Session, actor: Actor, run_id: int, *, now: datetime) ->
     session.flush()
     if definition.kind is Kind.USAGE:
         found, made = usage.take_back(session, run, now=now)
-        counts = {"made": made, "changed": 0, "removed": 0}
+        counts, changed_since = {"made": made, "changed": 0, "removed": 0}, Edited()
     else:
-        counts, found = _rows_back(session, definition, run)
+        counts, found, changed_since = _rows_back(session, definition, run)
     taken = TakenBack(
         run.id,
         definition.kind,
@@ -118,6 +118,8 @@ def _take_back(session: Session, actor: Actor, run_id: int, *, now: datetime) ->
         removed=counts["removed"],
         obstacles=found.count,
         in_the_way=found.first,
+        edited=changed_since.count,
+        edited_rows=changed_since.first,
         done=not found.count,
     )
     if taken.refused:
@@ -130,22 +132,23 @@ def _take_back(session: Session, actor: Actor, run_id: int, *, now: datetime) ->
         ("import", run.id),
         label=f"{definition.title} from {run.file_name}",
         before=before,
-        after={name: count for name, count in counts.items() if count} | after,
+        after={name: count for name, count in (counts | {"edited": taken.edited}).items() if count} | after,
         now=now,
     )
     return taken
 
 
-def _rows_back(session: Session, definition: Definition, run: ImportRun) -> tuple[dict[str, int], Obstacles]:
+def _rows_back(session: Session, definition: Definition, run: ImportRun) -> tuple[dict[str, int], Obstacles, Edited]:
     connection = session.connection()
     changed = going.changed_columns(connection, run)
     rows = going.collect(connection, definition, run, changed)
     counts = _counts(connection, run, rows)
+    changed_since = edited.of_made(connection, definition.kind, run, rows)
     found = obstacles.find(connection, definition, run, rows, changed)
     if definition.kind is not Kind.RATES:
         obstacles.by_the_rules(connection, found, definition, rows)
     if found.count:
-        return counts, found
+        return counts, found, changed_since
     with definition.around(session, rows):
         writing.delete_made(session, definition.kind, run)
         if definition.kind is Kind.RATES:
@@ -153,7 +156,7 @@ def _rows_back(session: Session, definition: Definition, run: ImportRun) -> tupl
             obstacles.by_the_rules(connection, found, definition, rows)
         if not found.count:
             writing.restore(session, definition, rows, changed)
-    return counts, found
+    return counts, found, changed_since
 
 
 def _counts(connection: Connection, run: ImportRun, rows: Table) -> dict[str, int]:
