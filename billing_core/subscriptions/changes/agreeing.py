@@ -27,13 +27,16 @@ def begin(
     change: SubscriptionChange,
     first_day: date,
     *,
+    drops_moves: bool = True,
     now: datetime,
 ) -> Terms:
-    """Agree on what was asked for from a day on; the change is done. Returns the terms."""
+    """Agree on what was asked for from a day on; the change is done. Returns the terms. ``drops_moves``: whoever goes
+    to another plan by it is not moved any more.
+    """
     before = queries.terms(session, subscription)
     after = asking.merged(session, before, [change.wanted])
     is_other_version = after.offer.version_id != before.offer.version_id
-    if after.offer.code != before.offer.code:
+    if drops_moves and after.offer.code != before.offer.code:
         _drop_moves(session, actor, subscription, now=now)
     if is_other_version and before.offer.has_usage and not after.offer.has_usage:
         metered.take_off(session, actor, subscription, first_day, now=now)
@@ -69,6 +72,7 @@ def begin_scheduled(session: Session, actor: Actor, subscription: Subscription, 
     if ended is not None:
         number, first_day, starts_at = ended.number + 1, ended.last_day + timedelta(days=1), ended.ends_at
     waiting = queries.scheduled(session, subscription.id, locked=True)
+    plan_before = queries.terms(session, subscription).offer.code
     for change in asking.beginning_on(first_day, waiting):
         before = queries.terms(session, subscription)
         if change.move_id is not None and change.wanted["plan"] != before.offer.code:
@@ -76,9 +80,12 @@ def begin_scheduled(session: Session, actor: Actor, subscription: Subscription, 
             withdraw(session, actor, subscription, change, now=now)
             continue
         change.period_number, change.effective_at = number, starts_at
-        after = begin(session, actor, subscription, change, first_day, now=now)
+        after = begin(session, actor, subscription, change, first_day, drops_moves=False, now=now)
         if not asking.same_interval(before, after):
             subscription.anchor_day, subscription.anchor_number = first_day, number
+    # Not before: one change may lead back to the plan that another has left.
+    if queries.terms(session, subscription).offer.code != plan_before:
+        _drop_moves(session, actor, subscription, now=now)
 
 
 def begin_period(

@@ -25,7 +25,7 @@ from billing_core.subscriptions.changes.coming import Line, NextInvoice, Present
 from billing_core.subscriptions.changes.unused import Credit
 from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.subscriptions.lifecycle import CANCELED, TRIALING
-from billing_core.subscriptions.models import ChargeKind, Subscription, SubscriptionPeriod
+from billing_core.subscriptions.models import ChargeKind, Subscription, SubscriptionChange, SubscriptionPeriod
 from billing_core.subscriptions.pricing import Item, Terms
 
 _ONE_DAY = timedelta(days=1)
@@ -121,7 +121,9 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
     when = When.NOW if is_trial else wanted.when or asking.by_money(before, after, number)
     if when is When.PERIOD_END:
         facts = asking.returning(facts, wanted, before, waiting)
-    _refuse_nothing(before, after, planned, asking.merged(session, planned, [facts]), when)
+    then = [SubscriptionChange(wanted=facts)] if when is When.PERIOD_END else []
+    later = [one.wanted for one in asking.beginning_on(_next_day(session, subscription), [*waiting, *then])]
+    _refuse_nothing(before, after, planned, asking.merged(session, before, later), when)
     _refuse_usage(session, subscription, before, after, now)
     bare = Proposal(
         subscription.public_id,
@@ -136,7 +138,6 @@ def propose(session: Session, actor: Actor, subscription: Subscription, wanted: 
         scheduled=tuple(one.id for one in waiting),
         asked_before=asking.newest(session, subscription.id),
     )
-    later = [*(one.wanted for one in coming_next), *([facts] if when is When.PERIOD_END else [])]
     if is_trial:
         made = replace(bare, day=local(now, subscription.zone)[0])
     elif when is When.PERIOD_END:

@@ -75,12 +75,14 @@ def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]])
 
 def beginning_on(first_day: date, waiting: Iterable[SubscriptionChange]) -> list[SubscriptionChange]:
     """Those that begin with the period of this first day, if it is the next one or a later one. Whoever goes to another
-    plan is not moved to another version of the one before.
+    plan is not moved to another version of the one before; whoever has come back to that by then is, after all else.
     """
     due = [one for one in waiting if one.not_before is None or one.not_before <= first_day]
-    if any(one.move_id is None and is_to_other_plan(one.wanted) for one in due):
-        return [one for one in due if one.move_id is None]
-    return due
+    asked = [one for one in due if one.move_id is None]
+    plans_asked = [one.wanted["plan"] for one in asked if is_to_other_plan(one.wanted)]
+    if not plans_asked:
+        return due
+    return [*asked, *(one for one in due if one.move_id is not None and one.wanted["plan"] == plans_asked[-1])]
 
 
 def is_to_other_plan(asked: Mapping[str, Any]) -> bool:

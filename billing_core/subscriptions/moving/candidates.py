@@ -31,10 +31,10 @@ from billing_core.subscriptions.models import ChangeState, Subscription, Subscri
 from billing_core.subscriptions.moving import amounts
 from billing_core.subscriptions.moving.amounts import Prices
 from billing_core.subscriptions.moving.asked import Course
+from billing_core.subscriptions.moving.leaving import goes_to_other_plan
 
 _ANCHORS: Final[Columns] = {"anchor_day": Date(), "place": Integer()}
 _SEATS: Final = number_in(SubscriptionChange.wanted, literal_column("'seats'"))
-_VERSION_ID: Final = number_in(SubscriptionChange.wanted, literal_column("'version_id'"))
 _OVER: Final = (SubscriptionState.INCOMPLETE, SubscriptionState.CANCELED)
 
 
@@ -139,7 +139,7 @@ def _left_out(course: Course, standing: Subquery, after: Any) -> ColumnElement[s
         (standing.c.cancel_at_period_end, LeftOut.ENDING),
         (is_over, LeftOut.ENDED),
         (_asked(standing, SubscriptionChange.move_id.is_not(None)), LeftOut.MOVING),
-        (_asked(standing, _VERSION_ID.is_not(None)), LeftOut.OTHER_PLAN),
+        (goes_to_other_plan(standing.c.id, standing.c.version_id), LeftOut.OTHER_PLAN),
         (after.c.version_id.is_(None), LeftOut.CURRENCY),
         (and_(after.c.has_seats == 0, or_(standing.c.seats > 1, _asked(standing, _SEATS > 1))), LeftOut.SEATS),
         (_has_other_add_ons(course, standing), LeftOut.ADD_ONS),

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from billing_core.database.functions import number_in
 from billing_core.subscriptions import queries
 from billing_core.subscriptions.models import ChangeState, MovedSubscription, Subscription, SubscriptionChange
+from billing_core.subscriptions.moving.leaving import goes_to_other_plan
 from billing_core.subscriptions.pricing import whole_price
 
 _WAITS: Final = and_(SubscriptionChange.state == ChangeState.SCHEDULED, SubscriptionChange.move_id.is_(None))
@@ -28,11 +28,10 @@ class Prices(NamedTuple):
 
 def is_undecided() -> ColumnElement[bool]:
     """In SQL: a change of the subscription is being charged, or goes to another plan, for which the move is dropped."""
-    to_other_plan = number_in(SubscriptionChange.wanted, literal_column("'version_id'")).is_not(None)
-    return exists().where(
-        SubscriptionChange.subscription_id == Subscription.id,
-        or_(SubscriptionChange.state == ChangeState.CHARGING, and_(_WAITS, to_other_plan)),
+    charging = exists().where(
+        SubscriptionChange.subscription_id == Subscription.id, SubscriptionChange.state == ChangeState.CHARGING
     )
+    return or_(charging, goes_to_other_plan(Subscription.id, Subscription.plan_version_id))
 
 
 def asked_besides(session: Session, subscription_ids: Iterable[int]) -> Asked:

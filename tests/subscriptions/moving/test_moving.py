@@ -172,6 +172,43 @@ def test_another_plan_at_the_end_of_the_same_period_comes_before_the_move(sessio
     assert states(sessions) == [WITHDRAWN, APPLIED]
 
 
+@pytest.mark.parametrize(("asked_at", "expected"), [(NOW, [3_000, 3_000, 4_000]), (at(3, 5), [3_000, 3_000, 4_000])])
+def test_who_was_to_go_to_another_plan_and_comes_back_is_moved_as_the_others(sessions, gateway, asked_at, expected):
+    """Asked for in the period before the move's, and in the one that ends with it: 31 March is 40.00 either way."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "small", "10")
+        made = a_subscription(session)
+        a_version(session)
+    moved(sessions)
+    if asked_at != NOW:
+        renewed(sessions, made, at(2, 28))
+    name = public_id(sessions, made)
+    for plan in ("small", "pro"):
+        changing.change(sessions, SYSTEM, gateway, name, Wanted(plan, when=When.PERIOD_END), now=asked_at)
+    with sessions() as session:
+        coming = [one.total_minor for one in forecast.bills(session, SYSTEM, made, count=2)]
+        assert coming == ([3_000, 4_000] if asked_at == NOW else [4_000, 4_000])
+    renewed(sessions, made, at(3, 31))
+    assert totals(sessions, made) == expected
+    assert states(sessions) == [APPLIED, APPLIED, APPLIED]
+
+
+def test_the_preview_of_coming_back_shows_the_price_after_the_move(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "small", "10")
+        made = a_subscription(session)
+        a_version(session)
+    moved(sessions)
+    renewed(sessions, made, at(2, 28))
+    name = public_id(sessions, made)
+    changing.change(sessions, SYSTEM, gateway, name, Wanted("small"), now=at(3, 5))
+    with sessions() as session:
+        shown = changing.preview(session, SYSTEM, name, Wanted("pro", when=When.PERIOD_END), now=at(3, 6))
+        assert shown.next_invoice.sums.total_minor == 4_000
+
+
 def test_terms_that_the_new_version_lacks_are_refused_while_it_waits(sessions, gateway):
     with sessions.begin() as session:
         a_plan(session, add_ons=(SUPPORT,))

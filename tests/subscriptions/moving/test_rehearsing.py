@@ -12,10 +12,10 @@ from billing_core.plans.models import PlanInterval
 from billing_core.plans.terms import AddOn, Amounts
 from billing_core.subscriptions.changes import cancelling, changing, pausing
 from billing_core.subscriptions.changes.cancelling import Ending
-from billing_core.subscriptions.changes.wanted import Wanted
+from billing_core.subscriptions.changes.wanted import Wanted, When
 from billing_core.subscriptions.lifecycle import CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import ChangeState, PlanMove
-from billing_core.subscriptions.moving import exports, listing, rehearsing, service
+from billing_core.subscriptions.moving import exports, letters, listing, rehearsing, service
 from billing_core.subscriptions.moving.candidates import LeftOut
 from billing_core.subscriptions.moving.service import Outdated
 from tests.at_once import at_once
@@ -75,6 +75,26 @@ def test_each_reason_to_be_left_out_is_named(sessions, gateway):
     with sessions() as session:
         assert left_out(session)[LeftOut.MOVING] == 1
         assert [row.subscription_id for row in listing.page(session, SYSTEM, 1, limit=10)] == [fine]
+
+
+def test_who_was_to_go_and_comes_back_can_be_moved_and_is_told_of_it(sessions, gateway):
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "small", "10")
+        made = a_subscription(session)
+        a_version(session)
+    name = public_id(sessions, made)
+    found = []
+    for plan in ("small", "pro"):
+        changing.change(sessions, SYSTEM, gateway, name, Wanted(plan, when=When.PERIOD_END), now=NOW)
+        with sessions() as session:
+            found.append(left_out(session))
+    assert found == [{LeftOut.OTHER_PLAN: 1}, {}]
+    moved(sessions)
+    with sessions.begin() as session:
+        assert letters.tell(session, SYSTEM, limit=2, now=NOW) == 1
+    renewed(sessions, made, at(3, 31))
+    assert totals(sessions, made) == [3_000, 3_000, 4_000]
 
 
 @pytest.mark.parametrize(("standing", "moves"), [(PAST_DUE, 1), (UNPAID, 0), (CANCELED, 0)])
