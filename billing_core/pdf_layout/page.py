@@ -150,9 +150,14 @@ class Paper(FPDF):
     def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
         """The text wrapped to ``width``; a word that is longer is broken too."""
         broken: list[str] = []
-        for paragraph in _EMPTY_LINES.sub("\n\n", pdf_layout_text.legible(text)).strip().split("\n"):
-            broken += self._broken(paragraph.strip(), width, size, bold)
+        for paragraph in self.paragraphs(text):
+            broken += self._broken(paragraph, width, size, bold)
         return broken
+
+    def paragraphs(self, text: str) -> list[str]:
+        """The text as its writer has broken it, with one empty line where there are several."""
+        given = _EMPTY_LINES.sub("\n\n", pdf_layout_text.legible(text)).strip().split("\n")
+        return [paragraph.strip() for paragraph in given]
 
     def lines_in(
         self, text: str, width: float, height: float, *, sizes: Sequence[float], bold: bool = False

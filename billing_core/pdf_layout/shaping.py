@@ -66,6 +66,12 @@ def reads_right_to_left(text: str) -> bool:
     return any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text)
 
 
+def begins_right_to_left(text: str) -> bool | None:
+    """Which way its first letter reads; None where there is none, as in figures."""
+    strong = (unicodedata.bidirectional(character) for character in text)
+    return next((one != "L" for one in strong if one in ("L", "R", "AL")), None)
+
+
 def shaped(text: str, *, bold: bool) -> Line:
     """A line of legible text."""
     return _kept(text, bold) if len(text) <= _LONGEST_KEPT else _shaped(text, bold)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,26 @@ def test_early_payment_is_printed_with_its_day_and_amount_in_the_customers_langu
     german = " ".join(text(replace(document, language="de")).split())
     assert "Bei Zahlung bis 16.03.2026: 98,00 € (2 % Skonto, 2,00 €)" in german
     assert "98.00" not in text(replace(document, paid_minor=10_00, due_minor=90_00))
+
+
+@pytest.mark.parametrize("words", ["חברת המחסנים", "12 חברת המחסנים"])
+def test_figures_alone_are_set_from_the_side_from_which_their_text_reads(words):
+    """In points: the column begins 2 mm behind the margin of 18 mm. Hebrew ends where the figures below it do."""
+    from_left, _ = place_of("615", a_document(a_line("Storage\n615 × 0.29", "1", "100", "0")))
+    _, figures_end = place_of("0.29", a_document(a_line(f"{words}\n615 × 0.29", "1", "100", "0")))
+    _, words_end = place_of("ח", a_document(a_line(f"{words}\n615 × 0.29", "1", "100", "0")))
+    assert from_left == pytest.approx(20 / 25.4 * 72, abs=1)
+    assert figures_end == pytest.approx(words_end, abs=1.5)
+    in_latin, _ = place_of("Storage", a_document(a_line(f"{words}\nStorage", "1", "100", "0")))
+    assert in_latin == pytest.approx(from_left, abs=1)
+
+
+def place_of(sought, document) -> tuple[float, float]:
+    """The left and right edge of this text where it stands first on the page, in points."""
+    page = pypdfium2.PdfDocument(invoice_pdf(document))[0].get_textpage()
+    first, count = page.search(sought, match_case=True).get_next()
+    boxes = [page.get_charbox(place) for place in range(first, first + count)]
+    return min(box[0] for box in boxes), max(box[2] for box in boxes)
 
 
 def test_discounts_and_taxes_add_up_in_plain_sight():

@@ -9,7 +9,7 @@ from billing_core.invoices.issuers import Issuer
 from billing_core.languages.formats import Writing
 from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper
 from billing_core.pdf_layout.paper_size import PaperSize
-from billing_core.pdf_layout.shaping import reads_right_to_left
+from billing_core.pdf_layout.shaping import begins_right_to_left, reads_right_to_left
 
 # At both sides. Of Letter an inch, so that the address stays in the window however the sheet lies in its envelope.
 _MARGIN: Final = {PaperSize.A4: 20.0, PaperSize.LETTER: 25.4}
@@ -140,7 +140,7 @@ class Sheets(Paper):
 
     def _row(self, cells: Sequence[str], broken: int) -> None:
         width = self._columns[broken].width
-        lines = self.lines(cells[broken], width - 4, size=TEXT)
+        lines = self._sided(cells[broken], width - 4)
         height = LINE_HEIGHT * len(lines) + 2 * _ROW_PADDING - 1
         self.room_for(height if height <= KEPT_TOGETHER else 4 * LINE_HEIGHT)
         self.set_y(self.get_y() + _ROW_PADDING)
@@ -149,20 +149,32 @@ class Sheets(Paper):
         for place, (column, left) in enumerate(self._places()):
             if place == broken:
                 start = left
-                self._line(lines[0], left, width)
+                self._line(*lines[0], left, width)
             else:
                 self._cell(column, left, self.get_y(), cells[place], size=TEXT)
         for line in lines[1:]:
             self.set_y(self.get_y() + LINE_HEIGHT)
             if self.room_for(LINE_HEIGHT):
                 self.set_y(self.get_y() + _ROW_PADDING)
-            self._line(line, start, width)
+            self._line(*line, start, width)
         self.set_y(self.get_y() + LINE_HEIGHT)
         self.set_y(self.get_y() + _ROW_PADDING - 1)
         self.rule()
 
-    def _line(self, text: str, left: float, width: float) -> None:
-        if reads_right_to_left(text[:1]):
+    def _sided(self, text: str, width: float) -> list[tuple[str, bool]]:
+        """Its lines, each with whether it is set from the right: as its paragraph's first letter reads. Figures alone
+        stand where the text does.
+        """
+        whole = begins_right_to_left(text)
+        whole = reads_right_to_left(text) if whole is None else whole
+        lines: list[tuple[str, bool]] = []
+        for paragraph in self.paragraphs(text):
+            own = begins_right_to_left(paragraph)
+            lines += [(line, whole if own is None else own) for line in self.lines(paragraph, width, size=TEXT)]
+        return lines
+
+    def _line(self, text: str, from_right: bool, left: float, width: float) -> None:
+        if from_right:
             self.put(left + width - 2, self.get_y(), text, size=TEXT, align="R")
         else:
             self.put(left + 2, self.get_y(), text, size=TEXT)
