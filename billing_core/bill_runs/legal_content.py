@@ -71,7 +71,8 @@ def _lacking(session: Session, actor: Actor, chosen: ColumnElement[bool], rate: 
     businesses = {business.id: business for business in session.scalars(select(Business))}
     issuing = {key: issuers.of_business(business) for key, business in businesses.items()}
     columns = [getattr(Customer, name) for name in _NEEDED]
-    for customer in session.execute(select(*columns).where(chosen, visible_to(actor)).order_by(Customer.name)):
+    in_order = Customer.name_order, Customer.id
+    for customer in session.execute(select(*columns).where(chosen, visible_to(actor)).order_by(*in_order)):
         said = Said(
             issuer=issuing[customer.business_id],
             total=None,

@@ -64,7 +64,7 @@ def of_customer(session: Session, actor: Actor, customer_id: int) -> list[Bounce
 
 
 def of_customers(session: Session, actor: Actor, which: ColumnElement[bool]) -> list[BounceRow]:
-    """The same of those customers of whom this holds in SQL, before each of them is mailed something."""
+    """The same of those customers of whom this holds in SQL, before each of them is mailed something: the newest."""
     actor.require(Permission.OUTBOX_READ)
     return _newest(_rows(session, actor, which, addresses.needs_attention()))
 
@@ -98,10 +98,10 @@ def joined(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 
 def _rows(session: Session, actor: Actor, *which: ColumnElement[bool], limit: int | None = _MOST) -> list[BounceRow]:
-    statement = (
-        joined(select(*_COLUMNS)).where(_visible_to(actor), *which).order_by(Bounce.told_at, Bounce.id).limit(limit)
-    )
-    return [BounceRow(*row) for row in session.execute(statement)]
+    """In the order in which they were told; of too many the last."""
+    newest_first = Bounce.told_at.desc(), Bounce.id.desc()
+    statement = joined(select(*_COLUMNS)).where(_visible_to(actor), *which).order_by(*newest_first).limit(limit)
+    return [BounceRow(*row) for row in session.execute(statement)][::-1]
 
 
 def _visible_to(actor: Actor) -> ColumnElement[bool]:

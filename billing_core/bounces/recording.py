@@ -57,7 +57,10 @@ def _message(session: Session, report: Report) -> OutboxMessage | None:
     by_name = {
         message.mail_id: message
         for message in session.scalars(
-            select(OutboxMessage).where(OutboxMessage.mail_id.in_(report.mail_ids)).with_for_update()
+            select(OutboxMessage)
+            .where(OutboxMessage.mail_id.in_(report.mail_ids))
+            .order_by(OutboxMessage.id)
+            .with_for_update()
         )
     }
     return next((by_name[name] for name in report.mail_ids if name in by_name), None)

@@ -32,6 +32,7 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.ordering import natural
 from billing_core.database.types import UtcDateTime
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
@@ -231,7 +232,7 @@ def _counted(session: Session, request: Request, target: ColumnElement[bool]) ->
 def _rows(session: Session, request: Request, target: ColumnElement[bool]) -> list[CopiedRate]:
     columns = (Customer.name, Service.name, _effect(request), _own.valid_from, _own.valid_to)
     rows = _pairs(request, target, *columns).join(Service, Service.id == _card.service_id)
-    rows = rows.order_by(Customer.name_order, Customer.id, Service.name, _card.id, _own.valid_from)
+    rows = rows.order_by(Customer.name_order, Customer.id, natural(Service.name), _card.id, _own.valid_from)
     return [CopiedRate(*row) for row in session.execute(rows.limit(SHOWN))]
 
 

@@ -73,7 +73,7 @@ def _request(read: Reader, customer_id: int, day: date) -> Request:
         kept |= {one: name for one, name in names.items() if one not in kept}
         chosen = st.multiselect(
             "Copy to",
-            list(kept),
+            [one for one in kept if one != customer_id],
             format_func=lambda identity: kept.get(identity, str(identity)),
             key="copy_to",
             placeholder="Customers with the same currency",

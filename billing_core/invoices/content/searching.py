@@ -74,10 +74,14 @@ def found_first(session: Session, sought: str, listed: Select[int], most: int) -
     ids = _some(session, sought, FEW + 1)
     if len(ids) <= FEW:
         return among(Invoice.id, ids)
-    # In two statements: of one SQLite would read every invoice.
-    first = among(Invoice.id, session.scalars(listed.limit(most * READ)))
-    ids = list(session.scalars(select(Invoice.id).where(first, _says(session, sought))))
-    return among(Invoice.id, ids) if len(ids) >= most else Invoice.id.in_(union_all(*_parts(session, sought)))
+    # Far behind the first page there would be more to read than to look up.
+    if most * READ <= COUNTED:
+        # In two statements: of one SQLite would read every invoice.
+        first = among(Invoice.id, session.scalars(listed.limit(most * READ)))
+        ids = list(session.scalars(select(Invoice.id).where(first, _says(session, sought))))
+        if len(ids) >= most:
+            return among(Invoice.id, ids)
+    return Invoice.id.in_(union_all(*_parts(session, sought)))
 
 
 def _some(session: Session, sought: str, limit: int) -> list[int]:

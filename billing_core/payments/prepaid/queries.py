@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
@@ -68,8 +68,7 @@ def grants(
     actor.require(Permission.PAYMENT_READ)
     statement = _shown(actor).where(PrepaidGrant.customer_id == customer_id)
     if after is not None:
-        of_them = (PrepaidGrant.id == after, PrepaidGrant.customer_id == customer_id)
-        if not session.scalar(select(exists().where(*of_them))):
+        if session.scalar(statement.with_only_columns(PrepaidGrant.id).where(PrepaidGrant.id == after)) is None:
             raise no_such_start()
         statement = statement.where(PrepaidGrant.id < after)
     return [GrantRow(*row) for row in session.execute(statement.order_by(PrepaidGrant.id.desc()).limit(limit))]
