@@ -130,7 +130,7 @@ def rehearse(
                 if isinstance(read, BillingError):
                     outcomes.append(read)
                     continue
-                if (twice := _is_added_twice(read.incoming, added)) is not None:
+                if (twice := line_modes.added_twice(read.incoming, added)) is not None:
                     outcomes.append(twice)
                     continue
                 outcome, resolved = _compare(connection, read, left_out)
@@ -188,7 +188,7 @@ def apply_together(
                 if outcome.refused:
                     transaction.rollback()
                     return outcomes
-                _refuse_again(session, read.incoming)
+                line_modes.refuse_again(session, read.incoming)
                 read.incoming.progress(WRITING, 0, 1)
                 run_ids.append(_write(session, actor, read, resolved, outcome, checksum))
             outcomes = [replace(one, applied=True, run_id=by) for one, by in zip(outcomes, run_ids, strict=True)]
@@ -231,7 +231,7 @@ def _read_as(
 ) -> _Read:
     size = incoming.stream.seek(0, os.SEEK_END)
     with connection.begin(), Session(connection) as session:
-        _refuse_again(session, incoming)
+        line_modes.refuse_again(session, incoming)
         business = default_business(session)
         setting = Setting(business.id, business.currency, business.time_zone, now)
         start, _guessed = recognising.start_for(session, definition, layout)
@@ -355,22 +355,6 @@ def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run
             recording.removing(connection, read.definition, line_modes.gone(resolved), run)
         line_modes.remove_gone(session, resolved)
     merging.write(connection, read.definition, resolved, outcome.counts, run=run, now=read.staged.setting.now)
-
-
-def _refuse_again(session: Session, incoming: Incoming) -> None:
-    if incoming.lines is Lines.ADD:
-        line_modes.refuse_again(session, incoming.kind, parts.checksum(incoming.stream))
-
-
-def _is_added_twice(incoming: Incoming, added: dict[tuple[Kind, str], str]) -> Conflict | None:
-    """The same of two files that are checked together. ``added``: the names of those so far that add their lines."""
-    if incoming.lines is not Lines.ADD:
-        return None
-    key = (incoming.kind, parts.checksum(incoming.stream))
-    if (first := added.get(key)) is not None:
-        return Conflict(f"This is the very same file as {first}: adding its lines twice would double them")
-    added[key] = incoming.file_name
-    return None
 
 
 def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> int:

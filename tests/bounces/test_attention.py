@@ -1,5 +1,7 @@
 """Addresses that mails came back from need attention until they are changed, or somebody says that they are right."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -150,3 +152,15 @@ def test_what_is_open_is_found_without_reading_all_that_ever_came_back(session):
     written = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
     plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {written}").all()
     assert [row[3] for row in plan] == ["SEARCH mail_bounces USING INDEX ix_mail_bounces_open (address_key=?)"]
+
+
+def test_of_very_many_the_last_are_told_in_the_order_in_which_they_came(session):
+    _, message = a_mailed_invoice(session)
+    facts = {"message_id": message.id, "final": True, "status": "5.1.1", "reason": "User unknown"}
+    for place in range(101):
+        address = f"{place:03}@acme.example"
+        told_at = NOW + timedelta(seconds=place)
+        session.add(Bounce(address=address, address_key=address, told_at=told_at, **facts))
+    session.flush()
+    told = [row.address[:3] for row in queries.of_message(session, READER, message.id)]
+    assert (len(told), told[0], told[-1], told == sorted(told)) == (100, "001", "100", True)

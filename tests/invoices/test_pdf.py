@@ -49,11 +49,11 @@ def test_early_payment_is_printed_with_its_day_and_amount_in_the_customers_langu
 
 @pytest.mark.parametrize("words", ["חברת המחסנים", "12 חברת המחסנים"])
 def test_figures_alone_are_set_from_the_side_from_which_their_text_reads(words):
-    """In points: the column begins 2 mm behind the margin of 18 mm. Hebrew ends where the figures below it do."""
+    """In points: the column begins 2 mm behind the margin of 20 mm. Hebrew ends where the figures below it do."""
     from_left, _ = place_of("615", a_document(a_line("Storage\n615 × 0.29", "1", "100", "0")))
     _, figures_end = place_of("0.29", a_document(a_line(f"{words}\n615 × 0.29", "1", "100", "0")))
     _, words_end = place_of("ח", a_document(a_line(f"{words}\n615 × 0.29", "1", "100", "0")))
-    assert from_left == pytest.approx(20 / 25.4 * 72, abs=1)
+    assert from_left == pytest.approx(22 / 25.4 * 72, abs=1)
     assert figures_end == pytest.approx(words_end, abs=1.5)
     in_latin, _ = place_of("Storage", a_document(a_line(f"{words}\nStorage", "1", "100", "0")))
     assert in_latin == pytest.approx(from_left, abs=1)

@@ -14,6 +14,7 @@ from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.orders.models import OrderLine, sku_key
 from billing_core.rating.models import CostType, Service
+from tests.database.counting import statements
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.reports import company as orders
 
@@ -105,12 +106,28 @@ def test_what_statements_write_and_delete_is_followed(session):
     assert searching.check(session).wrong == ()
 
 
-@pytest.fixture(params=[(0, 1), (0, 20), (2, 1), (3_000, 20)], ids=["all", "read", "some", "few"])
+@pytest.fixture(
+    params=[(0, 0, 20), (0, 9_000, 1), (0, 9_000, 20), (2, 2, 1), (3_000, 3_000, 20)],
+    ids=["all", "first", "read", "some", "few"],
+)
 def ways(request, monkeypatch):
     """Few are looked up; of more, the first of the list are read, or all are looked up."""
-    few, read = request.param
-    for name, value in (("FEW", few), ("COUNTED", few), ("READ", read)):
+    for name, value in zip(("FEW", "COUNTED", "READ"), request.param, strict=True):
         monkeypatch.setattr(searching, name, value)
+
+
+@pytest.mark.parametrize(("offset", "is_read"), [(0, True), (38, True), (39, False), (10_000, False)])
+def test_far_behind_the_first_page_nothing_is_read_to_be_thrown_away(session, monkeypatch, offset, is_read):
+    """Twenty invoices are read for each of a page of two and of those before it; 800 at most."""
+    for name, value in (("FEW", 0), ("COUNTED", 800)):
+        monkeypatch.setattr(searching, name, value)
+    acme = a_customer(session)
+    for _ in range(3):
+        a_draft(session, acme, customer_name="Müller")
+    filters = InvoiceFilter(text="Müller", order_by="id")
+    with statements(session.get_bind().engine) as sent:
+        queries.page_ids(session, SYSTEM, filters, today=TODAY, limit=2, offset=offset)
+    assert any("ORDER BY" in one for one in sent) is is_read
 
 
 @pytest.mark.usefixtures("ways")

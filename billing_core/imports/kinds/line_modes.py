@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from sqlalchemy import FromClause, Select, Table, and_, delete, exists, func, literal, select, union, update
 from sqlalchemy.engine import Connection
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.errors import Conflict
-from billing_core.imports import Kind, Lines, merging
+from billing_core.imports import Kind, Lines, merging, parts
 from billing_core.imports.kind import Definition
 from billing_core.imports.models import ImportRun
 from billing_core.imports.writing.numbers import unmistakable
@@ -38,15 +38,6 @@ class BilledOrderRow:
 
     order_number: str
     invoice: str
-
-
-def refuse_again(session: Session, kind: Kind, checksum: str) -> None:
-    """A file that adds its lines would double them the second time."""
-    same = select(ImportRun.created_at).where(
-        ImportRun.kind == kind.value, ImportRun.checksum == checksum, ImportRun.taken_back_at.is_(None)
-    )
-    if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
-        raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
 
 
 def continue_positions(connection: Connection, resolved: Table) -> None:
@@ -127,6 +118,43 @@ def billed(
         .limit(limit)
     ).all()
     return count, [BilledOrderRow(number, keeping.named(invoice_id, named)) for number, invoice_id, named in first]
+
+
+class File(Protocol):
+    """A file to import."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def stream(self) -> BinaryIO: ...
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def lines(self) -> Lines | None: ...
+
+
+def refuse_again(session: Session, file: File) -> None:
+    """A file that adds its lines would double them the second time."""
+    if file.lines is not Lines.ADD:
+        return
+    same = select(ImportRun.created_at).where(
+        ImportRun.kind == file.kind.value,
+        ImportRun.checksum == parts.checksum(file.stream),
+        ImportRun.taken_back_at.is_(None),
+    )
+    if (before := session.scalar(same.order_by(ImportRun.id.desc()).limit(1))) is not None:
+        raise Conflict(f"This very file was imported on {before:%Y-%m-%d}: adding its lines again would double them")
+
+
+def added_twice(file: File, added: dict[tuple[Kind, str], str]) -> Conflict | None:
+    """The same of two files that are checked together. ``added``: the names of those so far that add their lines."""
+    if file.lines is not Lines.ADD:
+        return None
+    key = (file.kind, parts.checksum(file.stream))
+    if (first := added.get(key)) is not None:
+        return Conflict(f"This is the very same file as {first}: adding its lines twice would double them")
+    added[key] = file.file_name
+    return None
 
 
 def gone(resolved: Table) -> Select[*tuple[Any, ...]]:

@@ -101,6 +101,7 @@ REFERENCES: Final[dict[type[Base], tuple[Reference, ...]]] = {
     Order: (
         Reference(OrderLine.order_id, "has order lines"),
         Reference(BilledOrder.order_id, "is billed on an invoice"),
+        Reference(InvoiceLineItem.order_id, ""),
         Reference(ReportOrder.order_id, "is on a report"),
         Reference(ReportCharge.order_id, ""),
         Reference(ReportQuestion.order_id, ""),

@@ -157,6 +157,8 @@ def test_whoever_is_bound_sees_its_own_credit_alone(session):
     bound = actor_with(Role.MANAGER, user_id=None, name="Olga", customer_id=customer.id)
     assert queries.available(session, bound, other.id, today=TODAY) == []
     assert queries.grants(session, bound, other.id) == []
+    with pytest.raises(Invalid, match="starting_after"):
+        queries.grants(session, bound, other.id, after=grant_id)
     take_back(session, grant_id)
     assert queries.movements(session, bound, grant_id) == []
     assert len(queries.movements(session, CLERK, grant_id)) == 1

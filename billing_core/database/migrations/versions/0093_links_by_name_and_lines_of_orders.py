@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0093"
-down_revision = "0091"
+down_revision = "0092"
 
 _LONGEST = 250
 _ORDER = sa.String(length=_LONGEST).with_variant(sa.String(length=_LONGEST, collation="C"), "postgresql")
