@@ -282,7 +282,7 @@ class InvoiceLineItem(Base):
     service_id: Mapped[int | None] = mapped_column(ForeignKey(Service.id, ondelete="RESTRICT"))
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
     # Where it bills one order of the report; none of those that were made before this was kept.
-    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey(Order.id, ondelete="RESTRICT"))
+    order_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey(Order.id))
     # What it bills of usage. No foreign key: `usage` stands below this room; ``verify`` proves the two alike.
     usage_line_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]

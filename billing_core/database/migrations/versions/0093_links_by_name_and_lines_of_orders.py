@@ -21,7 +21,7 @@ def upgrade() -> None:
         "(SELECT customer_name_order FROM invoices WHERE invoices.id = payment_links.invoice_id)"
     )
     op.create_index("ix_payment_links_customer_name_order", "payment_links", ["customer_name_order", "id"])
-    key = "CONSTRAINT fk_invoice_line_items_order_id_orders REFERENCES orders (id) ON DELETE RESTRICT"
+    key = "CONSTRAINT fk_invoice_line_items_order_id_orders REFERENCES orders (id)"
     op.execute(f"ALTER TABLE invoice_line_items ADD COLUMN order_id BIGINT {key}")
     name = "ix_invoice_line_items_order_id"
     op.create_index(name, "invoice_line_items", ["order_id"], sqlite_where=_OF_ORDERS, postgresql_where=_OF_ORDERS)
