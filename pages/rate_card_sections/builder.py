@@ -4,6 +4,7 @@ The tree under construction lives in the session: groups ``{"id", "word", "membe
 ``{"id", "field", "op", "value"}``. Ids give each widget a key that survives adding and removing.
 """
 
+from decimal import Decimal
 from functools import partial
 from itertools import count
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import streamlit as st
 
 from billing_core.errors import Invalid
-from billing_core.rating.conditions import FIELDS, GROUPS, LISTS, OPERATORS, group, parse
+from billing_core.rating.conditions import FIELDS, GROUPS, LISTS, OPERATORS, Kind, group, parse
 from billing_core.rating.meaning import FIELD_WORDS, describe, operator_words
 from pages.ui import formats
+from pages.ui.inputs import number_input
 from pages.ui.text import md
 
 DEEPEST = 3
@@ -53,6 +55,9 @@ def _say(built: dict[str, Any] | None) -> None:
 def _node(condition: dict[str, Any], numbers: "count[int]") -> Node:
     if "field" in condition:
         value = condition["value"]
+        if FIELDS[condition["field"]] is Kind.NUMBER:
+            listed = value if isinstance(value, list) else [value]
+            value = [number_input.written(Decimal(one), formats.locale()) for one in listed]
         text = "; ".join(value) if isinstance(value, list) else value
         return {"id": next(numbers), "field": condition["field"], "op": condition["op"], "value": text}
     word, members = group(condition)
@@ -62,10 +67,20 @@ def _node(condition: dict[str, Any], numbers: "count[int]") -> Node:
 def _condition(node: Node) -> dict[str, Any] | None:
     """The tree as ``conditions.parse`` takes it; None for an empty outermost group."""
     if "field" in node:
-        listed = [part.strip() for part in node["value"].split(";") if part.strip()]
-        return {"field": node["field"], "op": node["op"], "value": listed if node["op"] in LISTS else node["value"]}
+        read = _plain if FIELDS[node["field"]] is Kind.NUMBER else str
+        listed = [read(part.strip()) for part in node["value"].split(";") if part.strip()]
+        value = listed if node["op"] in LISTS else read(node["value"])
+        return {"field": node["field"], "op": node["op"], "value": value}
     members = [_condition(member) or {"all": []} for member in node["members"]]
     return {node["word"]: members} if members or node["id"] else None
+
+
+def _plain(text: str) -> str:
+    """A number as conditions are stored; as it was typed where it is none, which ``parse`` then says."""
+    try:
+        return f"{number_input.number(text, formats.locale()):f}"
+    except ValueError:
+        return text
 
 
 def _group(key: str, state: Node, node: Node, *, parent: Node | None, depth: int) -> None:

@@ -4,6 +4,7 @@ from datetime import date
 
 import streamlit as st
 
+from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
@@ -144,7 +145,8 @@ def _add(read: Reader, actor: Actor, customer_id: int) -> None:
         )
     _warn_of_reports(read, customer_id, starts_on)
     # The same fields whatever the service: a price typed while the page still draws for another one is not lost.
-    pricing = terms.draw(f"new_{customer_id}", None, known[service_id].cost_type)
+    currency = read(customers.one, customer_id).currency
+    pricing = terms.draw(f"new_{customer_id}", None, known[service_id].cost_type, currency)
     if st.button("Add the rate", type="primary", icon=":material/add:", key="save_new_rate"):
         with transaction() as session:
             service.add_rate(
@@ -181,7 +183,7 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
             "keep the old price; generate them again to see the difference."
         )
     _warn_of_reports(read, row.customer_id, starts_on)
-    pricing = terms.draw(f"rate_{row.id}", row, row.cost_type)
+    pricing = terms.draw(f"rate_{row.id}", row, row.cost_type, row.currency)
     if st.button("Save the change", type="primary", icon=":material/save:", key="save_rate"):
         with transaction() as session:
             made = service.change_rate(session, actor, row.id, pricing(), starts_on=starts_on, now=utc_now()).id

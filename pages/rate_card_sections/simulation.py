@@ -102,7 +102,12 @@ def _why(outcome: Outcome) -> str:
     if outcome.bound:
         return f"The {outcome.bound} per order applies"
     met = ["its condition is met"] * bool(outcome.findings) + ["a line has one of its SKUs"] * outcome.limited
-    return formats.sentence(" and ".join(met) or "applies to every order")
+    words = formats.sentence(" and ".join(met) or "applies to every order")
+    return f"{words}; so little that it rounds to nothing" if _rounded_away(outcome) else words
+
+
+def _rounded_away(outcome: Outcome) -> bool:
+    return outcome.amount is not None and not outcome.amount.minor and bool(outcome.quantity and outcome.unit_price)
 
 
 def _explain(outcome: Outcome) -> None:

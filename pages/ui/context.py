@@ -97,9 +97,14 @@ def attempt(done: str, *, then: Callable[[], None] = lambda: None) -> Iterator[S
 
 def refused(error: BillingError) -> None:
     """Say why something was not done, here and with the fields at fault; the script goes on."""
-    st.error(md(formats.with_days(str(error))), icon=":material/error:")
+    told = str(error)
+    for field in error.fields:
+        # As programs are told; people know no field by such a name.
+        if told.startswith(f"{field}: "):
+            told = formats.words(field) + told.removeprefix(field)
+    st.error(md(formats.with_days(told)), icon=":material/error:")
     for field, reason in error.fields.items():
-        if reason not in str(error):
+        if reason not in told:
             st.caption(f"{md(formats.words(field))}: {md(formats.with_days(reason))}")
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
+from babel import Locale
 from sqlalchemy import insert, select
 
 from billing_core.customers.models import Customer
@@ -16,6 +17,7 @@ from billing_core.rating.copying import Own, Whom
 from billing_core.rating.models import CostType
 from billing_core.rating.pricing import Pricing
 from billing_core.reports import service as reports
+from pages.ui import formats
 from tests.pages.as_read import as_read
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -118,9 +120,9 @@ def test_a_change_starts_on_a_day_and_keeps_the_condition(page_as, sessions, car
 @pytest.mark.parametrize(
     ("price", "message"),
     [
-        ("much", "“much” is not a number such as 12.50"),
+        ("much", "“much” is not a number such as 1234.50"),
         ("", "Enter the price, or 0 if it costs nothing"),
-        ("-1", "unit_price: must be from 0 to 9,000,000,000,000"),
+        ("-1", "Unit price: must be from 0 to 9,000,000,000,000"),
         ("1.25", "Nothing would change: the rate has these terms already"),
     ],
 )
@@ -131,6 +133,58 @@ def test_what_cannot_be_saved_is_said(page_as, sessions, card, price, message):
     page.button(key="save_rate").click().run()
     assert as_read(page.error[0].value) == message
     assert len(rates_of(sessions, customer_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "typed", "stored"),
+    [("de", "1,25", "1.250", "1250"), ("de", "1,25", "8,250", "8.25"), ("en", "1.25", "1,250", "1250")],
+)
+def test_numbers_are_read_as_the_reader_writes_them(
+    page_as, sessions, card, monkeypatch, language, written, typed, stored
+):
+    """As the table beside them shows them, and as every other field of the dashboard does."""
+    monkeypatch.setattr(formats, "locale", lambda: Locale(language))
+    customer_id, rate_id = card
+    key = f"rate_{rate_id}"
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    assert page.text_input(key=f"{key}_price").value == written
+    page.text_input(key=f"{key}_price").set_value("7")
+    page.text_input(key=f"{key}_maximum").set_value(typed)
+    page.text_input(key=f"{key}_condition_1_value").set_value(typed)
+    page.date_input(key=f"change_from_{rate_id}").set_value(JAN)
+    page.button(key="save_rate").click().run()
+    assert not [*page.exception, *page.error], page.error
+    made = rates_of(sessions, customer_id)[0]
+    assert (made.unit_price, Decimal(made.maximum_minor)) == (Decimal(7), Decimal(stored) * 100)
+    assert made.conditions == {"all": [{"field": "weight", "op": "gt", "value": stored}]}
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        ("0.0049", "0.0049 is less than half of the smallest amount, 0.01\xa0USD. An order"),
+        ("0.005", ""),
+        ("0", ""),
+    ],
+)
+def test_a_price_of_which_one_rounds_to_nothing_is_told(page_as, card, price, told):
+    customer_id, rate_id = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.text_input(key=f"rate_{rate_id}_price").set_value(price).run()
+    said = [as_read(one.value) for one in page.warning if "smallest amount" in as_read(one.value)]
+    assert [one[: len(told)] for one in said] == ([told] if told else [])
+
+
+def test_a_trial_says_of_what_rounds_to_nothing_that_it_does(page_as, sessions, card):
+    """3 × 0.001 are 0.003, which is 0.00."""
+    customer_id, _ = card
+    with sessions.begin() as session:
+        made = service.create_service(session, SYSTEM, code="S", name="Stamp", cost_type=CostType.PER_ITEM, now=NOW)
+        pricing = Pricing(Decimal("0.001"))
+        service.add_rate(session, SYSTEM, customer_id, made.id, pricing, valid_from=JAN, now=NOW)
+    page = page_as("finance").visit("rate_cards.py", customer=str(customer_id), rate_tab="Try an order")
+    row = page.dataframe[0].value.set_index("Service").loc["Stamp"]
+    assert (row["Amount"], row["Why"]) == ("0.00", "Applies to every order; so little that it rounds to nothing")
 
 
 def test_a_rate_that_a_colleague_changed_meanwhile_is_not_saved_over(page_as, sessions, card):
@@ -218,7 +272,7 @@ def test_a_service_and_its_first_rate(page_as, sessions, card):
     page.text_area(key=f"new_{customer_id}_skus").set_value("b; A\nc")
     page.button(key="save_new_rate").click().run()
 
-    assert not page.exception
+    assert not [*page.exception, *page.error], page.error
     made = rates_of(sessions, customer_id)[0]
     assert (made.service_name, made.unit_price, made.skus) == ("Packing", Decimal("0.75"), ["A", "B", "C"])
 
