@@ -40,7 +40,7 @@ def draw(read: Reader, actor: Actor) -> None:
     bar = st.container(horizontal=True, vertical_alignment="center")
     chooses = bool(rows) and (actor.may(Permission.EXPORT) or actor.may(Permission.INVOICE_WRITE))
     with bar:
-        everything = chooses and bulk_selection.everything(total, key="reports_everything", most=None)
+        everything = chooses and bulk_selection.everything(total, key="reports_everything", limited=False)
     ticked = tables.show(
         rows,
         # Where it was invoiced comes before who made it when, which a narrow window may hide.
