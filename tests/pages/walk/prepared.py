@@ -142,9 +142,13 @@ def _invoices(session: Session, now: datetime) -> None:
     customers.hold(session, SYSTEM, customer_id, until=until, reason="They moved", today=today, now=now)
 
 
+def _newest_due(session: Session) -> Invoice:
+    return session.scalars(select(Invoice).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)).one()
+
+
 def _credit(session: Session, now: datetime) -> None:
     """Of a customer who owes something in the same currency: what one happens to have depends on the day."""
-    newest = session.scalars(select(Invoice).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)).one()
+    newest = _newest_due(session)
     cash = Received(newest.currency, 100, PaymentMethod.CASH, now.date())
     received.record(
         session,
@@ -186,7 +190,9 @@ def _outgoing_webhooks(session: Session, now: datetime) -> None:
 
 
 def _online_payments(session: Session, now: datetime) -> None:
-    """A link of which the gateway has not answered, an event that failed, and a dispute that was lost."""
+    """A link of which the gateway has not answered, an event that failed, a dispute that was lost, and money that came
+    beside what its invoice owed: the demo company has such a case on most days of a month, but not on all.
+    """
     link = session.scalars(
         select(PaymentLink).where(PaymentLink.state == LinkState.ACTIVE).order_by(PaymentLink.id).limit(1)
     ).one()
@@ -203,6 +209,22 @@ def _online_payments(session: Session, now: datetime) -> None:
             currency=paid.currency,
             amount_minor=paid.amount_minor,
             said="The bank decided for the card's holder",
+            opened_at=now,
+        )
+    )
+    due = _newest_due(session)
+    session.add(
+        PaymentCase(
+            key="walk:differs",
+            kind=CaseKind.AMOUNT_DIFFERS,
+            customer_id=due.customer_id,
+            invoice_id=due.id,
+            payment_id=paid.id,
+            currency=due.currency,
+            # What they have as credit.
+            amount_minor=100,
+            expected_minor=due.due_minor,
+            said="1.00 came instead of what is due",
             opened_at=now,
         )
     )
