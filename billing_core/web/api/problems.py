@@ -24,6 +24,7 @@ from billing_core.web.requests.mistakes import NULL, REQUIRED, name_of, reason_o
 # Where the text of a 500 names the reference under which the log knows it.
 REFERENCE = "{reference}"
 _INTERNAL = "Something went wrong on our side. It has been logged."
+_NO_ROOM = "There is no room on our disk for what was sent. Try again later."
 _MESSAGES = {
     401: problem_bodies.NO_CREDENTIALS,
     403: "You do not have permission to perform this action.",
@@ -150,6 +151,13 @@ def busy(scope: Scope, error: Exception) -> ExactJSON:
     reference = str(scope.get("request_id", "unknown"))
     _log.warning("the database did not answer in time", reference=reference, route=route_of(scope))
     return answer(scope, Problem(503, reason_busy(error), reference=reference, headers={"Retry-After": "60"}))
+
+
+def no_room(scope: Scope, error: OSError) -> ExactJSON:
+    """The disk is full, or has failed, under a body that is too large for the memory."""
+    reference = str(scope.get("request_id", "unknown"))
+    _log.error("a body could not be kept on the disk", reference=reference, kind=error.strerror, route=route_of(scope))
+    return answer(scope, Problem(503, _NO_ROOM, reference=reference, headers={"Retry-After": "60"}))
 
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from billing_core.identity import Permission
 from billing_core.online_payments.webhooks import inbox
 from billing_core.web.access import APIS
 
@@ -31,6 +32,8 @@ _EXACTLY: Final = {
     "/webhooks/stripe": inbox.LARGEST_BYTES,
     "/webhooks/bounces": A_RETURNED_MAIL,
 }
+# Where programs upload files, and what they need for it.
+UPLOADED_TO: Final = {"/api/v1/imports": Permission.IMPORT}
 
 HEADERS_BYTES: Final = 32 * _KIB
 # The dashboard reads an address with more as if it had none, and would show everything.
@@ -42,13 +45,20 @@ SLOWEST_BYTES_PER_SECOND: Final = 16 * _KIB
 _LINGER_SECONDS: Final = 2.0
 
 
-def largest(path: str) -> int:
+def largest(path: str, method: str = "POST") -> int:
     """The bytes that the body of a request to this address may have."""
+    if path in UPLOADED_TO and method == "POST":
+        return AN_UPLOAD
     if path in _EXACTLY:
         return _EXACTLY[path]
     if path.startswith(APIS):
         return AN_API_REQUEST
     return AN_UPLOAD if path.startswith(UPLOADS) else A_FORM
+
+
+def uploading(scope: Scope) -> Permission | None:
+    """What a program needs that uploads a file with this request; None where it does not."""
+    return UPLOADED_TO.get(scope["path"]) if scope["method"] == "POST" else None
 
 
 class BodyLimits:
@@ -82,7 +92,7 @@ class _Body:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         self._receive, self._send = receive, send
-        self._largest = largest(scope["path"])
+        self._largest = largest(scope["path"], scope["method"])
         declared = headers.get("content-length", "0")
         self._too_large = declared.isdecimal() and int(declared[:20]) > self._largest
         self._chunked = "transfer-encoding" in headers

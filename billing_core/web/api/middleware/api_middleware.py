@@ -1,4 +1,7 @@
-"""What every request to the APIs passes first: authentication, rate limit, the whole body."""
+"""What every request to the APIs passes first: authentication, rate limit, the whole body.
+
+What is uploaded is kept on the disk, everything else in memory.
+"""
 
 import time
 from collections.abc import Mapping
@@ -18,9 +21,12 @@ from billing_core.web.api import problems
 from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.problem_bodies import Problem
+from billing_core.web.doors import body_limits
 from billing_core.web.doors.client_address import address_of, whose
 from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
+from billing_core.web.requests import kept_bodies
+from billing_core.web.requests.kept_bodies import KeptBody
 
 # Addresses served without credentials.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
@@ -63,15 +69,19 @@ class ApiMiddleware:
             return await problems.answer(scope, problem)(scope, receive, send)
         if caller is not None:
             scope[SCOPE_KEY] = caller
-        try:
-            body = await _body(receive)
-        except ClientDisconnect:
-            # Half a body is no request, and nobody waits for an answer.
-            return None
-        except HTTPException as refusal:
-            refused = problems.of_status(refusal.status_code, refusal.detail)
-            return await problems.answer(scope, refused)(scope, receive, send)
-        return await self.app(scope, replayed(body, receive), send)
+        with KeptBody(in_memory=_most_in_memory(scope)) as body:
+            try:
+                await _take(body, receive)
+            except ClientDisconnect:
+                # Half a body is no request, and nobody waits for an answer.
+                return None
+            except HTTPException as refusal:
+                refused = problems.of_status(refusal.status_code, refusal.detail)
+                return await problems.answer(scope, refused)(scope, receive, send)
+            except OSError as error:
+                return await problems.no_room(scope, error)(scope, receive, send)
+            scope[kept_bodies.SCOPE_KEY] = body
+            return await self.app(scope, body.replayed(receive), send)
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:
@@ -94,6 +104,9 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
     is_open = scope["path"] in OPEN
     try:
         caller = None if is_open else find_caller(scope, now=utc_now())
+        if caller is not None and (needed := body_limits.uploading(scope)):
+            # Before hundreds of megabytes are taken in.
+            caller.actor.require(needed)
     except Forbidden as error:
         problem = problems.of_error(error)
     address = address_of(scope)
@@ -107,28 +120,21 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
     return caller, problem, count.headers
 
 
-async def _body(receive: Receive) -> bytes:
-    """The whole body. ClientDisconnect where the client goes before all of it has come; HTTPException where it is too
-    large or too slow (``body_limits``).
+def _most_in_memory(scope: Scope) -> int:
+    """Bytes of a body that are held in memory; the rest of what is uploaded is on the disk."""
+    most = body_limits.largest(scope["path"], scope["method"])
+    return min(most, body_limits.AN_API_REQUEST) if body_limits.uploading(scope) else most
+
+
+async def _take(body: KeptBody, receive: Receive) -> None:
+    """Keep the whole body. ClientDisconnect where the client goes before all of it has come; HTTPException where it is
+    too large or too slow (``body_limits``); OSError where the disk is full.
     """
-    parts = []
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientDisconnect
-        parts.append(message.get("body", b""))
+        await body.add(message.get("body", b""))
         if not message.get("more_body", False):
             break
-    return b"".join(parts)
-
-
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """Receives an already read body once, then what really comes, such as a disconnect."""
-    waiting = [body]
-
-    async def again() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
-
-    return again
+    await body.finish()

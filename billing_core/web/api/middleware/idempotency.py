@@ -18,8 +18,9 @@ from billing_core.identity.idempotent import Claim
 from billing_core.web.api import problems
 from billing_core.web.api.access import REPEATABLE_KEY, SCOPE_KEY, Caller
 from billing_core.web.api.middleware import idempotency_store
-from billing_core.web.api.middleware.api_middleware import replayed
 from billing_core.web.api.middleware.idempotency_store import Refused, StoredAnswer
+from billing_core.web.requests import multipart
+from billing_core.web.requests.kept_bodies import KeptBody, body_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -30,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class Idempotent:
-    """ASGI middleware inside ApiMiddleware, which provides the Caller and the body in one piece."""
+    """ASGI middleware inside ApiMiddleware, which provides the Caller and keeps the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,8 +43,8 @@ class Idempotent:
             return await self.app(scope, receive, send)
         if problem := key_problem(key):
             return await problems.answer(scope, problems.of_status(400, problem))(scope, receive, send)
-        body: bytes = (await receive()).get("body", b"")
-        fingerprint = _fingerprint(scope, caller, body)
+        body = body_of(scope)
+        fingerprint = await _fingerprint(scope, caller, body)
         begun = await _in_transaction(
             lambda session: idempotency_store.begin(session, caller.limit_key, key, fingerprint, now=utc_now())
         )
@@ -56,7 +57,7 @@ class Idempotent:
                     scope, receive, send
                 )
         scope[REPEATABLE_KEY] = begun
-        return await _Recorder(begun).run(self.app, scope, replayed(body, receive), send)
+        return await _Recorder(begun).run(self.app, scope, receive, send)
 
 
 def key_problem(key: str) -> str:
@@ -124,6 +125,27 @@ async def _in_transaction(change: Callable[[Session], _T]) -> _T:
     return await run_in_threadpool(change_and_commit)
 
 
-def _fingerprint(scope: Scope, caller: Caller, body: bytes) -> str:
-    parts = (scope["path"].encode("utf-8", "surrogatepass"), scope["query_string"], caller.dialect.encode(), body)
-    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+async def _fingerprint(scope: Scope, caller: Caller, body: KeptBody) -> str:
+    content_type = Headers(scope=scope).get("content-type", "")
+    parts = (scope["path"].encode("utf-8", "surrogatepass"), scope["query_string"], caller.dialect.encode())
+    digests = [hashlib.sha256(part).digest() for part in parts]
+    if multipart.is_multipart(content_type):
+        digests.append(await run_in_threadpool(_digest_of_parts, content_type, body))
+    else:
+        digests.append(_digest(body) if body.in_memory else await run_in_threadpool(_digest, body))
+    return hashlib.sha256(b"\0".join(digests)).hexdigest()
+
+
+def _digest_of_parts(content_type: str, body: KeptBody) -> bytes:
+    """The same whatever boundary a client has drawn for this time. What cannot be read is what it is."""
+    try:
+        return multipart.digest(content_type, body.pieces())
+    except multipart.Malformed:
+        return _digest(body)
+
+
+def _digest(body: KeptBody) -> bytes:
+    digest = hashlib.sha256()
+    for piece in body.pieces():
+        digest.update(piece)
+    return digest.digest()
