@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KIND: Final = "multipart/form-data"
 # Each is work, however little is in it.
 MOST_PARTS: Final = 101
+_FIRST_WITHIN: Final = 4096
 # A body as it is: the others would have to be decoded, and nobody sends them (RFC 7578, 4.7).
 _AS_IT_IS: Final = (b"", b"binary", b"8bit", b"7bit")
 
@@ -89,7 +90,7 @@ class _Reader:
         except FormParserError:
             raise Malformed("has too long a boundary") from None
         self.complete = False
-        self._count = 0
+        self._count = self._bytes = 0
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
         self._part: Part | None = None
@@ -102,8 +103,9 @@ class _Reader:
             self._parser.write(piece)
         except FormParserError:
             raise Malformed("is not multipart with its boundary") from None
-        if not self._count:
-            # Lines without an end before the first part would be taken one character at a time.
+        self._bytes += len(piece)
+        if not self._count and self._bytes > _FIRST_WITHIN:
+            # Empty lines before the first part are taken one character at a time.
             raise Malformed("does not begin with its boundary")
         return self._read
 

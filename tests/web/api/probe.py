@@ -1,5 +1,6 @@
 """Routes for the tests of what stands before all routes: one of each kind under each API's addresses."""
 
+import hashlib
 from datetime import UTC, datetime
 from threading import Event
 
@@ -13,6 +14,8 @@ from billing_core.web.api.access import CurrentCaller, Transaction
 from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber, money
 from billing_core.web.api.problems import fails_with
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.requests import multipart
+from billing_core.web.requests.uploads import GivenUpload
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 # An address of each API.
@@ -22,6 +25,8 @@ PLACES = {
     "analytics": "/api/v1/analytics/probe",
     "billing": "/v1/billing/probe",
 }
+# Where the tests that use it let programs upload files.
+UPLOAD = f"{PLACES['reports']}/upload"
 router = described_router(tags=["Probe"])
 began, go_on = Event(), Event()
 
@@ -65,6 +70,15 @@ def _slow(given: Given, caller: CurrentCaller) -> ExactJSON:
     return ExactJSON({"slow": True})
 
 
+def _upload(upload: GivenUpload, caller: CurrentCaller, session: Transaction) -> ExactJSON:
+    audit.record(session, caller.actor, "probe", ("probe", upload.size), now=NOW)
+    digest = hashlib.sha256()
+    for chunk in upload.chunks():
+        digest.update(chunk)
+    told = {"fields": upload.fields, "file_name": upload.file_name, "size": upload.size, "sha256": digest.hexdigest()}
+    return ExactJSON(told, 202)
+
+
 def done(sessions) -> int:
     """How often the work was done."""
     with sessions() as session:
@@ -86,5 +100,6 @@ router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
 for method in (router.put, router.patch, router.delete):
     method(f"{PLACES['reports']}/any-method", name=f"work_{method.__name__}")(_work)
 router.get(f"{PLACES['reports']}/any-method", name="work_get")(_counted)
+router.post(UPLOAD, name="upload", openapi_extra={"requestBody": {"content": {multipart.KIND: {}}}})(_upload)
 # Before its transaction, which on SQLite would let nobody else write.
 router.post(f"{PLACES['reports']}/held-up", name="held_up", dependencies=[Depends(_held_up)])(_work)

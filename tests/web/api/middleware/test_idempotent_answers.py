@@ -10,13 +10,14 @@ from billing_core.identity.idempotent import Claim, IdempotentRequest
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect
 from billing_core.web.api.middleware import idempotency
 from billing_core.web.api.middleware.idempotency import Idempotent, key_problem
+from billing_core.web.requests import kept_bodies
 
 pytestmark = pytest.mark.sql
 
 MOST = 4 * 1024 * 1024
 
 
-def a_request():
+def a_request(body):
     return {
         "type": "http",
         "method": "POST",
@@ -24,6 +25,7 @@ def a_request():
         "query_string": b"",
         "headers": [(b"idempotency-key", b"order-17")],
         SCOPE_KEY: Caller(SYSTEM, "key", "key:1", Dialect.PLAIN),
+        kept_bodies.SCOPE_KEY: body,
     }
 
 
@@ -45,7 +47,8 @@ def asked():
         async def send(message):
             sent.append(message)
 
-        anyio.run(app, a_request(), receive, send)
+        with kept_bodies.KeptBody(in_memory=1024) as body:
+            anyio.run(app, a_request(body), receive, send)
         start, *pieces = sent or [{"status": None, "headers": ()}]
         return start["status"], dict(start["headers"]), b"".join(piece.get("body", b"") for piece in pieces)
 
