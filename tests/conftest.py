@@ -54,6 +54,9 @@ _LONG: Final = (
     "tests/commands/test_copies.py",
     "tests/commands/test_backups.py",
 )
+# Their histories take longest, most of it outside the database. Each file's first test is tried on PostgreSQL, which
+# tells whether it takes their statements, and all that have no twin on SQLite.
+_SAMPLED: Final = ("tests/bill_runs/", "tests/imports/", "tests/subscriptions/", "tests/usage/")
 # On neither database before a change lands: released migrations never change, and these ends take the longest.
 _LEFT: Final = (
     "tests/database/test_migrations.py",
@@ -117,6 +120,8 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server or a browser, as its fixtures tell, so that nobody has to remember it."""
+    tried = {item.nodeid for item in items}
+    sampled: set[Path] = set()
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
@@ -126,6 +131,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
         if item.nodeid.startswith(_LEFT) or ("postgresql" in parameters and _is_left_on_postgresql(item)):
             item.add_marker("later")
+        elif "postgresql" in parameters and item.nodeid.startswith(_SAMPLED) and not item.get_closest_marker("sql"):
+            if item.path in sampled and item.nodeid.replace("postgresql", "sqlite") in tried:
+                item.add_marker("later")
+            sampled.add(item.path)
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
     items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())
 
