@@ -50,6 +50,8 @@ def every_route():
 
 
 def test_every_route_refuses_a_body_without_an_end(whole, sessions, monkeypatch):
+    # Half a gigabyte says no more than some.
+    monkeypatch.setattr(body_limits, "AN_UPLOAD", 2 * 1024 * 1024)
     # With it there is its address too.
     monkeypatch.setattr(settings(), "bounce_secret", SecretStr("of the mail server's alone, and nobody else's"))
     with sessions.begin() as session:
