@@ -5,7 +5,7 @@ import io
 from billing_core.customers.models import Customer
 from billing_core.imports import Kind, inbox
 from tests.imports.files import row_count
-from tests.imports.test_inbox import ADA, NOW
+from tests.imports.inbox.dropped import ADA, NOW
 from tests.imports.test_layouts import example
 
 

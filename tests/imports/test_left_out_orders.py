@@ -8,7 +8,7 @@ from sqlalchemy import select
 from billing_core.imports import Kind, inbox, steps
 from billing_core.imports.models import FileState, Holds, ImportFilePart
 from billing_core.orders.models import Order, OrderLine
-from tests.imports.test_inbox import ADA, NOW
+from tests.imports.inbox.dropped import ADA, NOW
 
 # Order 2 was refunded, and has two lines; of 3 one line was.
 COMBINED = (

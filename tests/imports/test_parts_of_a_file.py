@@ -13,7 +13,7 @@ from billing_core.imports import Kind, inbox, steps, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.orders.models import Order, OrderLine
 from tests.imports.files import row_count
-from tests.imports.test_inbox import ADA, NOW
+from tests.imports.inbox.dropped import ADA, NOW
 from tests.imports.test_layouts import example, what_is_there
 
 ORDERS = example("shopify_orders")
