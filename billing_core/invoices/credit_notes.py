@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -52,6 +52,7 @@ class CreditNoteRow:
     total_minor: int
     refund_minor: int
     created_by: str
+    withdrawn_on: date | None
 
 
 COLUMNS = tuple(getattr(CreditNote, name) for name in CreditNoteRow.__dataclass_fields__)
@@ -198,7 +199,7 @@ def write(
         )
         for position, part in enumerate(parts, start=1)
     )
-    credited = session.scalar(select(func.sum(CreditNote.total_minor)).where(CreditNote.invoice_id == invoice.id))
+    credited = session.scalar(select(func.sum(CreditNote.total_minor)).where(*_standing(invoice)))
     if credited == invoice.total_minor:
         billed_orders.release(session, [invoice.id], now=now)
     audit.record(
@@ -211,6 +212,10 @@ def write(
         now=now,
     )
     return note
+
+
+def _standing(invoice: Invoice | InvoiceView) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return CreditNote.invoice_id == invoice.id, CreditNote.withdrawn_at.is_(None)
 
 
 def _said(part: Share, invoice: Invoice, why: str) -> dict[str, Any]:
@@ -266,7 +271,7 @@ def _creditable(session: Session, invoice: Invoice | InvoiceView) -> list[Credit
     notes = (
         select(CreditNoteLine.invoice_line_id, func.sum(CreditNoteLine.quantity))
         .join(CreditNote, CreditNote.id == CreditNoteLine.credit_note_id)
-        .where(CreditNote.invoice_id == invoice.id, CreditNoteLine.invoice_line_id.is_not(None))
+        .where(*_standing(invoice), CreditNoteLine.invoice_line_id.is_not(None))
         .group_by(CreditNoteLine.invoice_line_id)
     )
     credited: dict[Any, Any] = dict(session.execute(notes).all())
@@ -353,7 +358,7 @@ def left(session: Session, invoice: Invoice | InvoiceView) -> list[Share]:
                 func.sum(CreditNoteLine.tax_minor),
             )
             .join(CreditNote, CreditNote.id == CreditNoteLine.credit_note_id)
-            .where(CreditNote.invoice_id == invoice.id)
+            .where(*_standing(invoice))
             .group_by(CreditNoteLine.type, CreditNoteLine.tax_rate)
         )
     }

@@ -320,7 +320,8 @@ class InvoiceEvent(Base):
 
 class CreditNote(Base):
     """A document that credits part or all of an invoice. It has its own number and never changes. ``refund_minor`` of
-    it was paid back rather than taken off what was due. ``early_payment``: it credits what paying early took off.
+    it was paid back rather than taken off what was due. ``early_payment``: it credits what paying early took off; that
+    is withdrawn where the payment is undone or taken back: from ``withdrawn_on`` on nothing of it is credited.
     ``zero_tax_reason`` is why it credits at 0 %; NULL: it was issued before tax of 0 % was stated, and does not.
     """
 
@@ -360,6 +361,10 @@ class CreditNote(Base):
     refund_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     early_payment: Mapped[bool] = mapped_column(default=False, server_default=false())
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
+    withdrawn_on: Mapped[date | None]
+    withdrawn_at: Mapped[datetime | None]
+    # The entry that reverses its own.
+    withdrawn_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id"))
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))

@@ -19,7 +19,7 @@ from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money
-from billing_core.payments import chargeback_sources, queries, write_offs
+from billing_core.payments import chargeback_sources, early_discounts, queries, write_offs
 from billing_core.payments.chargeback_sources import Part
 from billing_core.payments.models import (
     Allocation,
@@ -65,8 +65,9 @@ def take_back(
     ]
     for one in made if taken.lost else ():
         if one.invoice_id is not None:
+            due_again = one.amount_minor + one.discount_minor
             one.write_off_entry_id = write_offs.write_off(
-                session, actor, one.invoice_id, reason=why, amount_minor=one.amount_minor, today=today, now=now
+                session, actor, one.invoice_id, reason=why, amount_minor=due_again, today=today, now=now
             )
     session.flush()
     audit.record(
@@ -141,7 +142,9 @@ def _against(part: Part) -> list[Side]:
 def _shorten(
     session: Session, actor: Actor, allocation: Allocation, by_minor: int, made: Chargeback, *, now: datetime
 ) -> None:
-    """The allocation ends, and one of what is left takes its place; its invoice is due again for the difference."""
+    """The allocation ends, and one of what is left takes its place; its invoice is due again for the difference, and
+    for the discount that only the whole payment takes.
+    """
     invoice = invoices.for_change(session, actor, allocation.invoice_id)
     allocation.undone_at, allocation.undone_entry_id = now, made.entry_id
     if allocation.amount_minor > by_minor:
@@ -157,8 +160,19 @@ def _shorten(
                 created_by=actor.name,
             )
         )
-    data = {"payment_id": made.payment_id, "amount_minor": by_minor, "reason": made.reason}
-    lifecycle.settle(session, actor, invoice, paid=-by_minor, event=EventKind.PAYMENT_UNDONE, data=data, now=now)
+    discount = early_discounts.withdraw(session, actor, invoice, reason=made.reason, on=made.taken_on, now=now)
+    made.discount_minor = discount.minor
+    data = {"payment_id": made.payment_id, "amount_minor": by_minor, "reason": made.reason, **discount.facts}
+    lifecycle.settle(
+        session,
+        actor,
+        invoice,
+        paid=-by_minor,
+        credited=-discount.minor,
+        event=EventKind.PAYMENT_UNDONE,
+        data=data,
+        now=now,
+    )
 
 
 def _return(session: Session, actor: Actor, payment: Payment, taken: Chargeback, *, today: date, now: datetime) -> int:
@@ -183,6 +197,7 @@ def _return(session: Session, actor: Actor, payment: Payment, taken: Chargeback,
         _lengthen(session, actor, payment, invoice.id, pays, entry_id, on=day, now=now)
         data = {"payment_id": payment.id, "amount_minor": pays, "method": payment.method.value}
         lifecycle.settle(session, actor, invoice, paid=pays, event=EventKind.PAYMENT, data=data, now=now)
+        early_discounts.grant_again(session, actor, invoice, on=day, now=now)
     return entry_id
 
 

@@ -158,8 +158,18 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
     allocation.undone_entry_id, allocation.undone_at = undone_entry_id, now
     if prepaid:
         returning.release(session, actor, allocation, entry_id=undone_entry_id, on=day, now=now)
-    data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id}
-    lifecycle.settle(session, actor, invoice, paid=-amount, event=EventKind.PAYMENT_UNDONE, data=data, now=now)
+    discount = early_discounts.withdraw(session, actor, invoice, reason=why, on=day, now=now)
+    data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id, **discount.facts}
+    lifecycle.settle(
+        session,
+        actor,
+        invoice,
+        paid=-amount,
+        credited=-discount.minor,
+        event=EventKind.PAYMENT_UNDONE,
+        data=data,
+        now=now,
+    )
     audit.record(
         session,
         actor,

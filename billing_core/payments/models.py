@@ -169,7 +169,8 @@ class Refund(Base):
 
 class Chargeback(Base):
     """A part of a payment that its payer's bank took back for good. ``key``: names the dispute, which may have several
-    parts. ``write_off_entry_id``: the entry that wrote off what would be due again on the invoice.
+    parts. ``discount_minor``: what the payment had taken off the invoice by being early, which is due again with it.
+    ``write_off_entry_id``: the entry that wrote off what would be due again on the invoice.
     ``returned_at``: the bank has given the money back since, on ``returned_on``.
     """
 
@@ -190,6 +191,7 @@ class Chargeback(Base):
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
+    discount_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     taken_on: Mapped[date]
     reason: Mapped[str] = mapped_column(String(200))
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)

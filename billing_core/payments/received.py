@@ -155,7 +155,7 @@ def undo(
     today: date,
     now: datetime,
 ) -> Payment:
-    """Undo a payment that was recorded in error: its entry is reversed, and its invoices are due again.
+    """Undo a payment that was recorded in error: its entry is reversed, and its invoices are due as before it.
 
     Conflict where its rest was spent as credit meanwhile, where an invoice of it was refunded, and for a gateway's
     payment, which did come in.
@@ -189,13 +189,17 @@ def undo(
     payment.undone_at, payment.undone_reason = now, why
     for allocation in standing:
         allocation.undone_at = now
+        invoice = locked[allocation.invoice_id]
+        discount = early_discounts.withdraw(session, actor, invoice, reason=why, on=today, now=now)
+        data = {"payment_id": payment.id, "amount_minor": allocation.amount_minor, "reason": why}
         lifecycle.settle(
             session,
             actor,
-            locked[allocation.invoice_id],
+            invoice,
             paid=-allocation.amount_minor,
+            credited=-discount.minor,
             event=EventKind.PAYMENT_UNDONE,
-            data={"payment_id": payment.id, "amount_minor": allocation.amount_minor, "reason": why},
+            data=data | discount.facts,
             now=now,
         )
     audit.record(

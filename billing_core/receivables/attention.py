@@ -68,8 +68,10 @@ def _refused_top_ups(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _undone_discounts(scope: Scope) -> Select[*tuple[Any, ...]]:
-    """A payment that took a discount settles its invoice: where something is due, it was undone or taken back."""
-    taken = select(CreditNote.invoice_id).where(CreditNote.early_payment.is_(True))
+    """A payment that took a discount settles its invoice: where something is due, it was undone or taken back. Earlier
+    releases left the discount; now it is withdrawn.
+    """
+    taken = select(CreditNote.invoice_id).where(CreditNote.early_payment.is_(True), CreditNote.withdrawn_at.is_(None))
     return _invoices(scope, Invoice.id.in_(taken), _STILL_OPEN)
 
 

@@ -138,14 +138,22 @@ def _payments(session: Session) -> Check:
 
 
 def _credit_notes(session: Session) -> Check:
-    statement = select(CreditNote.id, CreditNote.number).where(
-        or_(
-            CreditNote.subtotal_minor != _posted(CreditNote.entry_id, Account.REVENUE),
-            CreditNote.tax_minor != _posted(CreditNote.entry_id, Account.TAX_PAYABLE),
+    reversal = aliased(LedgerEntry)
+    statement = (
+        select(CreditNote.id, CreditNote.number)
+        .outerjoin(reversal, reversal.reverses_id == CreditNote.entry_id)
+        .where(
+            or_(
+                CreditNote.subtotal_minor != _posted(CreditNote.entry_id, Account.REVENUE),
+                CreditNote.tax_minor != _posted(CreditNote.entry_id, Account.TAX_PAYABLE),
+                func.coalesce(CreditNote.withdrawn_entry_id, 0) != func.coalesce(reversal.id, 0),
+                CreditNote.withdrawn_on != reversal.effective_on,
+                CreditNote.withdrawn_at.is_(None) != reversal.id.is_(None),
+            )
         )
     )
     return Check(
-        "Each credit note takes back the revenue and the tax that were posted",
+        "Each credit note, and whether it was withdrawn, is what was posted of revenue and tax",
         proof.count(session, CreditNote),
         proof.named(session, statement.order_by(CreditNote.id), "credit note {1}"),
     )
@@ -178,7 +186,9 @@ def _chargebacks(session: Session) -> Check:
     differing = or_(
         Chargeback.amount_minor != -taken,
         and_(Chargeback.returned_at.is_not(None), Chargeback.amount_minor != returned),
-        and_(Chargeback.write_off_entry_id.is_not(None), Chargeback.amount_minor != given_up),
+        and_(
+            Chargeback.write_off_entry_id.is_not(None), Chargeback.amount_minor + Chargeback.discount_minor != given_up
+        ),
     )
     return Check(
         "Each chargeback, and what of it came back or was written off, is what was posted",

@@ -1,6 +1,7 @@
 """What each document says about tax, as SQL: a row for each document and rate.
 
-An invoice counts on its own day, a credit note on its own. A cancelled invoice has no second document: what credit
+An invoice counts on its own day, a credit note on its own, and what a withdrawn one had credited is back again on the
+day of that. A cancelled invoice has no second document: what credit
 notes have left of it is taken off on the day on which cancelling was posted. What was written off stays taxed, and so
 do invoices that nobody has paid: tax is owed by what was agreed. Drafts do not count.
 """
@@ -19,6 +20,7 @@ from billing_core.invoices.models import LISTED, CreditNote, CreditNoteLine, Inv
 from billing_core.ledger.models import EntryKind, LedgerEntry
 
 INVOICE, CREDIT_NOTE, CANCELLATION = "invoice", "credit_note", "cancellation"
+WITHDRAWAL = "credit_note_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def documents(scope: Scope, cell: Cell = EVERYTHING) -> Subquery:
     """(kind, number, invoice_id, invoice_number, customer_id, business_id, currency, country, rate, reason, day, net,
     tax) in minor units; what takes off is negative. The scope's period, currency, customer and instant hold.
     """
-    parts = (_invoices(scope, cell), _credit_notes(scope, cell), *_cancellations(scope, cell))
+    notes = (_credit_notes(scope, cell), _withdrawals(scope, cell))
+    parts = (_invoices(scope, cell), *notes, *_cancellations(scope, cell))
     return union_all(*(_in_cell(part, cell) for part in parts)).subquery("documents")
 
 
@@ -93,26 +96,30 @@ def _invoices(scope: Scope, cell: Cell) -> Select[Any]:
 
 
 def _credit_notes(scope: Scope, cell: Cell) -> Select[Any]:
-    rows = _selected(
-        CREDIT_NOTE,
-        CreditNote.number,
-        CreditNote.issued_on,
-        CreditNoteLine.tax_rate,
-        func.coalesce(CreditNote.zero_tax_reason, ""),
-        -CreditNoteLine.amount_minor,
-        -CreditNoteLine.tax_minor,
-    )
-    conditions = _conditions(scope, cell, CreditNote.issued_on, CreditNote.created_at)
+    line = CreditNoteLine
+    known = (CreditNote.issued_on, CreditNote.created_at)
+    return _of_notes(scope, cell, CREDIT_NOTE, *known, -line.amount_minor, -line.tax_minor)
+
+
+def _withdrawals(scope: Scope, cell: Cell) -> Select[Any]:
+    known = (CreditNote.withdrawn_on, CreditNote.withdrawn_at)
+    rows = _of_notes(scope, cell, WITHDRAWAL, *known, CreditNoteLine.amount_minor, CreditNoteLine.tax_minor)
+    return rows.where(CreditNote.withdrawn_on.is_not(None))
+
+
+def _of_notes(scope: Scope, cell: Cell, kind: str, day: Any, known: Any, net: Any, tax: Any) -> Select[Any]:
+    reason = func.coalesce(CreditNote.zero_tax_reason, "")
+    rows = _selected(kind, CreditNote.number, day, CreditNoteLine.tax_rate, reason, net, tax)
     return (
         rows.select_from(CreditNote)
         .join(Invoice, Invoice.id == CreditNote.invoice_id)
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
-        .where(*conditions)
+        .where(*_conditions(scope, cell, day, known))
     )
 
 
 def _cancellations(scope: Scope, cell: Cell) -> tuple[Select[Any], Select[Any]]:
-    """All of a cancelled invoice, and back again what credit notes had credited before."""
+    """All of a cancelled invoice, and back again what credit notes that stood had credited before."""
     cancelled = _cancelled(scope, cell)
     facts = (CANCELLATION, Invoice.number, cancelled.c.day)
     whole = _selected(
@@ -128,7 +135,8 @@ def _cancellations(scope: Scope, cell: Cell) -> tuple[Select[Any], Select[Any]]:
         credited.select_from(cancelled)
         .join(Invoice, Invoice.id == cancelled.c.invoice_id)
         .join(CreditNote, CreditNote.invoice_id == Invoice.id)
-        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id),
+        .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
+        .where(CreditNote.withdrawn_at.is_(None)),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Select, case, func
 from billing_core.figures import Figure, Scope, select_rows
 from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice
-from billing_core.tax_returns.documents import CANCELLATION, CREDIT_NOTE, INVOICE, Cell, documents
+from billing_core.tax_returns.documents import CANCELLATION, CREDIT_NOTE, INVOICE, WITHDRAWAL, Cell, documents
 
 
 class Measure(enum.StrEnum):
@@ -112,6 +112,7 @@ def _rows(measure: Measure, cell: Cell, scope: Scope) -> Select[Any]:
     amount = func.sum(found[kind])
     label = case(
         (found.kind == CREDIT_NOTE, found.number + " for " + found.invoice_number),
+        (found.kind == WITHDRAWAL, found.number + " withdrawn, for " + found.invoice_number),
         (found.kind == CANCELLATION, found.number + " cancelled"),
         else_=found.number,
     )

@@ -6,7 +6,7 @@ from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, queries
 from billing_core.invoices.queries import InvoiceFilter
-from pages.invoice_sections.columns import columns, open_invoice
+from pages.invoice_sections.columns import columns, open_invoice, withdrawn
 from pages.invoice_sections.filtering import TABS
 from pages.ui import formats, mail_words, opened, tables
 from pages.ui.inputs import filters
@@ -64,8 +64,9 @@ def _credit_notes(read: Reader, customer: Customer) -> None:
         return
     st.subheader("Credit notes", anchor=False)
     skipped = tables.pager(total, key=_NOTES_KEY, noun="credit note", of=customer.id)
+    notes = read(credit_notes.of_customer, customer.id, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
-        read(credit_notes.of_customer, customer.id, limit=tables.PAGE_SIZE, offset=skipped),
+        notes,
         [
             tables.text("Number", "number"),
             tables.day("Issued", "issued_on"),
@@ -73,6 +74,7 @@ def _credit_notes(read: Reader, customer: Customer) -> None:
             tables.money("Paid back", "refund_minor", help="The rest lowered what was due on the invoice"),
             tables.currency_of(),
             tables.text("Reason", "reason", width="medium"),
+            *withdrawn(notes),
             tables.link("PDF", lambda note: f"/downloads/credit-notes/{note.id}.pdf", ":material/download:"),
         ],
         key=f"customer_notes_{skipped}",

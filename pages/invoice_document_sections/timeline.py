@@ -133,7 +133,7 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.PAYMENT:
             return f"Paid {amount} {formats.by_method(str(data.get('method', 'other')))}"
         case EventKind.PAYMENT_UNDONE:
-            return f"Payment of {amount} reversed{because}"
+            return f"Payment of {amount} reversed{_discount(data, currency)}{because}"
         case EventKind.PAYMENT_FAILED:
             return f"A payment failed{because}"
         case EventKind.CREDIT_APPLIED:
@@ -178,6 +178,14 @@ def _in_their_words(data: Mapping[str, Any]) -> str:
 def _receivers(data: Mapping[str, Any]) -> str:
     parts = {"to": "", "cc": "copy to ", "bcc": "blind copy to ", "missed": "not to "}
     return ", ".join(f"{before}{data[name]}" for name, before in parts.items() if data.get(name))
+
+
+def _discount(data: Mapping[str, Any], currency: str) -> str:
+    """What early payment had taken off, which is due again with the payment."""
+    if not data.get("discount_minor"):
+        return ""
+    taken = formats.money(int(data["discount_minor"]), currency)
+    return f", and the discount of {taken} with credit note {data['credit_note']}"
 
 
 def _kept(data: Mapping[str, Any], currency: str) -> str:

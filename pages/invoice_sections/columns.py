@@ -1,11 +1,12 @@
 """How a table shows invoices: the same on their own page and on a customer's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from billing_core.dates import Day
+from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceRow
@@ -44,6 +45,12 @@ def columns(
         tables.computed("Late", partial(_late, today), right=True, width=85, help="Days since it was due"),
         tables.day("Issued", "issued_on", order="issued_on"),
     ]
+
+
+def withdrawn(notes: Sequence[CreditNoteRow]) -> list[tables.Column]:
+    """Where there is one, since when a credit note credits nothing any more."""
+    why = "The early payment was undone or taken back: the note credits nothing since"
+    return [tables.day("Withdrawn", "withdrawn_on", help=why)] if any(note.withdrawn_on for note in notes) else []
 
 
 def status_badge(today: Day, mails: Mapping[int, MessageState]) -> tables.Column:

@@ -11,6 +11,7 @@ from billing_core.payments import queries as payments
 from billing_core.payments.models import AllocationKind
 from billing_core.payments.queries import AllocationRow
 from pages.invoice_document_sections import billed_reports, sending
+from pages.invoice_sections.columns import withdrawn
 from pages.payment_sections import reversal
 from pages.ui import context, formats, mail_words, tables
 from pages.ui.reads import Reader
@@ -87,6 +88,7 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             tables.text("Reason", "reason"),
             tables.money("Total", "total_minor"),
             tables.currency_of(),
+            *withdrawn(notes),
             tables.link("PDF", lambda note: f"/downloads/credit-notes/{note.id}.pdf", ":material/picture_as_pdf:"),
         ],
         key="invoice_credit_notes",

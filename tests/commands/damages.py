@@ -301,9 +301,11 @@ DAMAGES = {
             "business 1, 2026-01-02, 19 %: -0.05 USD on documents, 0.00 USD posted",
         ),
     ],
-    "Each credit note takes back the revenue and the tax that were posted": [
+    "Each credit note, and whether it was withdrawn, is what was posted of revenue and tax": [
         ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),
         ("UPDATE credit_notes SET tax_minor = 1, total_minor = 501 WHERE id = 1", "credit note CN-2026-001"),
+        ("UPDATE credit_notes SET withdrawn_entry_id = entry_id WHERE id = 1", "credit note CN-2026-001"),
+        ("UPDATE credit_notes SET withdrawn_at = created_at WHERE id = 1", "credit note CN-2026-001"),
     ],
     "Each refund is what was posted, and what each invoice keeps as refunded": [
         ("UPDATE refunds SET amount_minor = 2999 WHERE id = 1", "refund 1", "invoice id 1, INV-2026-001"),
@@ -312,6 +314,7 @@ DAMAGES = {
     ],
     "Each chargeback, and what of it came back or was written off, is what was posted": [
         ("UPDATE chargebacks SET amount_minor = 99 WHERE id = 1", "chargeback 1"),
+        ("UPDATE chargebacks SET discount_minor = 1 WHERE id = 1", "chargeback 1"),
         ("UPDATE chargebacks SET amount_minor = 99, returned_entry_id = entry_id WHERE id = 2", "chargeback 2"),
     ],
     "Nothing is owed on an invoice, or paid of it, before its own day, and never less than nothing": [

@@ -13,7 +13,11 @@ from billing_core.orders.models import Order
 from billing_core.proof import Check
 from billing_core.rating.models import Service
 
-_CREDITED = select(func.sum(CreditNote.total_minor)).where(CreditNote.invoice_id == Invoice.id).scalar_subquery()
+_CREDITED = (
+    select(func.sum(CreditNote.total_minor))
+    .where(CreditNote.invoice_id == Invoice.id, CreditNote.withdrawn_at.is_(None))
+    .scalar_subquery()
+)
 # In SQL: the invoice still bills what its reports charged.
 _STANDS = not_(
     or_(

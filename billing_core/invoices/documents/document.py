@@ -110,6 +110,7 @@ class CreditedLine:
 class CreditNoteDocument:
     """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice. Its lines include tax
     where the prices of the invoice do. One whose ``zero_tax_reason`` is None was issued before tax of 0 % was stated.
+    From ``withdrawn_on`` on it credits nothing.
     """
 
     number: str
@@ -130,6 +131,7 @@ class CreditNoteDocument:
     made_at: datetime
     zero_tax_reason: str | None = ""
     prices_include_tax: bool = False
+    withdrawn_on: date | None = None
 
 
 def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
@@ -242,6 +244,7 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
         made_at=note.created_at,
         zero_tax_reason=note.zero_tax_reason,
         prices_include_tax=invoice.prices_include_tax,
+        withdrawn_on=note.withdrawn_on,
     )
 
 

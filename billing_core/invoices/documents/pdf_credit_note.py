@@ -2,7 +2,8 @@
 
 from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import CreditNoteDocument
-from billing_core.invoices.documents.pdf_letter import Letter
+from billing_core.invoices.documents.pdf_letter import RED, Letter
+from billing_core.invoices.documents.pdf_sheets import Mark
 from billing_core.invoices.documents.presentation import Sum
 from billing_core.languages.formats import Writing, writing
 
@@ -15,7 +16,7 @@ def credit_note_pdf(document: CreditNoteDocument) -> bytes:
         words,
         document.issuer,
         running=f"{name} · {document.customer.known_as}",
-        mark=None,
+        mark=Mark(_withdrawn(words), RED, across=True) if document.withdrawn_on else None,
         made_at=document.made_at,
     )
     letter.set_title(f"{name}, {document.customer.known_as}")
@@ -40,8 +41,13 @@ def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]
         (words.gettext("For invoice"), document.invoice_number),
         (words.gettext("Invoice date"), words.day(document.invoice_issued_on)),
         (words.gettext("Your tax ID"), document.customer.tax_id),
+        (_withdrawn(words), words.day(document.withdrawn_on) if document.withdrawn_on else ""),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _withdrawn(words: Writing) -> str:
+    return words.pgettext("credit note", "Withdrawn")
 
 
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:

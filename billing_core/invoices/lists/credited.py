@@ -1,4 +1,7 @@
-"""Credit notes as files: a row for each of their lines, with the invoice that it belongs to."""
+"""Credit notes as files: a row for each of their lines, with the invoice that it belongs to.
+
+One that was withdrawn has its rows once more, on the day of that, with the opposite amounts.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
@@ -63,9 +66,9 @@ COLUMNS: Final = (
     amount_column("total_amount", "Total"),
 )
 _SELECTED: Final = (
+    CreditNote.id.label("note_id"),
     CreditNote.public_id,
     CreditNote.number,
-    CreditNote.issued_on,
     Invoice.public_id.label("invoice_id"),
     Invoice.number.label("invoice_number"),
     Invoice.issued_on.label("invoice_date"),
@@ -86,9 +89,10 @@ _SELECTED: Final = (
     CreditNote.currency,
     CreditNoteLine.tax_rate,
     CreditNote.zero_tax_reason,
-    CreditNoteLine.amount_minor,
-    CreditNoteLine.tax_minor,
 )
+# The day, whether it is withdrawn on it, and its amounts.
+_ISSUED: Final = (CreditNote.issued_on, literal(False), CreditNoteLine.amount_minor, CreditNoteLine.tax_minor)
+_WITHDRAWN: Final = (CreditNote.withdrawn_on, literal(True), -CreditNoteLine.amount_minor, -CreditNoteLine.tax_minor)
 
 
 def as_csv(session: Session, actor: Actor, filters: CreditNoteFilter, *, for_excel: bool = False) -> Download:
@@ -98,31 +102,45 @@ def as_csv(session: Session, actor: Actor, filters: CreditNoteFilter, *, for_exc
 
 def workbook(session: Session, actor: Actor, filters: CreditNoteFilter, *, now: datetime) -> Download:
     rows = _rows(session, actor, filters)
-    count = session.scalar(_matching(actor, filters, func.count())) or 0
+    count = session.scalar(select(func.count()).select_from(_matching(actor, filters).subquery())) or 0
     sheets = tables.as_sheets("Credit notes", COLUMNS, count, rows)
     return tables.as_workbook("credit-notes", "Credit notes", sheets, now=now)
 
 
 def _rows(session: Session, actor: Actor, filters: CreditNoteFilter) -> Iterator[Sequence[Any]]:
     actor.require(Permission.EXPORT)
-    order = (CreditNote.issued_on, CreditNote.id, CreditNoteLine.position)
-    return _written(session, _matching(actor, filters, *_SELECTED).order_by(*order))
+    found = _matching(actor, filters).subquery()
+    order = (found.c.day, found.c.note_id, found.c.withdrawn, found.c.position)
+    return _written(session, select(found).order_by(*order))
 
 
-def _matching(actor: Actor, filters: CreditNoteFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
+def _matching(actor: Actor, filters: CreditNoteFilter) -> CompoundSelect[*tuple[Any, ...]]:
     actor.require(Permission.INVOICE_READ)
+    withdrawn = _of(actor, filters, *_WITHDRAWN).where(CreditNote.withdrawn_on.is_not(None))
+    return union_all(_of(actor, filters, *_ISSUED), withdrawn)
+
+
+def _of(
+    actor: Actor, filters: CreditNoteFilter, day: Any, withdrawn: Any, net: Any, tax: Any
+) -> Select[*tuple[Any, ...]]:
     sought = filters.text.strip()
     conditions: list[ColumnElement[bool] | None] = [
         visible_to(actor, CreditNote.customer_id),
         CreditNote.customer_id == filters.customer_id if filters.customer_id is not None else None,
         CreditNote.business_id == filters.business_id if filters.business_id is not None else None,
-        CreditNote.issued_on >= filters.issued_from if filters.issued_from else None,
-        CreditNote.issued_on <= filters.issued_to if filters.issued_to else None,
+        day >= filters.issued_from if filters.issued_from else None,
+        day <= filters.issued_to if filters.issued_to else None,
         equals(CreditNote.currency, filters.currency) if filters.currency else None,
         _found(sought) if sought else None,
     ]
     return (
-        select(*columns)
+        select(
+            *_SELECTED,
+            day.label("day"),
+            withdrawn.label("withdrawn"),
+            net.label("net_minor"),
+            tax.label("line_tax_minor"),
+        )
         .select_from(CreditNote)
         .join(Invoice, Invoice.id == CreditNote.invoice_id)
         .join(CreditNoteLine, CreditNoteLine.credit_note_id == CreditNote.id)
@@ -140,10 +158,11 @@ def _written(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[
     names = businesses.names(session)
     for row in exports_rows.each(session, statement):
         net, tax, total = (
-            amount(minor, row.currency) for minor in (row.amount_minor, row.tax_minor, row.amount_minor + row.tax_minor)
+            amount(minor, row.currency)
+            for minor in (row.net_minor, row.line_tax_minor, row.net_minor + row.line_tax_minor)
         )
         yield (
-            *(row.public_id, row.number, row.issued_on, row.invoice_id, row.invoice_number, row.invoice_date),
+            *(row.public_id, row.number, row.day, row.invoice_id, row.invoice_number, row.invoice_date),
             *(names[row.business_id], row.customer_id, row.customer_name, row.customer_country, row.customer_tax_id),
             *(_kind(row), row.reason, row.position, row.description, row.type.value),
             *(row.invoice_line, _plain(row.quantity), _plain(row.unit_price), row.currency),
@@ -156,6 +175,8 @@ def _plain(number: Decimal | None) -> Decimal | None:
 
 
 def _kind(row: Any) -> str:
+    if row.withdrawn:
+        return "withdrawn"
     if row.early_payment:
         return "early_payment"
     return "refund" if row.refund_minor else "correction"

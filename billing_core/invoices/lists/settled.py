@@ -36,7 +36,7 @@ class Settled(NamedTuple):
 _EARLY_PAYMENT = (
     # PostgreSQL adds up as decimals.
     select(cast(func.coalesce(func.sum(CreditNote.total_minor), 0), BigInteger))
-    .where(CreditNote.invoice_id == Invoice.id, CreditNote.early_payment)
+    .where(CreditNote.invoice_id == Invoice.id, CreditNote.early_payment, CreditNote.withdrawn_at.is_(None))
     .correlate(Invoice)
     .scalar_subquery()
 )

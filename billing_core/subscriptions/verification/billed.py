@@ -107,7 +107,7 @@ def _credited(session: Session) -> Check:
     """
     on_notes = (
         select(func.coalesce(func.sum(CreditNote.subtotal_minor), 0))
-        .where(CreditNote.invoice_id == SubscriptionCharge.invoice_id)
+        .where(CreditNote.invoice_id == SubscriptionCharge.invoice_id, CreditNote.withdrawn_at.is_(None))
         .scalar_subquery()
     )
     asked = (
