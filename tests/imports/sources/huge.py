@@ -47,7 +47,7 @@ class Generated(io.RawIOBase):
         self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
         return self._place
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if self._place < len(self._start):
             piece = self._start[self._place :]
         elif self._place < self._until:

@@ -22,7 +22,7 @@ AS_TEXT = [
 FORMATS = [None, "#,##0.00 €", "dd.mm.yyyy", "d mmm yy h:mm", "0.00%", "[h]:mm:ss", None, '0.000" kg"']
 
 
-def xlsx(sheets: Mapping[str, list[list[object]]], formats: Sequence[str | None] = (), **options) -> bytes:
+def xlsx(sheets: Mapping[str, list[list[object]]], formats: Sequence[str | None] = (), **options: object) -> bytes:
     """A workbook with these sheets. ``formats`` are those of the columns below their names."""
     target = io.BytesIO()
     with xlsxwriter.Workbook(target, options) as book:
