@@ -4,7 +4,7 @@ Files live in the database, so that any process can work on them. Each is seen b
 """
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received, sources
 from billing_core.imports.automatic import deciding
 from billing_core.imports.kind import Setting
+from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.layouts import newest, preview
 from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
@@ -118,18 +119,45 @@ def first_rows(session: Session, actor: Actor, file: Received) -> list[FirstRow]
         return []
     business = default_business(session)
     setting = Setting(business.id, business.currency, business.time_zone, utc_now())
-    return preview.first_rows(file.preview, file.layout, file.kind, file.mapping, setting)
+    kinds = received.kinds_beside(session, file)
+    return preview.first_rows(file.preview, file.layout, file.kind, file.mapping, setting, kinds)
 
 
 def choose_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
-    """Start again with this kind: the mapping last used for the layout, otherwise the guess."""
+    """Start again with this kind: the mapping last used for the layout, otherwise the guess. Conflict where another
+    part of the file is of this kind.
+    """
     actor.require(Permission.IMPORT)
     file = _idle(session, actor, token)
     if file.layout is None:
         return
+    _refuse_twice(file, kind, _locked(session, actor, _with_all_parts(session, actor, [token])))
     file.kind = kind
     _start(session, file)
     _reopen(file)
+
+
+def add_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
+    """Say that the file holds this kind as well. Its part begins as one that was found does, and an earlier check of
+    the others is discarded, as all go in together. Conflict where the file has a part of this kind.
+    """
+    actor.require(Permission.IMPORT)
+    first, others = _idle_parts(session, actor, token)
+    if first.layout is None or first.kind is None:
+        raise Invalid(f"Say first what {first.file_name} contains")
+    _refuse_twice(None, kind, (first, *others))
+    for file in (first, *others):
+        _reopen(file)
+    part = _further_part(first)
+    session.add(part)
+    part.kind = kind
+    _start(session, part)
+
+
+def _refuse_twice(file: ImportFile | None, kind: Kind, parts_of_file: Sequence[ImportFile]) -> None:
+    """A file goes in once as each kind."""
+    if any(part.kind is kind for part in parts_of_file if part is not file):
+        raise Conflict(f"{parts_of_file[0].file_name} has its {DEFINITIONS[kind].title.lower()} already: take them in")
 
 
 def choose_origins(session: Session, actor: Actor, token: str, origins: Mapping[str, Origin | None]) -> None:

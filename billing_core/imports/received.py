@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, BinaryIO, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
 from billing_core.imports import Kind, Lines, Repeats, mapping, merging, sources
@@ -103,6 +104,12 @@ def in_order() -> tuple[ColumnElement[Any], ...]:
 def kept_as() -> ColumnElement[int]:
     """In SQL: the id under which what was received is kept, the same for all parts of a file."""
     return func.coalesce(ImportFile.source_id, ImportFile.id)
+
+
+def kinds_beside(session: Session, file: Received) -> list[Kind]:
+    """All kinds that the file is said to hold, also those of its parts that are left out."""
+    parts = (kept_as() == file.kept_as, ImportFile.state != FileState.DISCARDED, ImportFile.kind.is_not(None))
+    return list(session.scalars(select(ImportFile.kind).where(*parts).order_by(*in_order())))
 
 
 def files() -> Select[Any]:

@@ -63,7 +63,7 @@ class Incoming:
     of several rows of one key counts; None: asks where they differ. ``words``: what words of the file stand for, beside
     those that are remembered. ``may_set_aside``: import the others where at most so many rows are rejected.
     ``readings``: how fields are written, see ``mapping.read_readings``. ``layout``: how the file is read; None: it is
-    found out.
+    found out. ``kinds``: all that the file is said to hold.
     """
 
     kind: Kind
@@ -81,6 +81,7 @@ class Incoming:
     may_set_aside: int = 0
     readings: AnyMapping[str, tuple[str, ...]] = field(default_factory=dict)
     layout: sources.Layout | None = None
+    kinds: Sequence[Kind] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def _read_as(
         mapping = mappings.read_as(mapping, incoming.readings)
         if incoming.repeats is Repeats.NEWEST:
             mapping = newest.in_file(definition, incoming.stream, layout, mapping)
-        rules = recognising.rules(incoming.stream, layout, definition.kind, mapping)
+        rules = recognising.rules(incoming.stream, layout, definition.kind, mapping, incoming.kinds)
         staged, rejected, remarks = staging.stage(
             connection,
             definition,

@@ -287,6 +287,8 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
         item.name: None for item in DEFINITIONS[file.kind].fields if item.name not in file.mapping
     }
     changes, progress = {**left_out, **file.mapping}, _Progress(job, file.id)
+    with job.sessions() as session:
+        kinds = received.kinds_beside(session, file)
     with (
         parts.opened(job.sessions, file.kept_as, file.size) as stream,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
@@ -309,6 +311,7 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
             file.repeats,
             may_set_aside=file.may_set_aside,
             layout=file.layout,
+            kinds=kinds,
         )
         yield _Work(job, file, incoming, rejected, gone, without)
 

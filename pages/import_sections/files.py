@@ -85,7 +85,9 @@ def _file(actor: Actor, parts: Sequence[Received]) -> None:
         if several:
             _part_heading(actor, part)
         if not part.left_out:
-            _part(actor, part, alone=taken == 1)
+            _part(actor, part, alone=taken == 1, others=[one for one in parts if one is not part])
+    if first.layout is not None and first.kind is not None and first.state is not FileState.IMPORTED:
+        _further_kind(actor, parts)
 
 
 def _state(received: Received) -> None:
@@ -113,10 +115,10 @@ def _part_heading(actor: Actor, part: Received) -> None:
         st.rerun()
 
 
-def _part(actor: Actor, received: Received, *, alone: bool) -> None:
+def _part(actor: Actor, received: Received, *, alone: bool, others: Sequence[Received]) -> None:
     if received.layout is not None and received.state is not FileState.IMPORTED:
         if alone:
-            _kind(actor, received)
+            _kind(actor, received, others)
         meeting.draw(actor, received)
         columns.draw(actor, received)
         words.draw(actor, received)
@@ -125,10 +127,10 @@ def _part(actor: Actor, received: Received, *, alone: bool) -> None:
     file_reading.draw_odd_lines(actor, received)
 
 
-def _kind(actor: Actor, received: Received) -> None:
+def _kind(actor: Actor, received: Received, others: Sequence[Received]) -> None:
     if received.question:
         st.warning(md(received.question), icon=":material/help:")
-    kinds = list(Kind)
+    kinds = [kind for kind in Kind if kind not in {other.kind for other in others}]
     chosen = st.selectbox(
         "What it contains",
         kinds,
@@ -142,6 +144,27 @@ def _kind(actor: Actor, received: Received) -> None:
     if chosen is not None and chosen != received.kind and not received.busy:
         with transaction() as session:
             inbox.choose_kind(session, actor, received.token, chosen)
+        st.rerun()
+
+
+def _further_kind(actor: Actor, parts: Sequence[Received]) -> None:
+    """What a file holds beside what was found in it; such a part is taken out again as any other."""
+    first, busy = parts[0], any(part.busy for part in parts)
+    further = [kind for kind in Kind if kind not in {part.kind for part in parts}]
+    chosen = st.selectbox(
+        "It also contains",
+        further,
+        index=None,
+        placeholder="Nothing else",
+        format_func=lambda kind: DEFINITIONS[kind].title,
+        key=f"import_{first.kept_as}_further_{len(parts)}",
+        disabled=busy,
+        width=320,
+        help="The same rows are read as this as well, and go in together with the rest of the file, or not at all.",
+    )
+    if chosen is not None and not busy:
+        with transaction() as session:
+            inbox.add_kind(session, actor, first.token, chosen)
         st.rerun()
 
 

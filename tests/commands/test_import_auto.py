@@ -128,6 +128,17 @@ def test_of_two_kinds_that_are_close_somebody_says_which(auto, sessions):
 
 
 @ON_SQLITE
+def test_a_file_may_be_said_to_hold_kinds_that_it_was_not_found_to(auto, sessions):
+    content = "Order,Item,Qty,When,Buyer\nSO-1,A,2,2025-03-04,ACME\n,B,1,,\n"
+    kinds = ("--kind", "customers", "--kind", "orders", "--kind", "order-items")
+    columns = ("--map", "order_date=When", "--map", "customer_ref=Buyer", "--map", "name=Buyer")
+    code, told, err = auto({"export.csv": content}, *kinds, *columns)
+    assert code == 0, err
+    assert [part["kind"] for part in told["files"][0]["parts"]] == ["customers", "orders", "order-items"]
+    assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [1, 1, 2]
+
+
+@ON_SQLITE
 def test_one_bad_file_holds_up_those_alone_that_need_it(auto, sessions):
     given = {
         "broken.xlsx": b"PK\x03\x04 not a workbook",

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from billing_core.errors import BillingError, Invalid
+from billing_core.errors import BillingError
 from billing_core.imports import Kind, Lines, Repeats, received, sources
 from billing_core.imports.automatic import answers as said
 from billing_core.imports.automatic import profiles
@@ -48,6 +48,10 @@ class FoundFile:
     question: str = ""
     problem: str = ""
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return tuple(part.kind for part in self.parts)
+
 
 def find(
     session: Session, stream: BinaryIO, file_name: str, sheet: str | None = None, answers: Answers = NOTHING_SAID
@@ -76,21 +80,13 @@ def parts_of(
         starts, source = {}, found.source
     kinds = tuple(starts) or found.kinds
     if answers.kinds:
-        kinds = _said(kinds, answers.kinds)
+        kinds = tuple(kind for kind in Kind if kind in answers.kinds)
     return tuple(_part(session, layout, kind, starts.get(kind), answers) for kind in kinds), source
 
 
 def start(session: Session, layout: sources.Layout, kind: Kind) -> FoundPart:
     """This kind of the file, as nobody has said anything about it."""
     return _part(session, layout, kind, None, NOTHING_SAID)
-
-
-def _said(found: tuple[Kind, ...], kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
-    """A file may be of any one kind; of several only where it was found to hold them."""
-    unknown = [kind for kind in kinds if kind not in found]
-    if unknown and len(kinds) > 1:
-        raise Invalid(f"The file holds no {' and no '.join(unknown)} beside others: say the one kind that it is")
-    return tuple(kind for kind in Kind if kind in kinds)
 
 
 def _part(

@@ -221,6 +221,7 @@ def _incoming(file: File, part: Part) -> service.Incoming:
         repeats=found.repeats,
         may_set_aside=found.may_set_aside,
         layout=file.found.layout,
+        kinds=file.found.kinds,
     )
 
 

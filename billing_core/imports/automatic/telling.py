@@ -36,7 +36,9 @@ def part_told(found: FoundFile, part: FoundPart, setting: Setting, outcome: Outc
     """
     assert found.layout is not None  # noqa: S101  # a file with parts could be read
     layout = found.layout
-    rows = [] if part.missing else preview.first_rows(found.first, layout, part.kind, part.mapping, setting)
+    rows = (
+        [] if part.missing else preview.first_rows(found.first, layout, part.kind, part.mapping, setting, found.kinds)
+    )
     told: dict[str, Any] = {
         "kind": part.kind.value,
         "mapping": {name: origin_text(origin) for name, origin in sorted(part.mapping.items())},

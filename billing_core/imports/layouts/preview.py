@@ -1,6 +1,6 @@
 """The first rows of a file as they would be stored, read as an import reads them. Nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,9 +26,14 @@ class FirstRow:
 
 
 def first_rows(
-    rows: Sequence[list[str]], layout: sources.Layout, kind: Kind, mapping: Mapping, setting: Setting
+    rows: Sequence[list[str]],
+    layout: sources.Layout,
+    kind: Kind,
+    mapping: Mapping,
+    setting: Setting,
+    kinds: Collection[Kind] = (),
 ) -> list[FirstRow]:
-    """What becomes of these rows of a file."""
+    """What becomes of these rows of a file, which is said to hold these ``kinds``."""
     every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [field for field in DEFINITIONS[kind].fields if field.name in mapping]
     readers = [
@@ -37,7 +42,7 @@ def first_rows(
         if not (every_customer and field.name == "customer_ref")
     ]
     batch = sources.Batch(range(1, len(rows) + 1), list(rows))
-    following = recognising.following(layout, kind, mapping, rows)
+    following = recognising.following(layout, kind, mapping, rows, kinds)
     ours = [row for some in followed([batch], layout, following) for row in some.rows if any(map(str.strip, row))]
     found = [_first_row(row, readers, len(layout.header)) for row in ours]
     while any(reader.misread or reader.at_odds for reader in readers):

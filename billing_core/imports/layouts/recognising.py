@@ -1,6 +1,6 @@
 """What a file holds, and where: by a known layout, otherwise by evidence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO, Final
@@ -138,19 +138,33 @@ class Rules:
         return self.following is not None and not self.following.each
 
 
-def rules(stream: BinaryIO, layout: sources.Layout, kind: Kind, mapping: Mapping) -> Rules:
-    """By the layout where it is known, otherwise by the first rows of the file."""
+def rules(
+    stream: BinaryIO, layout: sources.Layout, kind: Kind, mapping: Mapping, kinds: Collection[Kind] = ()
+) -> Rules:
+    """By the layout where it is known, otherwise by the first rows of the file; ``kinds``: all that it is said to hold.
+    Whoever is a customer already is never changed by a file of orders, whether it was recognised or said to be one.
+    """
     rows = first_rows(stream, layout, SAMPLED_ROWS)
-    follow = following(layout, kind, mapping, rows)
+    follow = following(layout, kind, mapping, rows, kinds)
+    of_orders = kind is Kind.CUSTOMERS and Kind.ORDERS in kinds
     if known(layout.header) is None:
-        return Rules(follow, None, kind is Kind.CUSTOMERS and _orders_with_lines(layout.header, rows))
+        of_orders = of_orders or (kind is Kind.CUSTOMERS and _orders_with_lines(layout.header, rows))
+        return Rules(follow, None, of_orders)
     part = known_part(layout.header, kind)
-    return Rules(follow, repeats(layout.header, kind), part is not None and part.only_new)
+    return Rules(follow, repeats(layout.header, kind), of_orders if part is None else part.only_new)
 
 
-def following(layout: sources.Layout, kind: Kind, mapping: Mapping, rows: Sequence[Sequence[str]]) -> Following | None:
-    """Which rows of the file follow up on the one above, for this kind; ``rows`` are its first."""
-    key, blanks = _followed(layout, rows)
+def following(
+    layout: sources.Layout,
+    kind: Kind,
+    mapping: Mapping,
+    rows: Sequence[Sequence[str]],
+    kinds: Collection[Kind] = (),
+) -> Following | None:
+    """Which rows of the file follow up on the one above, for this kind; ``rows`` are its first, ``kinds`` all that it
+    is said to hold.
+    """
+    key, blanks = _followed(layout, rows, kinds)
     if key is None:
         return None
     shared = _shared(layout, key)
@@ -178,19 +192,26 @@ def _shared(layout: sources.Layout, key: str) -> tuple[str, ...]:
     return tuple(column for column in columns if column != key)
 
 
-def _followed(layout: sources.Layout, rows: Sequence[Sequence[str]]) -> tuple[str | None, bool]:
+def _followed(
+    layout: sources.Layout, rows: Sequence[Sequence[str]], kinds: Collection[Kind]
+) -> tuple[str | None, bool]:
     """The column by which rows follow up on the one above, and whether a blank cell says so too."""
     if (known_layout := known(layout.header)) is not None:
         follows = _here(layout.header, (known_layout.follows,) if known_layout.follows else ())
         return (follows[0] if follows else None), True
-    if not _orders_with_lines(layout.header, rows):
+    if not (_with_lines(kinds) or _orders_with_lines(layout.header, rows)):
         return None, False
-    (key,) = _columns(guess(DEFINITIONS[Kind.ORDER_ITEMS], layout.header), ["order_number"])
-    return key, _blank_below(layout, rows, key)
+    # Of a file that was said to hold both, the order's number may have no name that tells what it is.
+    key = next(iter(_columns(guess(DEFINITIONS[Kind.ORDER_ITEMS], layout.header), ["order_number"])), None)
+    return (None, False) if key is None else (key, _blank_below(layout, rows, key))
 
 
 def _orders_with_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    return {Kind.ORDERS, Kind.ORDER_ITEMS} <= set(evidence.weigh(header, rows, "").kinds)
+    return _with_lines(evidence.weigh(header, rows, "").kinds)
+
+
+def _with_lines(kinds: Collection[Kind]) -> bool:
+    return {Kind.ORDERS, Kind.ORDER_ITEMS} <= set(kinds)
 
 
 def _blank_below(layout: sources.Layout, rows: Sequence[Sequence[str]], key: str) -> bool:
@@ -199,7 +220,7 @@ def _blank_below(layout: sources.Layout, rows: Sequence[Sequence[str]], key: str
     shared = _columns(guess(DEFINITIONS[Kind.ORDERS], header), ["order_number", "order_date"])
     own = _columns(guess(DEFINITIONS[Kind.ORDER_ITEMS], header), ["sku", "quantity"])
     above = False
-    for row in rows:
+    for row in rows if shared and own else ():
         cells = {column: cell.strip() for column, cell in zip(header, row, strict=False)}
         if above and not any(cells.get(column) for column in shared) and all(cells.get(column) for column in own):
             return True

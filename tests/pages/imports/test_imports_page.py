@@ -9,9 +9,9 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import Kind, Lines, Repeats, steps, upkeep
+from billing_core.imports import Kind, Lines, Repeats, upkeep
 from billing_core.imports.mapping import Together
-from billing_core.imports.models import FileState, ImportFile, ImportFilePart
+from billing_core.imports.models import ImportFile, ImportFilePart
 from billing_core.jobs import imports
 from billing_core.metering.models import UsageEvent
 from billing_core.orders.models import Order, OrderLine, Product
@@ -20,44 +20,12 @@ from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
 from tests.imports.files import case, row_count
-from tests.imports.test_layouts import example
 from tests.pages.as_read import as_read
+from tests.pages.imports.dropping import drop, files, metrics, press, states
 from tests.pages.roles import OTHER_ROLES
 from tests.reports.company import a_customer, an_order
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def at_once(sessions, monkeypatch):
-    """What a process in the background would do is done before the page is drawn again."""
-    monkeypatch.setattr(imports, "begin", lambda job_id: steps.work_off(sessions, job_id))
-
-
-def drop(page, **files: str | bytes) -> None:
-    (box,) = page.file_uploader
-    for name, content in files.items():
-        box.upload(f"{name}.csv", content.encode() if isinstance(content, str) else content, "text/csv")
-    page.run()
-    assert not page.exception
-
-
-def press(page, key: str) -> None:
-    page.button(key=key).click().run()
-    assert not page.exception
-
-
-def files(sessions) -> list[ImportFile]:
-    with sessions() as session:
-        return list(session.scalars(select(ImportFile).where(ImportFile.state != FileState.DISCARDED)))
-
-
-def states(sessions) -> dict[str, str]:
-    return {file.file_name: file.state.value for file in files(sessions)}
-
-
-def metrics(page) -> list[tuple[str, str]]:
-    return [(metric.label, metric.value) for metric in page.metric]
 
 
 def test_the_four_sample_files_go_in_together(page_as, sessions):
@@ -536,49 +504,3 @@ def test_who_may_not_import_cannot_drop_files(page_as, role):
     page = page_as(role).visit("imports.py")
     assert "Your role does not allow this page" in page.error[0].value
     assert not page.file_uploader
-
-
-@ONE_DATABASE
-def test_a_shop_s_export_has_a_part_for_each_kind_and_one_can_be_left_out(page_as, sessions):
-    page = page_as("admin").visit("imports.py")
-    drop(page, orders_export=example("shopify_orders").decode())
-    first, *_ = parts = files(sessions)
-    assert [part.kind for part in parts] == [Kind.CUSTOMERS, Kind.ORDERS, Kind.ORDER_ITEMS]
-    assert [button.key for button in page.button if button.key.endswith("_remove")] == [f"import_{first.token}_remove"]
-    page.toggle(key=f"import_{first.token}_taken").set_value(False).run()
-    press(page, "import_check")
-    assert [part.state for part in files(sessions)] == [FileState.NEW, FileState.REFUSED, FileState.REFUSED]
-    page.toggle(key=f"import_{first.token}_taken").set_value(True).run()
-    press(page, "import_check")
-    press(page, "import_apply")
-    assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [2, 3, 4]
-
-
-@ONE_DATABASE
-def test_products_of_a_shop_are_recognised_and_asked_whose_they_are(page_as, sessions):
-    with sessions.begin() as session:
-        a_customer(session)
-    page = page_as("admin").visit("imports.py")
-    drop(page, export=example("woocommerce_products").decode())
-    (received,) = files(sessions)
-    assert received.kind is Kind.PRODUCTS
-    assert page.button(key="import_check").disabled
-    page.selectbox(key=f"import_{received.token}_products_customer_ref").set_value("every customer").run()
-    press(page, "import_check")
-    press(page, "import_apply")
-    with sessions() as session:
-        assert sorted(session.scalars(select(Product.sku))) == ["AB-1", "AB-2"]
-
-
-@ONE_DATABASE
-def test_where_two_kinds_are_close_nothing_is_checked_until_somebody_has_said(page_as, sessions):
-    page = page_as("admin").visit("imports.py")
-    drop(page, export="Customer,Company,SKU\nC1,Acme,A-1\n")
-    (received,) = files(sessions)
-    assert received.kind is None
-    assert "customers or products" in as_read(page.warning[0].value)
-    assert page.button(key="import_check").disabled
-    page.selectbox(key=f"import_{received.token}_kind").set_value(Kind.CUSTOMERS).run()
-    press(page, "import_check")
-    press(page, "import_apply")
-    assert row_count(sessions, Customer) == 1
