@@ -4,6 +4,7 @@ import io
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from html.parser import HTMLParser
 
 import pytest
 from pypdf import PdfReader
@@ -49,6 +50,56 @@ def timeline(sessions, invoice_id):
 def shown(session, invoice_id, today=TODAY, **facts):
     said = replace(document.of_invoice(session, invoice_id), **facts)
     return sheet(queries.one(session, SYSTEM, invoice_id), said, today=today, paid_on=TODAY)
+
+
+class Directions(HTMLParser):
+    """Each text of a page, and whether what it stands in takes its direction from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.around: list[bool] = []
+        self.found: list[tuple[str, bool]] = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "link", "img", "br", "input"):
+            self.around.append(tag == "bdi" or ("dir", "auto") in attrs)
+
+    def handle_endtag(self, tag):
+        self.around.pop()
+
+    def handle_data(self, data):
+        self.found += [(line, self.around[-1]) for line in data.splitlines() if line.strip()]
+
+
+def test_every_text_that_somebody_has_typed_runs_in_its_own_direction(sessions, customer, visitor):
+    """Hebrew in what an invoice says of us, of the customer, and of itself, on a page that is read from the left."""
+    ours = (
+        "name",
+        "address",
+        "tax_id",
+        "bank_details",
+        "invoice_footer",
+        "register_number",
+        "phone",
+        "zero_tax_reason",
+    )
+    theirs = (
+        *("customer_name", "customer_address", "customer_tax_id"),
+        *("reference", "notes", "payment_terms", "zero_tax_reason"),
+    )
+    said = {name: f"\u05d0\u05d1 {name}" for name in (*ours, *theirs)}
+    with sessions.begin() as session:
+        business = default_business(session)
+        for name in ours:
+            setattr(business, name, said[name])
+        facts = {name: said[name] for name in theirs}
+        line = a_line("\u05d0\u05d1 line", "1", "100", "0")
+        token = an_invoice(session, customer, line, due_on=date(2099, 4, 1), **facts).token
+    page = Directions()
+    page.feed(visitor.get(f"/i/{token}", headers=CHROME).text)
+    hebrew = {text.strip(): own for text, own in page.found if text.strip().startswith("\u05d0")}
+    assert {*said.values(), "\u05d0\u05d1 line"} <= set(hebrew)
+    assert [text for text, own in hebrew.items() if not own] == []
 
 
 def test_whoever_has_the_link_sees_the_invoice_without_signing_in(sent, visitor):
