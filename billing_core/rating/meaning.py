@@ -3,13 +3,16 @@
 ``evaluate`` is the reference for ``matching``, which does the same in SQL.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from billing_core.database.folding import BLANKS, fold
 from billing_core.rating.conditions import FIELDS, OPPOSITE, Condition, Kind, group, plain_number
+
+# How a number of a condition, or of an order, is written.
+WrittenNumber = Callable[[Decimal], str]
 
 FIELD_WORDS = {
     "ship_to_country": "country",
@@ -74,15 +77,19 @@ _OPENED = {"all": "", "any": "", "none": "none of ", "one": "exactly one of "}
 _EMPTY = {"all": "always", "any": "never", "none": "always", "one": "never"}
 
 
-def describe(condition: Condition | None) -> str:
-    """A condition in words, such as ``weight is above 20 and country is not US``."""
-    return _described(condition, outermost=True) if condition else "always"
+def describe(condition: Condition | None, *, number: WrittenNumber = plain_number) -> str:
+    """A condition in words, such as ``weight is above 20 and country is not US``; ``number`` writes its numbers."""
+    return _described(condition, number, outermost=True) if condition else "always"
 
 
-def describe_leaf(leaf: Condition) -> str:
-    """One comparison in words."""
+def describe_leaf(leaf: Condition, *, number: WrittenNumber = plain_number) -> str:
+    """One comparison in words. Where numbers have commas, semicolons stand between them, as where they are typed."""
     field, op, value = leaf["field"], leaf["op"], leaf["value"]
-    return f"{FIELD_WORDS[field]} {operator_words(field)[op]} {', '.join(value) if isinstance(value, list) else value}"
+    listed = value if isinstance(value, list) else [value]
+    if FIELDS[field] is Kind.NUMBER:
+        listed = [number(Decimal(one)) for one in listed]
+    between = "; " if any("," in one for one in listed) and FIELDS[field] is Kind.NUMBER else ", "
+    return f"{FIELD_WORDS[field]} {operator_words(field)[op]} {between.join(listed)}"
 
 
 def operator_words(field: str) -> dict[str, str]:
@@ -125,34 +132,37 @@ class Finding:
     actual: str
 
 
-def findings(condition: Condition, facts: Mapping[str, Any], *, depth: int = 0) -> list[Finding]:
-    """Why a condition holds or fails: each part in reading order, with the order's value."""
+def findings(
+    condition: Condition, facts: Mapping[str, Any], *, depth: int = 0, number: WrittenNumber = plain_number
+) -> list[Finding]:
+    """Why a condition holds or fails: each part in reading order, with the order's value. ``number`` writes numbers."""
     held = evaluate(condition, facts)
     if "field" in condition:
-        return [Finding(depth, describe_leaf(condition), held, _actual(facts[condition["field"]]))]
+        actual = _actual(facts[condition["field"]], number)
+        return [Finding(depth, describe_leaf(condition, number=number), held, actual)]
     word, members = group(condition)
-    below = [inner for member in members for inner in findings(member, facts, depth=depth + 1)]
+    below = [inner for member in members for inner in findings(member, facts, depth=depth + 1, number=number)]
     return [Finding(depth, GROUP_WORDS[word], held, ""), *below]
 
 
 GROUP_WORDS = {"all": "all of", "any": "at least one of", "none": "none of", "one": "exactly one of"}
 
 
-def _actual(fact: Any) -> str:
+def _actual(fact: Any, number: WrittenNumber) -> str:
     if isinstance(fact, Decimal):
-        return plain_number(fact)
+        return number(fact)
     if fact is None or fact == "":
         return "not known"
     return str(fact) if isinstance(fact, str | int) else ", ".join(sorted(fact)) or "no lines"
 
 
-def _described(condition: Condition, *, outermost: bool) -> str:
+def _described(condition: Condition, number: WrittenNumber, *, outermost: bool) -> str:
     if "field" in condition:
-        return describe_leaf(condition)
+        return describe_leaf(condition, number=number)
     word, members = group(condition)
     if not members:
         return _EMPTY[word]
-    parts = [_described(member, outermost=len(members) == 1 and word in ("all", "any")) for member in members]
+    parts = [_described(member, number, outermost=len(members) == 1 and word in ("all", "any")) for member in members]
     joined = _JOINED[word].join(parts)
     if word in ("none", "one"):
         return f"{_OPENED[word]}({joined})"

@@ -19,8 +19,8 @@ from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, Money
 from billing_core.orders.models import NOT_BILLED, Order, OrderLine
 from billing_core.rating import statements
-from billing_core.rating.conditions import FIELDS
-from billing_core.rating.meaning import Finding, evaluate, findings
+from billing_core.rating.conditions import FIELDS, plain_number
+from billing_core.rating.meaning import Finding, WrittenNumber, evaluate, findings
 from billing_core.rating.models import CostType, QuestionKind, TierMode
 from billing_core.rating.terms import Terms, history
 
@@ -71,8 +71,8 @@ class Simulation:
     total: Money | None
 
 
-def simulate(session: Session, actor: Actor, order_id: int) -> Simulation:
-    """The order against the rates of its day."""
+def simulate(session: Session, actor: Actor, order_id: int, *, number: WrittenNumber = plain_number) -> Simulation:
+    """The order against the rates of its day. ``number`` writes the numbers of what was found."""
     actor.require(Permission.RATE_READ)
     actor.require(Permission.ORDER_READ)
     order = session.scalars(
@@ -85,7 +85,7 @@ def simulate(session: Session, actor: Actor, order_id: int) -> Simulation:
     facts = _facts(order, [(sku, quantity) for sku, quantity in lines])
     charges = _charges(session, order, day)
     outcomes = [
-        _outcome(rate, charges.get(service_id), order, facts)
+        _outcome(rate, charges.get(service_id), order, facts, number)
         if (rate := _on(rates, day)) is not None
         else _without_rate(rates[0])
         for service_id, rates in _by_service(history(session, order.customer_id)).items()
@@ -135,8 +135,8 @@ def _without_rate(rate: Terms) -> Outcome:
     return Outcome(rate.service_id, rate.service_name, rate.cost_type, None, False, "No rate on the order's day")
 
 
-def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -> Outcome:
-    conditions_found = tuple(findings(rate.condition, facts)) if rate.condition else ()
+def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any], number: WrittenNumber) -> Outcome:
+    conditions_found = tuple(findings(rate.condition, facts, number=number)) if rate.condition else ()
     if charge is None:
         reason = _reason(rate, order, facts)
         return Outcome(

@@ -48,7 +48,7 @@ def _say(built: dict[str, Any] | None) -> None:
         reasons = "; ".join(error.fields.values())
         st.caption(f":material/edit_note: Not complete yet: {md(formats.with_days(reasons))}")
         return
-    words = formats.sentence(describe(parsed))
+    words = formats.sentence(describe(parsed, number=formats.decimal))
     st.caption(f":material/rule: Applies: **{md(words)}**")
 
 

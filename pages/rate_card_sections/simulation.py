@@ -50,7 +50,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
         return
     if len(matches) == MOST_OFFERED:
         st.caption(f"The newest {MOST_OFFERED} matches are offered; search to narrow them down.")
-    _result(read(simulator.simulate, order_id))
+    _result(read(simulator.simulate, order_id, number=formats.decimal))
 
 
 def _result(simulation: Simulation) -> None:

@@ -48,7 +48,7 @@ def skus(row: RateRow) -> str:
 
 
 def condition(row: RateRow) -> str:
-    return formats.sentence(describe(row.conditions))
+    return formats.sentence(describe(row.conditions, number=formats.decimal))
 
 
 def _first(row: RateRow) -> Decimal:

@@ -152,6 +152,11 @@ def test_numbers_are_read_as_the_reader_writes_them(
     page.text_input(key=f"{key}_maximum").set_value(typed)
     page.text_input(key=f"{key}_condition_1_value").set_value(typed)
     page.date_input(key=f"change_from_{rate_id}").set_value(JAN)
+    page.run()
+    shown = formats.decimal(Decimal(stored))
+    assert [as_read(one.value) for one in page.caption if "Applies" in one.value] == [
+        f":material/rule: Applies: **Weight is above {shown}**"
+    ]
     page.button(key="save_rate").click().run()
     assert not [*page.exception, *page.error], page.error
     made = rates_of(sessions, customer_id)[0]

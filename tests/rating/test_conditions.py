@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from babel.numbers import format_decimal
 
 from billing_core.errors import Invalid
 from billing_core.rating.conditions import parse, plain_number
@@ -130,6 +131,28 @@ def test_what_is_wrong_is_named_by_its_place(raw, place):
 )
 def test_a_condition_reads_as_words(raw, words):
     assert describe(parse(raw)) == words
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "words"),
+    [
+        ("gt", "1250.5", "weight is above 1.250,5"),
+        ("in", ["1.5", "20"], "weight is one of 1,5; 20"),
+        ("in", ["1", "20"], "weight is one of 1, 20"),
+    ],
+)
+def test_a_condition_has_its_numbers_as_the_reader_writes_them(op, value, words):
+    def german(number):
+        return format_decimal(number, locale="de", decimal_quantization=False)
+
+    condition = parse(a_leaf("weight", op, value))
+    assert describe(condition, number=german) == words
+    (_, found) = findings(condition, {"weight": Decimal("12.500")}, number=german)
+    assert (found.words, found.actual) == (words, "12,5")
+
+
+def test_a_text_that_looks_like_a_number_stays_as_it_is():
+    assert describe(parse(a_leaf("ship_to_postal_code", "eq", "01067.5")), number=str.upper) == "postal code is 01067.5"
 
 
 def test_findings_tell_what_the_order_has():
