@@ -159,7 +159,12 @@ def is_address(text: str) -> bool:
 
 def is_vat_id(text: str, country: str) -> bool:
     """Whether a VAT number of this country of the European Union is in it, perhaps beside another tax number."""
-    return bool(re.search(_VAT_IDS.get(country, country + _VAT_ID), _compact(text)))
+    return bool(re.search(vat_id_pattern(country), _compact(text)))
+
+
+def vat_id_pattern(country: str) -> str:
+    """The regular expression of a VAT number of this country of the European Union, in capitals and without blanks."""
+    return _VAT_IDS.get(country, country + _VAT_ID)
 
 
 def _compact(text: str) -> str:
