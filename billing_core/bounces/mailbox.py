@@ -36,6 +36,9 @@ class Position:
 def fetched(box: Mailbox, after: Position | None, *, since: date, limit: int) -> Iterator[tuple[Position, bytes]]:
     """The mails that follow, the oldest first, and the position after each; of a long one its beginning. Where nothing
     is read yet, or the numbers have changed, those since a day.
+
+    The position stays before a mail that the server refuses, which is told after those that follow it: they are read
+    again with it.
     """
     with _explained(box):
         connection = _connect(box)
@@ -63,11 +66,20 @@ def _mails(
         raise UpstreamFailed(f"The mailbox {box} cannot be searched: {_words(box, said)}")
     # “*” is the last mail, also where none follows.
     uids = sorted(uid for uid in map(int, (said[0] or b"").split()) if uid > last)
+    refused: tuple[int, str] | None = None
     for uid in uids[:limit]:
-        _, parts = connection.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{MOST_BYTES}>)")
+        answer, parts = connection.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{MOST_BYTES}>)")
+        if answer != "OK":
+            refused = refused or (uid, _words(box, parts))
+            continue
         # Nothing where somebody has deleted it meanwhile.
         mail = next((part[1] for part in parts if isinstance(part, tuple)), b"")
-        yield Position(validity, uid), mail
+        yield Position(validity, refused[0] - 1 if refused else uid), mail
+    if refused:
+        raise UpstreamFailed(
+            f"The mailbox {box} does not give mail {refused[0]} ({refused[1]}). It is asked for again each time; "
+            "moved to another folder, it is left out"
+        )
 
 
 def _connect(box: Mailbox) -> imaplib.IMAP4:

@@ -108,6 +108,35 @@ def test_a_mail_that_somebody_deletes_meanwhile_is_passed_over(sessions, keys):
 
 
 @on_sqlite
+def test_a_mail_that_the_server_refuses_is_told_and_asked_for_again_while_others_are_read(sessions, keys):
+    folder = Folder({1: CHATTER, 2: returned(key=keys[0]), 3: returned(key=keys[1]), 4: CHATTER})
+    folder.answers = {"UID FETCH 2 ": "{tag} NO [UNAVAILABLE] busy, hunter2"}
+    with ImapServer(folder) as url:
+        for _ in range(2):
+            with pytest.raises(UpstreamFailed, match=r"does not give mail 2 \(\[UNAVAILABLE\] busy, …\)"):
+                read(sessions, url)
+            assert came_back(sessions) == 1
+        folder.answers.clear()
+        assert [read(sessions, url), read(sessions, url)] == [1, 0]
+    assert came_back(sessions) == 2
+    with sessions() as session:
+        assert session.scalars(select(ReadMailbox.last_uid)).one() == 4
+
+
+@on_sqlite
+def test_a_refused_mail_that_is_moved_away_is_left_out(sessions, keys):
+    folder = Folder({1: CHATTER, 2: returned(key=keys[0])}, answers={"UID FETCH 1 ": "{tag} NO damaged"})
+    with ImapServer(folder) as url:
+        with pytest.raises(UpstreamFailed, match="moved to another folder, it is left out"):
+            read(sessions, url)
+        del folder.mails[1]
+        assert read(sessions, url) == 0
+    assert came_back(sessions) == 1
+    with sessions() as session:
+        assert session.scalars(select(ReadMailbox.last_uid)).one() == 2
+
+
+@on_sqlite
 def test_of_a_mail_without_end_its_beginning_is_read(sessions, keys):
     folder = Folder({1: returned(key=keys[0]) + b"x" * 3_000_000})
     with ImapServer(folder) as url:
