@@ -14,6 +14,7 @@ from benchmarks.importing.processes import bare, begun, copy, elsewhere, empty, 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
+from billing_core.imports.incoming import Incoming
 
 ORDERS = 200_000
 LINES_PER_ORDER = 3
@@ -141,7 +142,7 @@ def _bare_executemany(database: Path) -> float:
 def _import(database: Path, export: Path) -> tuple[float, float]:
     sessions, idle = begun(database)
     with export.open("rb") as stream:
-        parts = [service.Incoming(kind, stream, export.name) for kind in KINDS]
+        parts = [Incoming(kind, stream, export.name) for kind in KINDS]
         started = time.perf_counter()
         outcomes = service.apply_together(sessions, SYSTEM, parts, now=utc_now(), also=lambda _session, _found: None)
         seconds = time.perf_counter() - started

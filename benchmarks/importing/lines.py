@@ -14,6 +14,7 @@ from benchmarks.importing.processes import bare, begun, copy, elsewhere, empty, 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
+from billing_core.imports.incoming import Incoming
 
 LINES = 1_000_000
 LINES_PER_ORDER = 4
@@ -109,9 +110,7 @@ def _import(database: Path, source: Path) -> tuple[float, float]:
     sessions, idle = begun(database)
     with source.open("rb") as stream:
         started = time.perf_counter()
-        outcome = service.apply(
-            sessions, SYSTEM, service.Incoming(Kind.ORDER_ITEMS, stream, source.name), now=utc_now()
-        )
+        outcome = service.apply(sessions, SYSTEM, Incoming(Kind.ORDER_ITEMS, stream, source.name), now=utc_now())
         seconds = time.perf_counter() - started
     if outcome.new != LINES:
         raise SystemExit(f"only {outcome.new} of {LINES} lines were imported")

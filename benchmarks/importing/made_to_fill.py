@@ -26,6 +26,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import Role, actor_with
 from billing_core.imports import Kind, inbox, service, steps
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.models import FileState
 from tests.imports.sources.huge import MEGABYTE, Generated
 
@@ -98,7 +99,7 @@ CASES: dict[str, tuple[str, Callable[[], BinaryIO]]] = {
 
 def _by_file(sessions: Sessions, name: str, stream: BinaryIO) -> str:
     """As commands do."""
-    outcome = service.apply(sessions, ANA, service.Incoming(Kind.CUSTOMERS, stream, name), now=utc_now())
+    outcome = service.apply(sessions, ANA, Incoming(Kind.CUSTOMERS, stream, name), now=utc_now())
     return f"imported {outcome.new}, rejected {outcome.rejected}"
 
 

@@ -18,6 +18,7 @@ from benchmarks.usage.events import CUSTOMERS, FIRST, USERS, _company
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
+from billing_core.imports.incoming import Incoming
 
 EVENTS = (100_000, 1_000_000)
 # In the order in which they refer to each other.
@@ -99,7 +100,7 @@ def _import(database: Path, source: Path) -> tuple[float, float]:
     sessions, idle = begun(database)
     with source.open("rb") as stream:
         began = time.process_time()
-        file = service.Incoming(Kind.USAGE, stream, source.name)
+        file = Incoming(Kind.USAGE, stream, source.name)
         outcome = service.apply(sessions, SYSTEM, file, now=utc_now())
         seconds = time.process_time() - began
     if not outcome.applied:

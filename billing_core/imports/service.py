@@ -4,33 +4,27 @@ Unlike other services these functions take ``Sessions`` and manage their own tra
 temporary table first, while others may write, and only then changes our tables in one short transaction.
 """
 
-import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Mapping as AnyMapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
 from billing_core.database.engine import change_from_now_on
-from billing_core.errors import BillingError, Invalid
+from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, Lines, Repeats, merging, parts, rejections, sources, staging
+from billing_core.imports import Kind, Lines, merging, parts, rejections, sources
 from billing_core.imports import mapping as mappings
 from billing_core.imports.history import recording
-from billing_core.imports.kind import Definition, Setting, Staged
+from billing_core.imports.incoming import COMPARING, WRITING, Incoming, reading
+from billing_core.imports.incoming.reading import Read
 from billing_core.imports.kinds import line_modes, statuses
-from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.layouts import newest, recognising
-from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
 from billing_core.imports.outcome import Outcome, audited, of_everyone
 from billing_core.imports.reading import shown
@@ -41,68 +35,16 @@ SHOWN_REJECTIONS = 200
 SHOWN_CHANGES = 200
 SHOWN_BILLED = 20
 
-Progress = Callable[[str, int, int], None]
-READING, COMPARING, WRITING = "Reading the file", "Comparing with what is there", "Writing"
-
-
-def _silent(_step: str, _done: int, _total: int) -> None:
-    pass
-
 
 def _nothing_else(_session: Session, _outcome: Outcome) -> None:
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
-    ``progress`` is called with (step, done, total); ``rejected_rows`` receives the rejected rows as CSV, to be
-    repaired, ``gone_rows`` every line that goes, ``left_out_orders`` the numbers of the orders that are left out, a
-    line each; ``left_out_before`` are those of files that were imported before, whose lines go with them. ``lines``:
-    what becomes of the lines that the orders of a file of lines have; None: asks where it matters. ``repeats``: which
-    of several rows of one key counts; None: asks where they differ. ``words``: what words of the file stand for, beside
-    those that are remembered. ``may_set_aside``: import the others where at most so many rows are rejected.
-    ``readings``: how fields are written, see ``mapping.read_readings``. ``layout``: how the file is read; None: it is
-    found out. ``kinds``: all that the file is said to hold.
-    """
-
-    kind: Kind
-    stream: BinaryIO
-    file_name: str
-    changes: AnyMapping[str, Origin | None] = field(default_factory=dict)
-    progress: Progress = _silent
-    rejected_rows: BinaryIO | None = None
-    gone_rows: BinaryIO | None = None
-    left_out_orders: BinaryIO | None = None
-    left_out_before: Sequence[Iterable[bytes]] = ()
-    lines: Lines | None = None
-    repeats: Repeats | None = None
-    words: mappings.Words = field(default_factory=dict)
-    may_set_aside: int = 0
-    readings: AnyMapping[str, tuple[str, ...]] = field(default_factory=dict)
-    layout: sources.Layout | None = None
-    kinds: Sequence[Kind] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that has been staged."""
-
-    incoming: Incoming
-    definition: Definition
-    layout: sources.Layout
-    mapping: Mapping
-    staged: Staged
-    rejections: Table
-    rules: recognising.Rules
-    remarks: staging.Remarks
 
 
 def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
     """What the import would do. Changes nothing."""
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
-        read = _read(connection, incoming, now=now)
+        (read,) = reading.read_or_raise(connection, [incoming], now=now)
         incoming.progress(COMPARING, 0, 1)
         with connection.begin():
             outcome, _resolved = _compare(connection, read, [])
@@ -119,8 +61,8 @@ def rehearse(
     actor.require(Permission.IMPORT)
     outcomes: list[Outcome | BillingError] = []
     with _connection(sessions) as connection:
-        staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
-        left_out = [read.staged.left_out for read in staged if isinstance(read, _Read)]
+        staged = reading.read(connection, files, now=now)
+        left_out = [read.staged.left_out for read in staged if isinstance(read, Read)]
         for incoming in files:
             incoming.progress(COMPARING, 0, 1)
         change_from_now_on(connection)
@@ -175,7 +117,7 @@ def apply_together(
     outcomes: list[Outcome] = []
     run_ids: list[int] = []
     with _connection(sessions) as connection:
-        staged = [_read(connection, incoming, now=now) for incoming in files]
+        staged = reading.read_or_raise(connection, files, now=now)
         checksum = parts.checksum(files[0].stream)
         # Before the transaction: on SQLite nobody else writes until it ends, not even how far the import is.
         for incoming in files:
@@ -208,55 +150,7 @@ def _connection(sessions: Sessions) -> Iterator[Connection]:
         yield connection
 
 
-def _read_or_failure(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read | BillingError:
-    try:
-        return _read(connection, incoming, now=now)
-    except BillingError as failure:
-        return failure
-
-
-def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read:
-    if incoming.may_set_aside and incoming.lines is Lines.REPLACE:
-        raise Invalid(
-            "A file that replaces lines cannot set rows aside: their orders would lose these lines without a word"
-        )
-    definition = DEFINITIONS[incoming.kind]
-    layout = incoming.layout or sources.read_layout(incoming.stream)
-    return sources.proven(
-        incoming.stream, layout, lambda proven: _read_as(connection, incoming, definition, proven, now=now)
-    )
-
-
-def _read_as(
-    connection: Connection, incoming: Incoming, definition: Definition, layout: sources.Layout, *, now: datetime
-) -> _Read:
-    size = incoming.stream.seek(0, os.SEEK_END)
-    with connection.begin(), Session(connection) as session:
-        line_modes.refuse_again(session, incoming)
-        business = default_business(session)
-        setting = Setting(business.id, business.currency, business.time_zone, now)
-        start, _guessed = recognising.start_for(session, definition, layout)
-        mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
-        mapping = mappings.with_words(definition, mapping, incoming.words)
-        mapping = mappings.read_as(mapping, incoming.readings)
-        if incoming.repeats is Repeats.NEWEST:
-            mapping = newest.in_file(definition, incoming.stream, layout, mapping)
-        rules = recognising.rules(incoming.stream, layout, definition.kind, mapping, incoming.kinds)
-        staged, rejected, remarks = staging.stage(
-            connection,
-            definition,
-            incoming.stream,
-            layout,
-            mapping,
-            setting,
-            advance=lambda done: incoming.progress(READING, done, size),
-            following=rules.following,
-            newest=incoming.repeats is Repeats.NEWEST,
-        )
-    return _Read(incoming, definition, layout, mapping, staged, rejected, rules, remarks)
-
-
-def _compare(connection: Connection, read: _Read, left_out: Sequence[Table | None]) -> tuple[Outcome, Table]:
+def _compare(connection: Connection, read: Read, left_out: Sequence[Table | None]) -> tuple[Outcome, Table]:
     """Compare the staged rows with our tables: counts, rejections, a sample of the changes. ``left_out``: the orders
     that were left out of files that come with it.
     """
@@ -326,7 +220,7 @@ def _compare(connection: Connection, read: _Read, left_out: Sequence[Table | Non
     return _beside_what_is_there(connection, read, resolved, outcome), resolved
 
 
-def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, outcome: Outcome) -> Outcome:
+def _beside_what_is_there(connection: Connection, read: Read, resolved: Table, outcome: Outcome) -> Outcome:
     """With the lines that go, the orders in question, and those that are billed already."""
     lines = read.incoming.lines
     if outcome.kind is Kind.ORDER_ITEMS:
@@ -349,7 +243,7 @@ def _beside_what_is_there(connection: Connection, read: _Read, resolved: Table, 
     return replace(outcome, billed=billed, billed_orders=named)
 
 
-def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run: ImportRun | None = None) -> None:
+def _merge(session: Session, read: Read, resolved: Table, outcome: Outcome, run: ImportRun | None = None) -> None:
     connection = session.connection()
     if outcome.gone:
         if run is not None:
@@ -358,7 +252,7 @@ def _merge(session: Session, read: _Read, resolved: Table, outcome: Outcome, run
     merging.write(connection, read.definition, resolved, outcome.counts, run=run, now=read.staged.setting.now)
 
 
-def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> int:
+def _write(session: Session, actor: Actor, read: Read, resolved: Table, outcome: Outcome, checksum: str) -> int:
     definition, now = read.definition, read.staged.setting.now
     run = ImportRun(
         kind=definition.kind.value,

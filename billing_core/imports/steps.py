@@ -7,7 +7,7 @@ process may be killed at any point, and two may work on one job: no file is impo
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, parts, received, rejections, service
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -115,8 +116,7 @@ def begin_again(sessions: Sessions, job_id: int, attempt: int) -> int | None:
 
 def _check(job: _Job) -> None:
     files = _left(job)
-    with ExitStack() as opened:
-        works = [opened.enter_context(_work(job, file)) for file in files]
+    with _works(job, files) as works:
         answers = service.rehearse(job.sessions, job.actor, [work.incoming for work in works], now=utc_now())
         for work, answer in zip(works, answers, strict=True):
             work.store_lists(answer)
@@ -166,8 +166,7 @@ def _take_in(job: _Job, file: list[Received]) -> None:
         others = (received.kept_as() == file[0].kept_as, ImportFile.left_out)
         session.execute(update(ImportFile).where(*others).values(state=FileState.DISCARDED, job_id=None))
 
-    with ExitStack() as opened:
-        works = [opened.enter_context(_work(job, part)) for part in file]
+    with _works(job, file) as works:
         answers: list[Outcome | BillingError]
         try:
             for part in file:
@@ -254,7 +253,7 @@ class _Work:
 
     job: _Job
     file: Received
-    incoming: service.Incoming
+    incoming: Incoming
     rejected: BinaryIO
     gone: BinaryIO
     left_out: BinaryIO
@@ -279,7 +278,18 @@ class _Work:
 
 
 @contextmanager
-def _work(job: _Job, file: Received) -> Iterator[_Work]:
+def _works(job: _Job, files: Sequence[Received]) -> Iterator[list[_Work]]:
+    """Parts of one file share its stream, so that it is read once for all of them."""
+    with ExitStack() as opened:
+        streams: dict[int, BinaryIO] = {}
+        for file in files:
+            if file.kept_as not in streams:
+                streams[file.kept_as] = opened.enter_context(parts.opened(job.sessions, file.kept_as, file.size))
+        yield [opened.enter_context(_work(job, file, streams[file.kept_as])) for file in files]
+
+
+@contextmanager
+def _work(job: _Job, file: Received, stream: BinaryIO) -> Iterator[_Work]:
     if file.kind is None:
         raise Invalid(f"Say what {file.file_name} contains.")
     # The page's mapping is complete: what it leaves out is left out.
@@ -290,14 +300,13 @@ def _work(job: _Job, file: Received) -> Iterator[_Work]:
     with job.sessions() as session:
         kinds = received.kinds_beside(session, file)
     with (
-        parts.opened(job.sessions, file.kept_as, file.size) as stream,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as other_spool,
         tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as third_spool,
     ):
         rejected, gone, without = (cast("BinaryIO", one) for one in (spool, other_spool, third_spool))
         lines = file.lines if file.kind is Kind.ORDER_ITEMS else None
-        incoming = service.Incoming(
+        incoming = Incoming(
             file.kind,
             stream,
             file.file_name,

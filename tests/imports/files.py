@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from billing_core.imports import Kind, Lines, Repeats, service
+from billing_core.imports import Kind, Lines, Repeats
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_words
 from billing_core.imports.outcome import Outcome
@@ -20,10 +21,10 @@ def incoming(
     lines: str | None = None,
     repeats: str | None = None,
     words: Sequence[str] = (),
-) -> service.Incoming:
+) -> Incoming:
     raw = content.encode() if isinstance(content, str) else content
     definition = DEFINITIONS[Kind(kind)]
-    return service.Incoming(
+    return Incoming(
         definition.kind,
         io.BytesIO(raw),
         file_name,

@@ -10,6 +10,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
+from billing_core.imports.incoming import Incoming
 from billing_core.orders.models import OrderLine
 from tests.imports.files import counts
 from tests.imports.sources.workbooks import xlsx
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 )
 def test_customers_come_out_right(name, customers, left_out, sessions):
     with (CASES / name).open("rb") as stream:
-        outcome = service.apply(sessions, SYSTEM, service.Incoming(Kind.CUSTOMERS, stream, name), now=utc_now())
+        outcome = service.apply(sessions, SYSTEM, Incoming(Kind.CUSTOMERS, stream, name), now=utc_now())
     assert counts(outcome) == (len(customers), 0, 0, 0)
     assert [line.line for line in outcome.odd_lines] == left_out
     with sessions() as session:

@@ -10,6 +10,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service, sources
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.layouts import reading, recognising
 from billing_core.imports.mapping import Fixed
 from billing_core.orders.models import Order, OrderLine, Product
@@ -43,7 +44,7 @@ def take_in_whole(sessions, content: bytes, file_name: str = "export.csv") -> li
     stream = io.BytesIO(content)
     layout = sources.read_layout(stream)
     kinds = recognising.found(layout.header, [], file_name).kinds
-    parts = [service.Incoming(kind, io.BytesIO(content), file_name, _said(layout.header, kind)) for kind in kinds]
+    parts = [Incoming(kind, stream, file_name, _said(layout.header, kind)) for kind in kinds]
     return service.apply_together(sessions, SYSTEM, parts, now=utc_now(), also=lambda _session, _outcomes: None)
 
 

@@ -13,6 +13,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.line_modes import BilledOrderRow, GoneLine
 from billing_core.imports.models import ImportRun
 from billing_core.imports.received import outcome_json
@@ -96,7 +97,7 @@ def test_the_dry_run_names_the_lines_that_go_and_a_file_has_all_of_them(orders, 
 
 
 def _with_file(file, target):
-    return service.Incoming(file.kind, file.stream, file.file_name, file.changes, gone_rows=target, lines=file.lines)
+    return Incoming(file.kind, file.stream, file.file_name, file.changes, gone_rows=target, lines=file.lines)
 
 
 def test_a_changed_quantity_is_told_with_the_digits_that_it_has(orders, dry_run):

@@ -11,6 +11,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, mapping, service
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Fixed, FromColumns, Together, from_column
 from billing_core.imports.sources import Layout
@@ -199,9 +200,7 @@ def test_words_of_the_file_stand_for_ours(sessions):
     content = io.BytesIO(b"Code,Title,Basis\na,A,Each Order\nb,B,PER_ITEM\nc,C,each  order\n")
     basis = FromColumns(("Basis",), words=(("each order ", "per_order"),))
     changes = {"service_code": from_column("Code"), "name": from_column("Title"), "cost_type": basis}
-    outcome = service.check(
-        sessions, SYSTEM, service.Incoming(Kind.SERVICES, content, "services.csv", changes), now=utc_now()
-    )
+    outcome = service.check(sessions, SYSTEM, Incoming(Kind.SERVICES, content, "services.csv", changes), now=utc_now())
     assert (outcome.new, outcome.rejected) == (3, 0), "what stands for nothing else is still read as it is"
 
 

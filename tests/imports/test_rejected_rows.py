@@ -14,6 +14,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, service
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.mapping import REASON_COLUMN
 from billing_core.imports.models import ImportRun
 from tests.imports.files import counts, incoming
@@ -35,7 +36,7 @@ def to_repair(sessions, content, *maps, set_aside=0, kind="customers", apply=Tru
     """What came of the file, and the file of its rejected rows."""
     rejected = io.BytesIO()
     file = incoming(kind, content, *maps)
-    given = service.Incoming(
+    given = Incoming(
         file.kind, file.stream, file.file_name, file.changes, rejected_rows=rejected, may_set_aside=set_aside
     )
     take_in = service.apply if apply else service.check
@@ -123,7 +124,7 @@ def test_a_file_without_a_good_row_is_refused(sessions):
 
 def test_an_order_whose_lines_are_replaced_loses_none_to_its_mistakes(one_order, sessions):
     file = incoming("order-items", "order_number,sku,quantity\nSO-1,A,1\nSO-1,B,x\n", lines="replace")
-    given = service.Incoming(file.kind, file.stream, file.file_name, lines=file.lines, may_set_aside=1)
+    given = Incoming(file.kind, file.stream, file.file_name, lines=file.lines, may_set_aside=1)
     with pytest.raises(Invalid, match="cannot set rows aside"):
         service.apply(sessions, SYSTEM, given, now=utc_now())
 
@@ -145,7 +146,7 @@ def test_the_rows_of_a_file_that_was_repaired_once_have_one_reason_each(sessions
 def test_a_blank_can_be_read_as_something(sessions):
     """As the page sets it."""
     file = incoming("customers", "customer_ref,name,city\n1,One,\n2,Two,Bonn\n")
-    given = service.Incoming(file.kind, file.stream, file.file_name, words={"city": {"": "Kiel"}})
+    given = Incoming(file.kind, file.stream, file.file_name, words={"city": {"": "Kiel"}})
     assert service.apply(sessions, SYSTEM, given, now=utc_now()).applied
     with sessions() as session:
         assert session.scalars(select(Customer.city).order_by(Customer.ref)).all() == ["Kiel", "Bonn"]

@@ -12,6 +12,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
+from billing_core.imports.incoming import Incoming
 from billing_core.orders.models import Order, OrderLine
 from billing_core.rating.models import Rate
 from tests.imports.files import incoming, rejections
@@ -58,7 +59,7 @@ def test_a_doubtful_column_is_asked_about_and_the_answer_is_remembered(one_order
     assert stored(sessions, OrderLine.sku) == []
 
     answered = incoming("order-items", content)
-    answer = service.Incoming(answered.kind, answered.stream, "f.csv", readings={"quantity": ("comma",)})
+    answer = Incoming(answered.kind, answered.stream, "f.csv", readings={"quantity": ("comma",)})
     assert service.apply(sessions, SYSTEM, answer, now=utc_now()).applied
     assert stored(sessions, OrderLine.sku, OrderLine.quantity) == [("A", Decimal(1234)), ("B", Decimal(7))]
     # The next file of the same layout is read as this one was.
@@ -101,7 +102,7 @@ def test_whose_day_it_is_is_asked(two_customers, take_in, sessions):
     (question,) = take_in("orders", content).questions
     assert [choice.reading for choice in question.choices] == ["here", "there"]
     answered = incoming("orders", content)
-    answer = service.Incoming(answered.kind, answered.stream, "f.csv", readings={"order_date": ("here",)})
+    answer = Incoming(answered.kind, answered.stream, "f.csv", readings={"order_date": ("here",)})
     assert service.apply(sessions, SYSTEM, answer, now=utc_now()).applied
     assert stored(sessions, Order.order_date) == [(date(2025, 2, 1),)]
 

@@ -9,7 +9,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind
 from billing_core.imports import service as imports
-from billing_core.imports.service import Incoming
+from billing_core.imports.incoming import Incoming
 from billing_core.invoices import from_reports, service
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from tests.pages.as_read import as_read

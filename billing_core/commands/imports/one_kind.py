@@ -19,6 +19,7 @@ from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, Lines, Repeats, service, sources
 from billing_core.imports.automatic import telling
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes, read_readings, read_words
 from billing_core.imports.next_steps import counting as next_steps
@@ -45,7 +46,7 @@ def import_file(arguments: Namespace) -> Answer:
         written(arguments.rejected) as rejected,
     ):
         layout = sources.read_layout(table.stream, read_as(arguments))
-        incoming = service.Incoming(
+        incoming = Incoming(
             kind,
             table.stream,
             table.file_name,

@@ -20,6 +20,7 @@ from billing_core.imports.automatic import deciding, doubts, telling
 from billing_core.imports.automatic.answers import Answers
 from billing_core.imports.automatic.deciding import FoundFile, FoundPart
 from billing_core.imports.automatic.doubts import About, Doubt
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
@@ -201,7 +202,7 @@ def _learn(part: Part, answer: Outcome | BillingError, refused: dict[Kind | None
     )
 
 
-def _incoming(file: File, part: Part) -> service.Incoming:
+def _incoming(file: File, part: Part) -> Incoming:
     # The mapping is complete: what it leaves out is left out.
     left_out: dict[str, Origin | None] = {
         item.name: None for item in DEFINITIONS[part.found.kind].fields if item.name not in part.found.mapping
@@ -210,7 +211,7 @@ def _incoming(file: File, part: Part) -> service.Incoming:
         list_of_rows.seek(0)
         list_of_rows.truncate()
     found = part.found
-    return service.Incoming(
+    return Incoming(
         found.kind,
         file.stream,
         file.found.file_name,

@@ -1,6 +1,6 @@
 """Rows that follow up on the one above: the lines of an order, below the row that says what all of them share."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import BinaryIO
@@ -34,37 +34,48 @@ def followed(
     batches: Iterable[sources.Batch], layout: sources.Layout, following: Following | None
 ) -> Iterable[sources.Batch]:
     """The rows that are ours, with what they inherit."""
-    if following is None:
-        return batches
-    return _each(batches, layout, following) if following.each else _firsts(batches, layout, following)
+    return batches if following is None else map(follower(layout, following), batches)
 
 
-def _each(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
-    width, key = len(layout.header), layout.header.index(following.key)
-    inherited, own = _places(layout, following.inherited), _places(layout, following.own)
-    shared = _places(layout, following.shared)
-    own_cells = _picker(own)
-    first: list[str] = [""] * width
-    for batch in batches:
-        if _complete(batch, width, [*inherited, own[0]]):
+def follower(layout: sources.Layout, following: Following) -> Callable[[sources.Batch], sources.Batch]:
+    """Makes of each batch of a file, one after the other from its beginning, those of its rows that are ours, with what
+    they inherit.
+    """
+    return _Each(layout, following) if following.each else _Firsts(layout, following)
+
+
+class _Each:
+    """Each row is one of ours."""
+
+    def __init__(self, layout: sources.Layout, following: Following) -> None:
+        self._width, self._key = len(layout.header), layout.header.index(following.key)
+        self._inherited, own = _places(layout, following.inherited), _places(layout, following.own)
+        self._shared = _places(layout, following.shared)
+        self._own_cells, self._always = _picker(own), [*self._inherited, own[0]]
+        self._blanks = following.blanks
+        self._first: list[str] = [""] * self._width
+
+    def __call__(self, batch: sources.Batch) -> sources.Batch:
+        key, first = self._key, self._first
+        if _complete(batch, self._width, self._always):
             keys = [row[key] for row in batch.rows]
             if keys and keys[-1] != first[key]:
-                first = batch.rows[keys.index(keys[-1])]
-            yield batch
-            continue
+                self._first = batch.rows[keys.index(keys[-1])]
+            return batch
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
-            if len(row) == width:
-                if _begins(row, first, key, shared):
+            if len(row) == self._width:
+                if _begins(row, first, key, self._shared):
                     first = row
-                elif following.blanks:
-                    ours = _filled(row, first, inherited)
-                if all(map(_blank, own_cells(ours))):
+                elif self._blanks:
+                    ours = _filled(row, first, self._inherited)
+                if all(map(_blank, self._own_cells(ours))):
                     continue
             lines.append(line)
             rows.append(ours)
-        yield sources.Batch(lines, rows)
+        self._first = first
+        return sources.Batch(lines, rows)
 
 
 def _complete(batch: sources.Batch, width: int, places: Sequence[int]) -> bool:
@@ -74,28 +85,35 @@ def _complete(batch: sources.Batch, width: int, places: Sequence[int]) -> bool:
     return all(all(map(str.strip, map(itemgetter(place), batch.rows))) for place in places)
 
 
-def _firsts(batches: Iterable[sources.Batch], layout: sources.Layout, following: Following) -> Iterator[sources.Batch]:
-    width, key = len(layout.header), layout.header.index(following.key)
-    inherited, shared = _places(layout, following.inherited), _places(layout, following.shared)
-    cells = _picker(inherited)
-    first: list[str] = [""] * width
-    above: list[str] | None = None
-    for batch in batches:
+class _Firsts:
+    """A row that adds nothing to the first of its key is none of ours."""
+
+    def __init__(self, layout: sources.Layout, following: Following) -> None:
+        self._width, self._key = len(layout.header), layout.header.index(following.key)
+        self._inherited, self._shared = _places(layout, following.inherited), _places(layout, following.shared)
+        self._cells = _picker(self._inherited)
+        self._blanks = following.blanks
+        self._first: list[str] = [""] * self._width
+        self._above: list[str] | None = None
+
+    def __call__(self, batch: sources.Batch) -> sources.Batch:
+        key, cells, first, above = self._key, self._cells, self._first, self._above
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
-            if len(row) == width:
-                if _begins(row, first, key, shared):
+            if len(row) == self._width:
+                if _begins(row, first, key, self._shared):
                     first, above = row, list(cells(row))
-                elif above is not None and (following.blanks or not _blank(row[key])):
+                elif above is not None and (self._blanks or not _blank(row[key])):
                     if [mine or its for mine, its in zip(cells(row), above, strict=True)] == above:
                         continue
-                    ours = _filled(row, first, inherited)
+                    ours = _filled(row, first, self._inherited)
                     if list(cells(ours)) == above:
                         continue
             lines.append(line)
             rows.append(ours)
-        yield sources.Batch(lines, rows)
+        self._first, self._above = first, above
+        return sources.Batch(lines, rows)
 
 
 def _blank(cell: str) -> bool:

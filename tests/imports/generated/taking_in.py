@@ -14,6 +14,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, Repeats, received, service, sources
+from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Fixed, FromColumns, Origin, Together
 from billing_core.imports.outcome import Outcome
@@ -135,7 +136,7 @@ class _Person:
     ) -> bool:
         """Whether there is nothing more to say."""
         incoming = [
-            service.Incoming(
+            Incoming(
                 kind,
                 io.BytesIO(content),
                 name,

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity import Role, actor_with
-from billing_core.imports import claims, inbox, queries, service, steps, upkeep
+from billing_core.imports import claims, inbox, queries, steps, upkeep
+from billing_core.imports.incoming import reading
 from billing_core.imports.models import FileState, ImportRun
 from billing_core.processes import service as processes
 from billing_core.processes.models import ProcessKind
@@ -101,7 +102,7 @@ def test_whoever_loses_the_file_while_importing_it_imports_nothing(receive, requ
     receive("more.csv", CUSTOMERS.replace(b"ACME", b"BETA"))
     job = requested(inbox.import_)
     beside = {"left": 1}
-    real = service._read
+    real = reading.read_or_raise
 
     def read_beside(*arguments, **named):
         read = real(*arguments, **named)
@@ -110,7 +111,7 @@ def test_whoever_loses_the_file_while_importing_it_imports_nothing(receive, requ
             steps.work_off(sessions, job, process_id="another")
         return read
 
-    monkeypatch.setattr(service, "_read", read_beside)
+    monkeypatch.setattr(reading, "read_or_raise", read_beside)
     steps.work_off(sessions, job, process_id="taken for dead")
     assert [received.state for received in files()] == [FileState.IMPORTED, FileState.IMPORTED]
     with sessions() as session:

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import event
 
 from billing_core.errors import Conflict, Invalid
-from billing_core.imports import Kind, inbox, service, steps
+from billing_core.imports import Kind, inbox, steps
+from billing_core.imports.incoming import COMPARING, READING
 from billing_core.imports.mapping import Fixed
 from billing_core.imports.models import FileState, ImportFilePart, ImportRun
 from billing_core.orders.models import Order, Product
@@ -109,6 +110,6 @@ def test_progress_is_told_once_a_second_and_never_waited_for(receive, requested,
     steps.work_off(sessions, job)
     event.remove(sessions.engine, "before_cursor_execute", watch)
     # 17 batches of 300 rows, a quarter of a second each, the first at once; and the steps after the reading.
-    reading = [each for each in map(str, told) if service.READING in each]
+    reading = [each for each in map(str, told) if READING in each]
     assert 4 <= len(reading) <= 6
-    assert any(service.COMPARING in each for each in map(str, told))
+    assert any(COMPARING in each for each in map(str, told))
