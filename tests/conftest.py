@@ -237,8 +237,11 @@ def wait_for_no_disk(connection: Any, _record: Any) -> None:
 
 
 @pytest.fixture
-def sessions(database_url) -> Iterator[Sessions]:
-    opened = Sessions(connect(database_url))
+def sessions(database_url, request) -> Iterator[Sessions]:
+    kept = {}
+    if database_url.startswith("postgresql"):
+        kept = {"creator": request.getfixturevalue("emptied_database").connections.take}
+    opened = Sessions(connect(database_url, **kept))
     if opened.engine.dialect.name == "sqlite":
         event.listen(opened.engine, "connect", wait_for_no_disk)
     yield opened

