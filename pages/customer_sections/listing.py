@@ -37,14 +37,10 @@ def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
         request_rows(Drilldown(figure, scope, value, row.currency if money else None))
 
 
+# What was billed comes before what can be scrolled to on a narrow window.
 COLUMNS = [
     tables.text("Customer", "customer_name", order="customer_name", width=150),
     tables.text("Key", "customer_ref", order="customer_ref"),
-    tables.text("City", "city", order="city"),
-    tables.text("Country", "country", order="country"),
-    tables.count("Reports", "report_count", order="report_count", help="Current reports").opening(
-        partial(_rows, figures.REPORTS, "report_count")
-    ),
     tables.money("Billed", "total_minor", order="total_amount", help="Sum of the current reports").opening(
         partial(_rows, figures.BILLED, "total_minor")
     ),
@@ -52,6 +48,11 @@ COLUMNS = [
         partial(_rows, figures.AVERAGE_REPORT, "average_minor")
     ),
     tables.currency_of(order="currency"),
+    tables.count("Reports", "report_count", order="report_count", help="Current reports").opening(
+        partial(_rows, figures.REPORTS, "report_count")
+    ),
+    tables.text("City", "city", order="city"),
+    tables.text("Country", "country", order="country"),
     tables.day("First report", "first_billing_date", order="first_report"),
     tables.day("Last report", "last_billing_date", order="latest_report"),
     tables.count(
@@ -65,6 +66,7 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read(summary.count, customer_filter)
     if total == 0:
         _nothing(read, actor)
+        return
     skipped = tables.pager(total, key=PAGE_KEY, noun="customer", sorts_whole=True)
     rows = read(summary.page, customer_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
@@ -75,8 +77,6 @@ def draw(read: Reader, actor: Actor) -> None:
         opens=_open,
         order_key=SORT_KEY,
     )
-    if total == 0:
-        return
     st.caption("Click a customer to open it, a number to see the rows behind it, a column's heading to sort by it.")
     open_requested()
     if actor.may(Permission.EXPORT):

@@ -23,6 +23,8 @@ def test_without_customers_the_page_says_what_to_do(page_as, role):
 
     assert not page.exception
     assert "no customers yet" in page.info[0].value
+    # Neither an empty table nor a count of nothing.
+    assert [*page.dataframe, *(one.value for one in page.caption if one.value.startswith("0 "))] == []
 
 
 @EVERY_ROLE
@@ -37,6 +39,8 @@ def test_the_list_has_the_summary_figures(page_as, sessions, role):
         [HOSTILE, 2, "20.00", "10.00", "USD"],
         ["Bolt GmbH", 1, "7.00", "7.00", "EUR"],
     ]
+    # 800 pixels have room for four columns: the amount is never the one that is cut off.
+    assert list(table.columns).index("Billed") < 4
     assert bool(page.link_button) == (role != "finance")
 
 
