@@ -11,7 +11,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
-from billing_core.errors import NotFound
+from billing_core.errors import Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers
 from billing_core.invoices.documents import document
@@ -60,6 +60,8 @@ def send_credit_note(
     prepared = prepare_credit_note(session, actor, credit_note_id)
     recipients = (to or prepared.recipients).checked()
     note, facts = _credit_note(session, actor, credit_note_id, locked=True)
+    if note.withdrawn_at is not None:
+        raise Conflict(f"Credit note {note.number} was withdrawn: nothing is credited by it any more")
     before = outbox_queries.earlier(session, "credit_note", [note.id], [MailKind.CREDIT_NOTE]).get(note.id)
     message = mails.mail(
         MailKind.CREDIT_NOTE,

@@ -94,10 +94,11 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         key="invoice_credit_notes",
         alt="Credit notes of this invoice",
     )
-    if actor.may(Permission.INVOICE_SEND):
+    standing = [note for note in notes if note.withdrawn_on is None]
+    if standing and actor.may(Permission.INVOICE_SEND):
         chosen = st.menu_button(
             "Mail a credit note",
-            notes,
+            standing,
             key="mail_credit_note",
             icon=":material/mail:",
             type="tertiary",

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from sqlalchemy import func, select
 
 from billing_core.commands.verify import checks
+from billing_core.errors import Conflict
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.invoices.content.early_payment import offers
@@ -22,6 +23,7 @@ from billing_core.invoices.lists import credited
 from billing_core.invoices.lists.credited import CreditNoteFilter
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
+from billing_core.mailing.documents import prepare_credit_note, send_credit_note
 from billing_core.payments import chargebacks, credit, early_discounts, received, refunds
 from billing_core.payments.chargebacks import TakenBack
 from billing_core.payments.models import Allocation, Payment, PaymentMethod
@@ -211,6 +213,16 @@ def test_the_document_of_a_withdrawn_discount_says_so(session, invoice):
     note_id = session.scalars(select(CreditNote.id)).one()
     content = credit_note_pdf(document.of_credit_note(session, note_id))
     assert "Zurückgenommen" in PdfReader(io.BytesIO(content)).pages[0].extract_text()
+
+
+def test_a_withdrawn_discount_is_not_mailed_any_more(session, invoice):
+    for_one(session, invoice, 16_905, LAST)
+    note_id = session.scalars(select(CreditNote.id)).one()
+    to = prepare_credit_note(session, SYSTEM, note_id).recipients
+    send_credit_note(session, SYSTEM, note_id, to=to, now=NOW)
+    undo(session, invoice)
+    with pytest.raises(Conflict, match="was withdrawn: nothing is credited by it any more"):
+        send_credit_note(session, SYSTEM, note_id, to=to, now=NOW)
 
 
 def test_a_discount_that_an_earlier_release_left_needs_attention_until_the_invoice_is_paid(
