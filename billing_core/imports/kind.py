@@ -141,14 +141,14 @@ def _nothing_around(_session: Session, _rows: FromClause) -> AbstractContextMana
 class Definition:
     """``resolve`` selects ``line`` and columns of ``model`` from the staged rows, leaving out rows that refer to
     something unknown. ``checks`` select what is wrong with staged rows, ``merge_checks`` what is wrong with resolved
-    rows beside what they would change, both as (line, column, value, reason). ``references`` are checks that can only
-    find something where rows are left out. ``keys`` identify a row of ``model``, and ``labels`` are the file's columns
-    that do so for people. ``insert_only`` are columns that a change leaves alone, ``unshown`` those that follow from
-    others, of which people are told. ``repeats``: a key may come again, as a further row that ``position`` counts.
-    ``in_file_order``: new rows get their ids in the order of the file. ``around`` wraps the writing of resolved rows,
-    to keep up what depends on them. Where a row of the file is not a row of ``model``, ``beside`` selects what it is
-    compared with, and ``write`` writes what is ``Resolved``. ``for_everyone``: a file may apply to every customer,
-    instead of naming them.
+    rows beside what they would change, both as (line, column, value, reason); ``of_changes``: only with rows that would
+    change something. ``references`` are checks that can only find something where rows are left out. ``keys`` identify
+    a row of ``model``, and ``labels`` are the file's columns that do so for people. ``insert_only`` are columns that a
+    change leaves alone, ``unshown`` those that follow from others, of which people are told. ``repeats``: a key may
+    come again, as a further row that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the
+    file. ``around`` wraps the writing of resolved rows, to keep up what depends on them. Where a row of the file is not
+    a row of ``model``, ``beside`` selects what it is compared with, and ``write`` writes what is ``Resolved``.
+    ``for_everyone``: a file may apply to every customer, instead of naming them.
     """
 
     kind: Kind
@@ -161,6 +161,7 @@ class Definition:
     references: tuple[Callable[[Staged], Select[Any]], ...] = ()
     checks: tuple[Callable[[Staged], Select[Any]], ...] = ()
     merge_checks: tuple[Callable[[FromClause], Select[Any]], ...] = ()
+    of_changes: bool = False
     derived: tuple[Derived | DerivedTogether, ...] = ()
     insert_only: frozenset[str] = frozenset()
     unshown: frozenset[str] = frozenset()

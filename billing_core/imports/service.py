@@ -176,18 +176,19 @@ def _compare(connection: Connection, read: Read, left_out: Sequence[Table | None
             connection, definition, staged.table, resolved, read.rejections, which
         )
     stay = merging.leave_existing(connection, definition, resolved) if read.rules.only_new else 0
-    for merge_rule in definition.merge_checks:
+    counts = merging.count_effects(connection, definition, resolved)
+    for merge_rule in definition.merge_checks if counts.changed or not definition.of_changes else ():
         rows = merging.beside(definition, resolved)
         merging.add_rejections(connection, read.rejections, merge_rule(rows))
     rejected = rejections.count(connection, read.rejections)
     if rejected:
         merging.leave_out(connection, resolved, read.rejections)
+        counts = merging.count_effects(connection, definition, resolved)
     if staged.left_out is not None and read.incoming.left_out_orders is not None:
         left_out_orders.write(connection, staged.left_out, read.incoming.left_out_orders)
     if rejected and (target := read.incoming.rejected_rows) is not None:
         batches = followed(sources.batches(read.incoming.stream, read.layout), read.layout, read.rules.following)
         rejections.write_rows(connection, read.rejections, read.mapping, batches, read.layout, target)
-    counts = merging.count_effects(connection, definition, resolved)
     changes: list[merging.Change] = []
     if counts.changed:
         changes = merging.changes(connection, definition, staged, resolved, limit=SHOWN_CHANGES)

@@ -1,7 +1,7 @@
 """Usage events from a file, by the rules of those that programs send: each counts once, and nothing changes one."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -79,7 +79,7 @@ def _digests(
     """Each event's digest and its halves, of staged values, in which numbers are scaled."""
     written = digests_of_written(
         event_ids,
-        [f"{time[:10]}T{time[11:]}+00:00" for time in times],
+        _in_iso_form(times),
         meters,
         users,
         endpoints,
@@ -87,6 +87,11 @@ def _digests(
         list(map(_unscaled, quantities)),
     )
     return written, *digests.halves(written)
+
+
+def _in_iso_form(times: Sequence[str]) -> list[str]:
+    """Of instants in the form of ``cells.instant``, which have one blank each."""
+    return ("+00:00\n".join(times) + "+00:00").replace(" ", "T").split("\n") if times else []
 
 
 @lru_cache(maxsize=50_000)
@@ -170,14 +175,18 @@ def _write(connection: Connection, resolved: Resolved) -> None:
         first, last, count = session.execute(extent).one()
         if first is None:
             return
-        days = session.scalars(select(utc_day_of(rows.c.occurred_at)).distinct())
-        ensure_months(connection, UsageEvent.__tablename__, list(days))
+        ensure_months(connection, UsageEvent.__tablename__, _utc_days(session, rows))
         batch = resolved.batch
         whole = keeping.take_ids(session, rows, batch) == count
         if not whole:
             _refuse_other_content(session, rows)
         dated = rollups.in_billing_zone(session, rows, zones, first, last)
         keeping.keep(session, keeping.statements(rows, dated), batch, whole=whole, many=True, now=resolved.now)
+
+
+def _utc_days(session: Session, rows: FromClause) -> Iterator[date]:
+    """Asked for only where months have parts of their own: it reads all rows."""
+    yield from session.scalars(select(utc_day_of(rows.c.occurred_at)).distinct())
 
 
 def _refuse_other_content(session: Session, rows: FromClause) -> None:
@@ -232,6 +241,7 @@ DEFINITION = Definition(
     references=(columns.unknown_customer, columns.merged_customer, _unknown_meter),
     checks=(_in_the_future, _unaddressable),
     merge_checks=(_other_content,),
+    of_changes=True,
     insert_only=frozenset(
         {
             "occurred_at",
