@@ -117,8 +117,9 @@ ORDER = {
         ["layouts", "outcome", "history"],
         ["incoming"],
         ["taking_back", "service", "received", "templates", "next_steps"],
-        ["automatic"],
-        ["inbox", "steps", "upkeep"],
+        ["automatic", "taken_up"],
+        ["posted", "upkeep"],
+        ["inbox", "steps"],
     ],
     "billing_core.imports.sources": [
         ["layout", "limits", "cell_texts"],

@@ -124,6 +124,29 @@ class ImportFilePart(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class PostedImport(Base):
+    """A file that a program has posted, which ``owner`` alone sees: the key or the person it works for. Its bytes and
+    its state are those of the ImportFile, which belongs to nobody, so that no page shows it; further files of that
+    hold its lists.
+
+    ``answers``: what was said of it, by field. ``found``: what the latest check, or the import, says in the words of
+    programs. ``confirm_token`` stands for exactly what it says; empty where there is nothing to confirm. ``changed``:
+    the database was another one when it was confirmed, so that it was checked again instead of imported.
+    """
+
+    __tablename__ = "posted_imports"
+    __table_args__ = (UniqueConstraint("file_id"), Index("ix_posted_imports_owner", "owner", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey(ImportFile.id, ondelete="RESTRICT"))
+    owner: Mapped[str] = mapped_column(String(80))
+    answers: Mapped[dict[str, Any]]
+    when_certain: Mapped[bool]
+    found: Mapped[dict[str, Any] | None]
+    confirm_token: Mapped[str] = mapped_column(String(64), default="")
+    changed: Mapped[bool] = mapped_column(default=False)
+
+
 class ImportRun(Base):
     """One imported file: its name, what it changed, who imported it, and who has taken it back since.
     ``set_aside_count`` rows of it were rejected, and not imported with the others.

@@ -110,7 +110,7 @@ def apply_together(
     now: datetime,
     also: Callable[[Session, list[Outcome]], None],
 ) -> list[Outcome]:
-    """Import what one file holds of several kinds, in the order in which they depend on each other: all of it, or
+    """Import what files hold, one kind after the other in the order in which they depend on each other: all of it, or
     nothing, where one is refused, whose outcome is the last. See ``apply`` otherwise.
     """
     actor.require(Permission.IMPORT)
@@ -118,7 +118,8 @@ def apply_together(
     run_ids: list[int] = []
     with _connection(sessions) as connection:
         staged = reading.read_or_raise(connection, files, now=now)
-        checksum = parts.checksum(files[0].stream)
+        # What one file holds of several kinds is one stream.
+        checksums = {id(incoming.stream): parts.checksum(incoming.stream) for incoming in files}
         # Before the transaction: on SQLite nobody else writes until it ends, not even how far the import is.
         for incoming in files:
             incoming.progress(COMPARING, 0, 1)
@@ -133,7 +134,7 @@ def apply_together(
                     return outcomes
                 line_modes.refuse_again(session, read.incoming)
                 read.incoming.progress(WRITING, 0, 1)
-                run_ids.append(_write(session, actor, read, resolved, outcome, checksum))
+                run_ids.append(_write(session, actor, read, resolved, outcome, checksums[id(read.incoming.stream)]))
             outcomes = [replace(one, applied=True, run_id=by) for one, by in zip(outcomes, run_ids, strict=True)]
             also(session, outcomes)
             session.flush()

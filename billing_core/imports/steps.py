@@ -6,19 +6,18 @@ process may be killed at any point, and two may work on one job: no file is impo
 
 import secrets
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
 import structlog
-from sqlalchemy import Update, exists, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from billing_core.database import Sessions, turns
+from billing_core.database import Sessions
 from billing_core.database.functions import database_clock
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid
@@ -29,31 +28,15 @@ from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
 from billing_core.imports.outcome import Outcome
+from billing_core.imports.posted import working
 from billing_core.imports.received import BUSY, Received
+from billing_core.imports.taken_up import Elsewhere, Job, Progress, finish, of_job
 
 log = structlog.get_logger()
 
-# How often a file's progress is written at most.
-PROGRESS_SECONDS: Final = 1.0
 # How often a job is put into the queue, where processes die of it or the database fails again and again.
 MOST_ATTEMPTS: Final = 20
 _OUR_FAULT: Final = "Something went wrong that is not the file's fault. Nothing of it was imported. Reference {}"
-
-
-class _Elsewhere(Exception):
-    """Another process has meanwhile done this, or its owner has called it off."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A job that this process has taken up. ``still`` is called between steps, and raises where it should not go on."""
-
-    id: int
-    aim: JobAim
-    attempt: int
-    actor: Actor
-    sessions: Sessions
-    still: Callable[[], None]
 
 
 def work_off(
@@ -69,9 +52,11 @@ def work_off(
     if row is None:
         return
     actor = Actor(row.requested_by_id, row.requested_by, frozenset({Permission.IMPORT}))
-    job = _Job(job_id, row.aim, row.attempt, actor, sessions, still)
+    job = Job(job_id, row.aim, row.attempt, actor, sessions, still)
     try:
-        if job.aim is JobAim.CHECK:
+        if (posted := working.posted_in(sessions, job_id)) is not None:
+            working.work_off(job, posted)
+        elif job.aim is JobAim.CHECK:
             _check(job)
         else:
             _import(job)
@@ -114,7 +99,7 @@ def begin_again(sessions: Sessions, job_id: int, attempt: int) -> int | None:
     return None
 
 
-def _check(job: _Job) -> None:
+def _check(job: Job) -> None:
     files = _left(job)
     with _works(job, files) as works:
         answers = service.rehearse(job.sessions, job.actor, [work.incoming for work in works], now=utc_now())
@@ -126,8 +111,8 @@ def _check(job: _Job) -> None:
                 found = _after_check(file, answer, refused)
                 if found["state"] is FileState.REFUSED:
                     refused[file.kind] = file.file_name
-                session.execute(_of_job(job).where(ImportFile.id == file.id).values(found))
-            _finish(session, job)
+                session.execute(of_job(job).where(ImportFile.id == file.id).values(found))
+            finish(session, job)
 
 
 def _after_check(
@@ -142,25 +127,25 @@ def _after_check(
     return {"state": state, "outcome": received.outcome_json(answer), "problem": problem or held_up}
 
 
-def _import(job: _Job) -> None:
+def _import(job: Job) -> None:
     """One file after the other. One that is refused holds up those alone that need what it would have brought."""
     while files := _left(job):
-        with suppress(_Elsewhere):
+        with suppress(Elsewhere):
             _take_in(job, [file for file in files if file.kept_as == files[0].kept_as])
     with job.sessions.begin() as session:
-        _finish(session, job)
+        finish(session, job)
 
 
-def _take_in(job: _Job, file: list[Received]) -> None:
+def _take_in(job: Job, file: list[Received]) -> None:
     """Import all parts of a file, or write down why not."""
     ids, refused_before = [part.id for part in file], _refused(job)
 
     def mark(session: Session, outcomes: list[Outcome]) -> None:
         for part, outcome in zip(file, outcomes, strict=True):
-            done = _of_job(job).where(ImportFile.id == part.id)
+            done = of_job(job).where(ImportFile.id == part.id)
             values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
             if session.scalar(done.values(values).returning(ImportFile.id)) is None:
-                raise _Elsewhere
+                raise Elsewhere
         for work in works:
             parts.add(session, work.file.id, Holds.LEFT_OUT, work.left_out)
         others = (received.kept_as() == file[0].kept_as, ImportFile.left_out)
@@ -181,7 +166,7 @@ def _take_in(job: _Job, file: list[Received]) -> None:
         except FileNotFoundError:
             if file[0].id in {left.id for left in _left(job)}:
                 raise
-            raise _Elsewhere from None
+            raise Elsewhere from None
         refused, answer = works[len(answers) - 1], answers[-1]
         if isinstance(answer, Outcome) and answer.applied:
             for work, outcome in zip(works, outcomes, strict=True):
@@ -192,12 +177,12 @@ def _take_in(job: _Job, file: list[Received]) -> None:
         refused.store_lists(answer)
     with job.sessions.begin() as session:
         found = _after_check(refused.file, answer, refused_before)
-        session.execute(_of_job(job).where(ImportFile.id == refused.file.id).values(found))
+        session.execute(of_job(job).where(ImportFile.id == refused.file.id).values(found))
         because = f"Not imported, because another part of {file[0].file_name} was refused."
-        session.execute(_of_job(job).where(ImportFile.id.in_(ids)).values(state=FileState.NEW, problem=because))
+        session.execute(of_job(job).where(ImportFile.id.in_(ids)).values(state=FileState.NEW, problem=because))
 
 
-def _refused(job: _Job) -> dict[Kind | None, str]:
+def _refused(job: Job) -> dict[Kind | None, str]:
     """The names of the job's files that were refused, by their kind."""
     of_job = (ImportFile.job_id == job.id, ImportFile.state == FileState.REFUSED)
     with job.sessions() as session:
@@ -205,7 +190,7 @@ def _refused(job: _Job) -> dict[Kind | None, str]:
         return {row.kind: row.file_name for row in rows}
 
 
-def _left(job: _Job) -> list[Received]:
+def _left(job: Job) -> list[Received]:
     """The files that are still to be worked on, in the order in which they depend on each other."""
     job.still()
     left = received.files().where(ImportFile.job_id == job.id, ImportFile.state.in_(BUSY))
@@ -213,23 +198,13 @@ def _left(job: _Job) -> list[Received]:
         return [received.of_row(row) for row in session.execute(left)]
 
 
-def _of_job(job: _Job) -> Update:
-    """Changes files of the job that nobody has finished with or taken out of it."""
-    return update(ImportFile).where(ImportFile.job_id == job.id, ImportFile.state.in_(BUSY))
-
-
-def _finish(session: Session, job: _Job) -> None:
-    over = update(ImportJob).where(ImportJob.id == job.id, ImportJob.finished_at.is_(None))
-    session.execute(over.values(finished_at=database_clock()))
-
-
-def _database_failed(job: _Job, failure: Exception) -> bool:
+def _database_failed(job: Job, failure: Exception) -> bool:
     """A file's rows go to the driver itself, so that its own errors come too."""
     driver: Any = job.sessions.engine.dialect.loaded_dbapi
     return isinstance(failure, (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError))
 
 
-def _fail(job: _Job, failure: Exception) -> None:
+def _fail(job: Job, failure: Exception) -> None:
     reference = secrets.token_hex(4)
     log.error("import_failed", job_id=job.id, reference=reference, exc_info=failure)
     with job.sessions.begin() as session:
@@ -251,7 +226,7 @@ class _Work:
     They are stored after the import's transaction, which on SQLite would not let them in.
     """
 
-    job: _Job
+    job: Job
     file: Received
     incoming: Incoming
     rejected: BinaryIO
@@ -278,7 +253,7 @@ class _Work:
 
 
 @contextmanager
-def _works(job: _Job, files: Sequence[Received]) -> Iterator[list[_Work]]:
+def _works(job: Job, files: Sequence[Received]) -> Iterator[list[_Work]]:
     """Parts of one file share its stream, so that it is read once for all of them."""
     with ExitStack() as opened:
         streams: dict[int, BinaryIO] = {}
@@ -289,14 +264,14 @@ def _works(job: _Job, files: Sequence[Received]) -> Iterator[list[_Work]]:
 
 
 @contextmanager
-def _work(job: _Job, file: Received, stream: BinaryIO) -> Iterator[_Work]:
+def _work(job: Job, file: Received, stream: BinaryIO) -> Iterator[_Work]:
     if file.kind is None:
         raise Invalid(f"Say what {file.file_name} contains.")
     # The page's mapping is complete: what it leaves out is left out.
     left_out: dict[str, Origin | None] = {
         item.name: None for item in DEFINITIONS[file.kind].fields if item.name not in file.mapping
     }
-    changes, progress = {**left_out, **file.mapping}, _Progress(job, file.id)
+    changes, progress = {**left_out, **file.mapping}, Progress(job, file.id)
     with job.sessions() as session:
         kinds = received.kinds_beside(session, file)
     with (
@@ -325,32 +300,10 @@ def _work(job: _Job, file: Received, stream: BinaryIO) -> Iterator[_Work]:
         yield _Work(job, file, incoming, rejected, gone, without)
 
 
-def _left_out_before(job: _Job) -> list[Iterator[bytes]]:
+def _left_out_before(job: Job) -> list[Iterator[bytes]]:
     """The numbers of the orders that were left out of the owner's files that are imported, and still on the page."""
     mine = (ImportFile.owner_id.is_not_distinct_from(job.actor.user_id), ImportFile.state == FileState.IMPORTED)
     held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == Holds.LEFT_OUT)
     with job.sessions() as session:
         ids = session.scalars(select(ImportFile.id).where(*mine, held).order_by(ImportFile.id)).all()
     return [parts.read(job.sessions, file_id, Holds.LEFT_OUT) for file_id in ids]
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Tells the owner how far the file is, once a second at most. It is never waited for: what is in its way while an
-    import commits leaves it out.
-    """
-
-    job: _Job
-    file_id: int
-    told: float = field(default=float("-inf"))
-    step: str = ""
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        self.job.still()
-        if step == self.step and time.monotonic() - self.told < PROGRESS_SECONDS:
-            return
-        self.step, self.told = step, time.monotonic()
-        progress = _of_job(self.job).where(ImportFile.id == self.file_id)
-        values = {"state": FileState.RUNNING, "step": step, "done": done, "total": total}
-        with suppress(OperationalError), turns.unless_busy(self.job.sessions.engine) as connection:
-            connection.execute(progress.values(values))

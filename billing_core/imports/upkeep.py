@@ -9,7 +9,7 @@ from billing_core.audit import service as audit
 from billing_core.database import Sessions
 from billing_core.identity import Actor, Permission
 from billing_core.imports import parts
-from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob
+from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, PostedImport
 from billing_core.imports.received import BUSY, WAITING
 
 KEPT_SECONDS = 24 * 3600
@@ -52,7 +52,7 @@ def cancel_waiting(session: Session, actor: Actor, *, limit: int, now: datetime)
 
 def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     """Delete files and finished jobs after a day, and at once what discarded and imported files hold, but for the rows
-    of these that are to be repaired.
+    of these that are to be repaired. Programs see for that day what became of a file that they called off.
     """
     file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
     holds = exists().where(ImportFilePart.file_id == file.id)
@@ -60,7 +60,9 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     needed = exists().where(part.source_id == file.id, part.state.in_(BUSY))
     old = and_(file.received_at < before, file.state.not_in(BUSY), ~needed)
     needless = holds.where(ImportFilePart.holds.in_(parts.IMPORTED))
-    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, needless))
+    seen = and_(exists().where(PostedImport.file_id == file.id), file.received_at >= before)
+    thrown_away = and_(file.state == FileState.DISCARDED, or_(~seen, holds))
+    ended = or_(old, thrown_away, and_(file.state == FileState.IMPORTED, needless))
     unneeded = and_(ImportJob.finished_at < before, ~exists().where(file.job_id == ImportJob.id))
     with sessions() as session:
         ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
@@ -74,8 +76,10 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
         states = {row.id: row.state for row in ended_files}
     for file_id, state in states.items():
         parts.remove(sessions, file_id, parts.IMPORTED if state is FileState.IMPORTED else tuple(Holds))
-    unneeded_files = delete(file).where(file.id.in_(states), file.state == FileState.DISCARDED, ~holds)
+    gone = (file.id.in_(states), file.state == FileState.DISCARDED, ~holds, ~seen)
+    unneeded_files = delete(file).where(*gone)
     with sessions.begin() as session:
+        session.execute(delete(PostedImport).where(PostedImport.file_id.in_(select(file.id).where(*gone))))
         # The parts of a file name the one that keeps it.
         session.execute(unneeded_files.where(file.source_id.is_not(None)))
         session.execute(unneeded_files.where(file.id.not_in(select(file.source_id).where(file.source_id.is_not(None)))))

@@ -14,7 +14,7 @@ from billing_core import runtime
 from billing_core.commands import Answer
 from billing_core.commands.imports.files import opened, read_as, written
 from billing_core.dates import utc_now
-from billing_core.errors import BillingError, Invalid
+from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.imports import Kind, Lines, Repeats
 from billing_core.imports.automatic import taking_in, telling
@@ -40,7 +40,7 @@ def import_files(arguments: Namespace) -> Answer:
                     raise
                 unreadable.append(f"{file}: {refusal}")
         files = held.enter_context(taking_in.opened(sessions, SYSTEM, given, answers))
-        files = _member(files, arguments.member)
+        files = taking_in.only(files, arguments.member)
         taking_in.rehearse(sessions, SYSTEM, files, now=now)
         stays_out = _any if arguments.when_certain else _must
         if not arguments.dry_run:
@@ -79,15 +79,6 @@ def _answers(arguments: Namespace) -> Answers:
         set_aside=arguments.set_aside,
         source=read_as(arguments),
     )
-
-
-def _member(files: list[File], member: str | None) -> list[File]:
-    if member is None:
-        return files
-    chosen = [file for file in files if file.found.file_name.split(" · ")[0] == member]
-    if not chosen:
-        raise Invalid(f"No file “{member}” is packed in it")
-    return chosen
 
 
 def _write_lists(files: list[File], arguments: Namespace) -> None:

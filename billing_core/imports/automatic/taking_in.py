@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any, BinaryIO, cast
 
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from billing_core.imports.automatic import deciding, doubts, telling
 from billing_core.imports.automatic.answers import Answers
 from billing_core.imports.automatic.deciding import FoundFile, FoundPart
 from billing_core.imports.automatic.doubts import About, Doubt
-from billing_core.imports.incoming import Incoming
+from billing_core.imports.incoming import Incoming, Progress, silent
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
@@ -44,12 +43,15 @@ class Part:
 
 @dataclass(slots=True)
 class File:
-    """A file, the ``stream`` of its bytes, and its parts in the order in which they are taken in."""
+    """A file, the ``stream`` of its bytes, and its parts in the order in which they are taken in. ``progress``: see
+    ``Incoming``.
+    """
 
     found: FoundFile
     stream: BinaryIO
     parts: list[Part] = field(default_factory=list)
     imported: bool = False
+    progress: Progress = silent
 
     @property
     def doubts(self) -> list[Doubt]:
@@ -82,6 +84,16 @@ def opened(
     with ExitStack() as held:
         files = [file for name, stream in given for file in _unpacked(sessions, name, stream, answers, held)]
         yield files
+
+
+def only(files: list[File], member: str | None) -> list[File]:
+    """Those that are, or are in, this file of an archive; all where none is named. Invalid where there is none."""
+    if member is None:
+        return files
+    chosen = [file for file in files if file.found.file_name.split(" · ")[0] == member]
+    if not chosen:
+        raise Invalid(f"No file “{member}” is packed in it")
+    return chosen
 
 
 def _unpacked(sessions: Sessions, name: str, stream: BinaryIO, answers: Answers, held: ExitStack) -> Iterator[File]:
@@ -119,21 +131,55 @@ def _spool(held: ExitStack) -> BinaryIO:
 def rehearse(sessions: Sessions, actor: Actor, files: Sequence[File], *, now: datetime) -> None:
     """Find out what the files would do one after the other. Changes nothing."""
     actor.require(Permission.IMPORT)
-    places = {kind: place for place, kind in enumerate(Kind)}
-    number = count()
-    together = sorted(
-        ((places[part.found.kind], next(number), file, part) for file in files if file.usable for part in file.parts),
-        key=lambda each: each[:2],
-    )
-    works = [_incoming(file, part) for _place, _number, file, part in together]
+    together = _in_order(files)
+    works = [_incoming(file, part) for file, part in together]
     answers = service.rehearse(sessions, actor, works, now=now)
     refused: dict[Kind | None, str] = {
         part.found.kind: file.found.file_name for file in files if not file.usable for part in file.parts
     }
-    for (_place, _number, file, part), answer in zip(together, answers, strict=True):
+    for (file, part), answer in zip(together, answers, strict=True):
         _learn(part, answer, refused)
         if part.problem or (part.outcome is not None and part.outcome.refused):
             refused[part.found.kind] = file.found.file_name
+
+
+def _in_order(files: Sequence[File]) -> list[tuple[File, Part]]:
+    """The parts whose rows can be looked at, as they depend on each other."""
+    places = {kind: place for place, kind in enumerate(Kind)}
+    together = [(file, part) for file in files if file.usable for part in file.parts]
+    return sorted(together, key=lambda each: places[each[1].found.kind])
+
+
+def take_in_together(
+    sessions: Sessions,
+    actor: Actor,
+    files: Sequence[File],
+    *,
+    now: datetime,
+    also: Callable[[Session], None],
+) -> None:
+    """Import the rehearsed files, all of them or nothing. ``also`` sees them as they were imported, and what it writes
+    is committed with them; where it raises, nothing is. Conflict where one is refused now.
+    """
+    actor.require(Permission.IMPORT)
+    together = _in_order(files)
+
+    def learn(session: Session, outcomes: list[Outcome]) -> None:
+        for (_file, part), outcome in zip(together, outcomes, strict=True):
+            part.outcome = outcome
+        for file in files:
+            file.imported = True
+        also(session)
+
+    works = [_incoming(file, part) for file, part in together]
+    try:
+        outcomes = service.apply_together(sessions, actor, works, now=now, also=learn)
+    except BaseException:
+        for file in files:
+            file.imported = False
+        raise
+    if not all(outcome.applied for outcome in outcomes):
+        raise Conflict("What is there has changed meanwhile, and something is unsure now: check the file again.")
 
 
 def take_in(
@@ -223,6 +269,7 @@ def _incoming(file: File, part: Part) -> Incoming:
         may_set_aside=found.may_set_aside,
         layout=file.found.layout,
         kinds=file.found.kinds,
+        progress=file.progress,
     )
 
 
