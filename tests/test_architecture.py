@@ -151,7 +151,7 @@ ORDER = {
         ["access", "exact_json", "lacking", "paging"],
         ["routing", "problem_bodies"],
         ["problems", "invoices", "usage_events"],
-        ["middleware", "analytics", "billing", "businesses", "reports", "usage"],
+        ["middleware", "analytics", "billing", "businesses", "imports", "reports", "usage"],
         ["tokens", "event_payloads", "description"],
         ["app"],
     ],

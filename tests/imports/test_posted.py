@@ -112,7 +112,7 @@ def test_when_certain_a_file_goes_in_by_itself_only_where_nothing_is_unsure(post
 
 def test_answers_are_checked_anew_and_take_the_place_of_those_before(post, see, act, sessions):
     posted = post("customers.csv", TWO_RATHER_LIKE_ONE)
-    assert (see(posted).state, about(see(posted))) == (PostedState.NEEDS_ANSWERS, ["repeats"])
+    assert (see(posted).state, about(see(posted))) == (PostedState.NEEDS_ANSWERS, ["repeats", "rejected"])
     act(posting.answer, posted, {"repeats": ["first"]})
     first = see(posted)
     act(posting.answer, posted, {"repeats": ["last"]})

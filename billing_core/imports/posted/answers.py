@@ -24,7 +24,7 @@ ONE: Final = (
 FIELDS: Final = (*SEVERAL, *ONE)
 _LONGEST_NUMBER: Final = 9
 _T = TypeVar("_T")
-# A file that is packed is chosen after the answers are known, by its name.
+# By field, as ``of_lines`` has them.
 Given = Mapping[str, Sequence[str]]
 
 
@@ -63,6 +63,11 @@ def read(given: Given) -> Answers:
         set_aside=_one(given, "set-aside", _number) or 0,
         source=chosen,
     )
+
+
+def told(given: Given) -> dict[str, str | list[str]]:
+    """As programs are shown what they have said."""
+    return {name: list(values) if name in SEVERAL else values[0] for name, values in given.items() if values}
 
 
 def member(given: Given) -> str | None:

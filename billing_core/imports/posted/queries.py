@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
+from billing_core.database.ordering import no_such_start
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, parts
@@ -67,10 +68,13 @@ def one(session: Session, poster: Poster, posted_id: int) -> Posted:
 
 
 def newest(session: Session, poster: Poster, *, before: int | None, limit: int) -> list[Posted]:
-    """So many of the poster's imports, the newest first: those before this id."""
+    """So many of the poster's imports, the newest first: those before this id, which must be one of them."""
     poster.actor.require(Permission.IMPORT)
     statement = _posted(poster).order_by(PostedImport.id.desc()).limit(limit)
     if before is not None:
+        mine = select(PostedImport.id).where(PostedImport.id == before, PostedImport.owner == poster.owner)
+        if session.scalar(mine) is None:
+            raise no_such_start()
         statement = statement.where(PostedImport.id < before)
     return [_of_row(row) for row in session.execute(statement)]
 

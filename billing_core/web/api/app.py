@@ -18,6 +18,7 @@ from billing_core.web.api.analytics import routes as analytics_routes
 from billing_core.web.api.billing import entitlements, promo_codes, subscription_changes, subscriptions
 from billing_core.web.api.billing import invoices as open_invoices
 from billing_core.web.api.description import docs_page, openapi
+from billing_core.web.api.imports import routes as imports_routes
 from billing_core.web.api.invoices import payment_links, routes
 from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.middleware.api_middleware import ApiMiddleware
@@ -44,6 +45,7 @@ ROUTERS = (
     usage_routes.router,
     alerts.router,
     prepaid_credit.router,
+    imports_routes.router,
     analytics_routes.router,
     openapi.router,
     docs_page.router,
