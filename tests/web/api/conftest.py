@@ -124,6 +124,7 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         customer = session.get_one(Customer, ACME).public_id
         wanted = Wanted(customer, a_plan(session, "plan_basic_monthly"), trial_days=5)
         subscription = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())[0].public_id
+    imports = a_checked_import(sessions)
     # The documents' due date is before the day on which this runs.
     due = (utc_now() + timedelta(days=30)).date().isoformat()
     ids = {
@@ -134,4 +135,13 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         "/v1/billing/subscriptions": subscription,
         "{org_id}": "ACME",
     }
-    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched, **coded}
+    return {
+        "business_id": business,
+        "cus": customer,
+        "due_date": due,
+        "events": [event],
+        **ids,
+        **watched,
+        **coded,
+        **imports,
+    }

@@ -2,18 +2,21 @@
 
 import shlex
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from httpx import Response
 from starlette.testclient import TestClient
 
 
-def run(client: TestClient, command: str, replaced: Mapping[str, str]) -> Response:
-    """Send the command, with nothing but these texts replaced (token, host and ids)."""
+def run(
+    client: TestClient, command: str, replaced: Mapping[str, str], files: Mapping[str, bytes] = MappingProxyType({})
+) -> Response:
+    """Send the command, with nothing but these texts replaced (token, host and ids). ``files``: by their names."""
     for text, other in replaced.items():
         command = command.replace(text, other)
     program, *words = shlex.split(command.replace("\\\n", " "))
     assert program == "curl"
-    method, address, headers, body = "", "", {}, None
+    method, address, headers, body, parts = "", "", {}, None, {}
     given = iter(words)
     for word in given:
         match word:
@@ -22,8 +25,13 @@ def run(client: TestClient, command: str, replaced: Mapping[str, str]) -> Respon
             case "-H":
                 name, _, value = next(given).partition(":")
                 headers[name] = value.strip()
+            case "-F":
+                name, _, value = next(given).partition("=")
+                parts[name] = (value[1:], files[value[1:]]) if value.startswith("@") else (None, value)
             case "-d":
                 body = next(given).encode()
             case _:
                 address = word
-    return client.request(method or ("POST" if body else "GET"), address, headers=headers, content=body)
+    method = method or ("POST" if body or parts else "GET")
+    sent = {"files": parts} if parts else {"content": body}
+    return client.request(method, address, headers=headers, **sent)

@@ -4,6 +4,7 @@ from typing import Any
 
 from billing_core.web.api.app import api_app
 
+FORM = "multipart/form-data"
 DESCRIBED = api_app().openapi()
 OPERATIONS = {
     one["operationId"]: (method.upper(), path, one)
@@ -20,6 +21,8 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 def known_to(path: str, known: dict[str, Any]) -> dict[str, Any]:
     """Customers have another kind of id in the billing API."""
+    if path.startswith("/api/v1/imports"):
+        return known | {"token": known["confirm_token"]}
     return known | {"customer_id": known["cus"]} if path.startswith("/v1/") else known
 
 
@@ -43,8 +46,21 @@ def body_of(one: dict[str, Any]) -> dict[str, Any]:
     return one["requestBody"]["content"]["application/json"]["schema"]
 
 
+def right_body(one: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """The body of a right request, if it has one, as the client takes it."""
+    content = one.get("requestBody", {}).get("content", {})
+    if FORM in content:
+        shown = example(content[FORM]["schema"], known)
+        return {"files": {name: (name if name == "file" else None, value) for name, value in shown.items()}}
+    return {"json": example(body_of(one), known)} if content else {}
+
+
+def takes_json(one: dict[str, Any]) -> bool:
+    return "application/json" in one.get("requestBody", {}).get("content", {})
+
+
 def address(path: str, known: dict[str, Any]) -> str:
-    for name in ("{org_id}", "{alert_id}", "{code}", "{change_id}"):
+    for name in ("{import_id}", "{org_id}", "{alert_id}", "{code}", "{change_id}"):
         path = path.replace(name, known[name])
     return path.replace("{id}", next((value for start, value in known.items() if path.startswith(start)), ""))
 

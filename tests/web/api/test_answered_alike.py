@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.web.api.described import OPERATIONS, address, body_of, example, known_to, needed
+from tests.web.api.described import OPERATIONS, address, known_to, needed, right_body, takes_json
 
 JSON = {"Content-Type": "application/json"}
 ENVELOPE = {"Accept": "application/vnd.billing.envelope+json"}
@@ -65,7 +65,7 @@ def said(client, name: str, there, headers=None, **given) -> tuple[int, str]:
     method, path, one = OPERATIONS[name]
     known = there(path)
     query = urlencode(needed(one, known) | given, doseq=True)
-    body = {"json": example(body_of(one), known)} if "requestBody" in one else {}
+    body = right_body(one, known)
     answer = client.request(method, f"{address(path, known)}?{query}", headers=headers or {}, **body)
     return answer.status_code, message(answer) if answer.status_code >= 400 else ""
 
@@ -116,6 +116,11 @@ def test_bodies(client, there):
             for content in (b'{"surplus": null}', b"null", b"[]", b"surplus=1", b"\xff"):
                 refused = client.request(method, place, content=content, params=query, headers=JSON)
                 assert (refused.status_code, message(refused)) == (400, f"body: {NOT_TAKEN}"), name
+            continue
+        if not takes_json(one):
+            refused = client.request(method, place, content=b"{}", params=query, headers=JSON)
+            wanted = "body: must be sent with Content-Type: multipart/form-data"
+            assert (refused.status_code, message(refused)) == (400, wanted), name
             continue
         for about, (content, headers, reason) in BODIES.items():
             if name == "record_usage_events" and about in ("not a number", "half a surrogate", "a name twice"):

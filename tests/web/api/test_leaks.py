@@ -77,6 +77,14 @@ FORBIDDEN = {
     "end_promo_code",
     "promo_codes",
     "plan_move",
+    "list_imports",
+    "create_import",
+    "get_import",
+    "confirm_import",
+    "answer_import",
+    "call_off_import",
+    "get_rejected_rows",
+    "get_removed_lines",
     "rejected_rows",
     "removed_lines",
     "changes_of_import",
@@ -109,6 +117,7 @@ PATHS = {
     "/api/v1/analytics/usage/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/usage/organizations/{org_id}": lambda w: [w.customer_uuid, w.name],
     "/api/v1/usage/alerts/{alert_id}": lambda w: [str(w.alert)],
+    "/api/v1/imports/{import_id}": lambda w: [str(w.customer)],
     "/downloads/reports/{name}": lambda w: [
         *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "short.csv", "json", "xlsx", "pdf")),
         f"{w.report_uuid}.csv",
@@ -183,6 +192,8 @@ BODIES = {
     "update_usage_alert": lambda _w: {"threshold": 6},
     "give_prepaid_credit": lambda _w: {"amount": 5, "reason": "Welcome"},
     "create_promo_code": lambda w: {"code": "X", "percent": 5, "plan_id": f"{w.name}'s plan"},
+    "confirm_import": lambda _w: {"token": "1"},
+    "answer_import": lambda _w: {"repeats": "last"},
     "update_prepaid_credit": lambda _w: {"top_up": {"below": 1, "up_to": 2}},
 }
 # What says nothing about whose things are meant, with a value where one is needed.
@@ -194,6 +205,7 @@ NEUTRAL |= dict.fromkeys(
 )
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after", "list_subscription_changes.starting_after"))
+NEUTRAL |= dict.fromkeys(("list_imports.starting_after", "kind", "file"))
 NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports", "active", "lacks"))
 NEUTRAL |= {"plan_move.plan": "pro", "version": 2, "first_day": "2026-12-31", "older": None, "tells": None}

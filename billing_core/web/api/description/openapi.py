@@ -177,5 +177,6 @@ def _restrict_texts(schema: dict[str, Any]) -> None:
     described = schema.keys() & {"enum", "const", "pattern"} or schema.get("format", "password") != "password"
     if schema.get("type") == "string" and not described:
         schema["pattern"] = _STORABLE
-    for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+    of_list = [schema["items"]] if "items" in schema else []
+    for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *of_list):
         _restrict_texts(part)

@@ -47,7 +47,9 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         events = [_event_in_line({}, place) for place, _ in enumerate(case.body.split("\n"))]
         case.body = "\n".join(map(json.dumps, events))
     if isinstance(case.body, dict):
-        if case.operation.path == "/v1/billing/invoice":
+        if case.operation.path.startswith("/api/v1/imports"):
+            _bring_import_in_line(case.body)
+        elif case.operation.path == "/v1/billing/invoice":
             _bring_open_invoice_in_line(case.body)
         elif case.operation.path == "/v1/billing/subscribe":
             _bring_subscription_in_line(case.body)
@@ -143,6 +145,12 @@ def _bring_promo_code_in_line(body: dict[str, Any]) -> None:
     body["periods"] = (body.get("periods") or 1) if body.get("duration") == "periods" else None
     if isinstance(body.get("valid_to"), str):
         body["valid_to"] = f"20{body['valid_to'][2:8]}{min(int(body['valid_to'][8:10]), 28):02}"
+
+
+def _bring_import_in_line(body: dict[str, Any]) -> None:
+    """Without what has a form of its own, or names what the file holds."""
+    for name in body.keys() - {"file", "when_certain", "token", "lines", "repeats"}:
+        del body[name]
 
 
 def _whole(amount: float) -> float:

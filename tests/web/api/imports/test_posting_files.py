@@ -1,6 +1,7 @@
 """Files that programs post: checked, confirmed by token, answered, called off; seen by whoever posted them alone."""
 
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -8,7 +9,10 @@ from sqlalchemy import func, select
 from billing_core.customers.models import Customer
 from billing_core.imports import steps
 from billing_core.imports.models import ImportFile, ImportRun
+from tests.web.api import curl
 
+ROOT = Path(__file__).parents[4]
+DOCUMENT, LAYOUTS = ROOT / "docs/api.md", ROOT / "tests/imports/layouts"
 ADDRESS = "/api/v1/imports"
 CUSTOMERS = b"customer_ref,name\nACME,Acme Inc\n"
 TWO_OF_ONE_KEY = b"customer_ref,name\nACME,Acme Inc\nACME,Acme Ltd\n"
@@ -215,3 +219,17 @@ def test_what_a_file_holds_does_no_harm_in_answers(client, posted):
     told = posted(b'customer_ref,name\n"=cmd|1","<script>"\n"\x00",A\n')
     assert json.loads(json.dumps(told)) == told
     assert told["state"] in ("waiting_for_confirmation", "needs_answers")
+
+
+def test_the_documented_command_posts_a_file(client, worked, sessions):
+    command = next(part for part in DOCUMENT.read_text().split("```bash")[1:] if "-F file=" in part).partition("#")[0]
+    export = (LAYOUTS / "shopify_orders.csv").read_bytes()
+    secret = client.headers.pop("Authorization").removeprefix("Bearer ")
+    replaced = {"sk_live_…": secret, "https://billing.example.com": ""}
+    answer = curl.run(client, command, replaced, {"orders_export.csv": export})
+    assert (answer.status_code, answer.json()["state"]) == (202, "checking")
+    worked()
+    told = client.get(answer.headers["Location"], headers={"Authorization": f"Bearer {secret}"}).json()
+    assert (told["answers"], told["when_certain"]) == ({"profile": "shopify_orders"}, True)
+    assert told["state"] in ("imported", "needs_answers", "waiting_for_confirmation")
+    assert told["files"][0]["kinds"] == ["customers", "orders", "order-items"]
