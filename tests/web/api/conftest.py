@@ -13,6 +13,10 @@ from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
+from billing_core.imports import steps
+from billing_core.imports.posted import queries as posted_imports
+from billing_core.imports.posted import service as posting
+from billing_core.imports.posted.queries import Poster
 from billing_core.metering import ingestion
 from billing_core.metering.alerts import AlertMeasure
 from billing_core.people import keys
@@ -135,13 +139,17 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         "/v1/billing/subscriptions": subscription,
         "{org_id}": "ACME",
     }
-    return {
-        "business_id": business,
-        "cus": customer,
-        "due_date": due,
-        "events": [event],
-        **ids,
-        **watched,
-        **coded,
-        **imports,
-    }
+    facts = {"business_id": business, "cus": customer, "due_date": due, "events": [event]}
+    return {**facts, **ids, **watched, **coded, **imports}
+
+
+def a_checked_import(sessions) -> dict[str, str]:
+    """What the first key has posted, and the token that confirms it."""
+    first_key, content = Poster(SYSTEM, "key:1"), b"customer_ref,name\nB,Bolt\n"
+    posted, job = posting.post(
+        sessions, first_key, "c.csv", [content], {}, when_certain=False, now=utc_now(), also=lambda _: None
+    )
+    steps.work_off(sessions, job)
+    with sessions() as session:
+        token = posted_imports.one(session, first_key, posted).confirm_token
+    return {"{import_id}": str(posted), "confirm_token": token}
