@@ -116,6 +116,6 @@ def shown(posted: Posted, steps: list[Step]) -> ImportShown:
         "changed_since": posted.changed and not at_work,
         "files": [] if posted.found is None else posted.found["files"],
         "next_steps": telling.steps_told(steps),
-        "confirm_token": None if at_work else posted.confirm_token or None,
+        "confirm_token": posted.confirm_token if posted.state is PostedState.WAITING_FOR_CONFIRMATION else None,
         "problem": posted.problem,
     }
