@@ -109,7 +109,7 @@ ORDER = {
     "billing_core.imports": [
         ["models", "cells", "sources"],
         ["words", "writing"],
-        ["kind", "queries", "claims"],
+        ["kind", "queries"],
         ["columns", "mapping", "merging", "rows"],
         ["reading"],
         ["rejections", "parts"],
@@ -117,7 +117,7 @@ ORDER = {
         ["layouts", "outcome", "history"],
         ["incoming"],
         ["taking_back", "service", "received", "templates", "next_steps"],
-        ["automatic", "taken_up"],
+        ["automatic", "claims"],
         ["posted", "upkeep"],
         ["inbox", "steps"],
     ],

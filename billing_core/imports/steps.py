@@ -30,7 +30,6 @@ from billing_core.imports.models import FileState, Holds, ImportFile, ImportFile
 from billing_core.imports.outcome import Outcome
 from billing_core.imports.posted import working
 from billing_core.imports.received import BUSY, Received
-from billing_core.imports.taken_up import Elsewhere, Job, Progress, finish, of_job
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 
-from billing_core.imports import parts, received, service, taken_up
+from billing_core.imports import claims, parts, received, service
 from billing_core.jobs import engine
 
 DYING = os.environ["DYING"]
@@ -37,7 +37,7 @@ elif DYING == "imported":
 else:
     ended, reading = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    progress = taken_up.Progress.__call__
+    progress = claims.Progress.__call__
 
     def read_until_told(told, step, *amounts):
         progress(told, step, *amounts)
@@ -49,7 +49,7 @@ else:
             while True:
                 progress(told, step, *amounts)
 
-    taken_up.Progress.__call__ = read_until_told
+    claims.Progress.__call__ = read_until_told
 
 engine.start()
 if DYING == "handing over":

@@ -17,10 +17,10 @@ from billing_core.errors import BillingError, Conflict
 from billing_core.imports import parts
 from billing_core.imports.automatic import taking_in
 from billing_core.imports.automatic.taking_in import File, Part
+from billing_core.imports.claims import Elsewhere, Job, Progress, finish, of_job
 from billing_core.imports.models import FileState, Holds, ImportFile, JobAim, PostedImport
 from billing_core.imports.posted import answers, shown
 from billing_core.imports.received import BUSY
-from billing_core.imports.taken_up import Elsewhere, Job, Progress, finish, of_job
 
 
 class _Changed(Conflict):

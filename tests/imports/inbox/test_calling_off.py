@@ -6,7 +6,7 @@ from sqlalchemy import select
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity import Role, actor_with
-from billing_core.imports import claims, inbox, queries, steps, taken_up, upkeep
+from billing_core.imports import claims, inbox, queries, steps, upkeep
 from billing_core.imports.incoming import reading
 from billing_core.imports.models import FileState, ImportRun
 from billing_core.processes import service as processes
@@ -52,13 +52,13 @@ def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_los
     class Killed(BaseException):
         pass
 
-    progress = taken_up.Progress.__call__
+    progress = claims.Progress.__call__
 
     def killed(told, step, done, total):
         progress(told, step, done, total)
         raise Killed
 
-    monkeypatch.setattr(taken_up.Progress, "__call__", killed)
+    monkeypatch.setattr(claims.Progress, "__call__", killed)
 
     with sessions.begin() as session:
         processes.register(session, "worker-1", ProcessKind.WORKER, host="here", pid=1, version="1")

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from billing_core.errors import Conflict, Invalid
-from billing_core.imports import Kind, inbox, steps, taken_up
+from billing_core.imports import Kind, claims, inbox, steps
 from billing_core.imports.incoming import COMPARING, READING
 from billing_core.imports.mapping import Fixed
 from billing_core.imports.models import FileState, ImportFilePart, ImportRun
@@ -100,7 +100,7 @@ def test_progress_is_told_once_a_second_and_never_waited_for(receive, requested,
     receive("customers.csv", content)
     job = requested(inbox.import_)
     told, clock = [], iter(range(10_000))
-    monkeypatch.setattr(taken_up.time, "monotonic", lambda: next(clock) / 4)
+    monkeypatch.setattr(claims.time, "monotonic", lambda: next(clock) / 4)
 
     def watch(_connection, _cursor, statement, parameters, _context, _many):
         if statement.startswith("UPDATE import_files SET state") and "step" in statement:
