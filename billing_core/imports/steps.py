@@ -23,6 +23,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.imports import Kind, parts, received, rejections, service
+from billing_core.imports.claims import Elsewhere, Job, Progress, finish, of_job
 from billing_core.imports.incoming import Incoming
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Origin
