@@ -16,12 +16,12 @@ pytestmark = pytest.mark.slow
 
 # What no walk of one person comes to, by its key, and the test that tries it instead.
 TRIED_ELSEWHERE = {
-    '"Ask again"': "its files have no numbers to ask about: tests/pages/test_imports_page.py",
-    '"Read them so"': "its files have no rows to mend: tests/pages/test_imports_page.py",
-    'label=f"{step.words}: set their prices"': "its files have no services: tests/pages/test_imports_page.py",
-    ": generate reports of": "its files have no orders: tests/pages/test_imports_page.py",
-    '"Use these"': "its files have no words to ask about: tests/pages/test_imports_page.py",
-    'key="import_cancel"': "here imports never wait: tests/pages/test_imports_page.py",
+    '"Ask again"': "its files have no numbers to ask about: tests/pages/imports",
+    '"Read them so"': "its files have no rows to mend: tests/pages/imports",
+    'label=f"{step.words}: set their prices"': "its files have no services: tests/pages/imports",
+    ": generate reports of": "its files have no orders: tests/pages/imports",
+    '"Use these"': "its files have no words to ask about: tests/pages/imports",
+    'key="import_cancel"': "here imports never wait: tests/pages/imports",
     'key="show_theirs"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
     'key="keep_mine"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
     'key="reopen_rate"': "somebody else changes the rate meanwhile: tests/pages/test_rate_cards_page.py",
