@@ -168,6 +168,12 @@ def _import_auto(verbs: Commands) -> None:
     command.add_argument(
         "--kind", action="append", default=[], dest="kind_of", choices=list(Kind), metavar="KIND", help="what they hold"
     )
+    command.add_argument(
+        "--no-customer",
+        default="",
+        metavar="REF",
+        help="the customer_ref of the customer to whom orders belong that name none, such as sales at a till",
+    )
     command.add_argument("--when-certain", action="store_true", help="import nothing of which anything is unsure")
     _import_options(command)
 

@@ -21,7 +21,7 @@ from billing_core.imports import Kind, Lines, Repeats, mapping, parts, received,
 from billing_core.imports.automatic import deciding
 from billing_core.imports.kind import Setting
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.layouts import newest, preview
+from billing_core.imports.layouts import newest, preview, without_customer
 from billing_core.imports.layouts.preview import FirstRow
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
@@ -91,18 +91,10 @@ def _seen(session: Session, stored: ImportFile, look: received.Look) -> None:
     for name, value in look.columns.items():
         setattr(stored, name, value)
     for place, kind in enumerate(look.found.kinds if stored.layout is not None else ()):
-        part = stored if not place else _further_part(stored)
+        part = stored if not place else received.further_part(stored)
         session.add(part)
         part.kind = kind
         _start(session, part)
-
-
-def _further_part(first: ImportFile) -> ImportFile:
-    """What the file holds of another kind."""
-    shared = ("owner_id", "file_name", "size", "received_at", "layout", "preview", "state")
-    return ImportFile(
-        token=secrets.token_hex(12), source_id=first.id, mapping={}, **{name: getattr(first, name) for name in shared}
-    )
 
 
 def files_of(session: Session, actor: Actor) -> list[Received]:
@@ -124,9 +116,7 @@ def first_rows(session: Session, actor: Actor, file: Received) -> list[FirstRow]
 
 
 def choose_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
-    """Start again with this kind: the mapping last used for the layout, otherwise the guess. Conflict where another
-    part of the file is of this kind.
-    """
+    """Start again with this kind, which no other part has: its mapping last used for the layout, or the guess."""
     actor.require(Permission.IMPORT)
     file = _idle(session, actor, token)
     if file.layout is None:
@@ -148,7 +138,7 @@ def add_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
     _refuse_twice(None, kind, (first, *others))
     for file in (first, *others):
         _reopen(file)
-    part = _further_part(first)
+    part = received.further_part(first)
     session.add(part)
     part.kind = kind
     _start(session, part)
@@ -229,6 +219,19 @@ def choose_words(session: Session, actor: Actor, token: str, words: mapping.Word
     answered = mapping.to_json(mapping.with_words(known.definition, known.mapping, words))
     if answered != file.mapping:
         file.mapping = answered
+        _reopen(file)
+
+
+def choose_owner(session: Session, actor: Actor, token: str, ref: str) -> None:
+    """Say to which customer the orders of a file belong that name none; empty: nobody. No customer is made of their
+    rows. An earlier check of all parts is discarded. Invalid where there is no such customer.
+    """
+    actor.require(Permission.IMPORT)
+    without_customer.refuse_unknown(session, ref)
+    first, others = _idle_parts(session, actor, token)
+    for file in (first, *others):
+        if file.kind is not None:
+            file.mapping = mapping.to_json(without_customer.belong_to(file.kind, received.of_row(file).mapping, ref))
         _reopen(file)
 
 

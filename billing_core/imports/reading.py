@@ -49,6 +49,9 @@ class Reader:
             self.fixed = self._named = origin.value
             read = partial(writing.read_alone, field.written, zone=setting.time_zone)
         self.known = _Known(field, read, self.answers)
+        # What a blank stands for, where that is told: how often it does is counted.
+        self.blank = "" if field.listed else self.answers.ours("")
+        self._blanks = 0
 
     def values(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
         """Those of so many cells; raises Unreadable where one has none."""
@@ -79,6 +82,7 @@ class Reader:
         self.known.clear()
         self.questions = Questions()
         self._vocabulary = Vocabulary() if self.field.listed else None
+        self._blanks = 0
         if self.column is not None:
             self.column.again()
 
@@ -108,11 +112,18 @@ class Reader:
 
     def count(self, row: Sequence[str] | None = None) -> None:
         """That this row, or those of ``values``, were read."""
-        if self._vocabulary is not None and self.places:
-            self._vocabulary.add(self._latest if row is None else [self.cell(row)])
+        if not self.places or (self._vocabulary is None and not self.blank):
+            return
+        cells = self._latest if row is None else [self.cell(row)]
+        if self._vocabulary is not None:
+            self._vocabulary.add(cells)
+        if self.blank:
+            self._blanks += sum(not cell or cell.isspace() for cell in cells)
 
     def told(self) -> list[WordRead]:
         """How the words were read that have been counted."""
+        if self._blanks:
+            return [WordRead(self.field.name, self._named, "", self.blank, self._blanks)]
         if self._vocabulary is None:
             return []
         return self._vocabulary.told(self.field.name, self._named, self.known.__getitem__)
@@ -179,6 +190,8 @@ def _read_together(
             read: list[Sequence[Any]] = [reader.values(by_column, count) for reader in readers]
             if any(reader.priced for reader in readers):
                 raise Unreadable
+            if any(reader.blank for reader in readers) and any(LEFT_OUT in column for column in read):
+                raise Unreadable  # blanks of rows that are left out do not count
         except Unreadable:
             pass  # checked row by row below
         else:

@@ -1,5 +1,6 @@
 """A received file as it is shown and worked on, read from its row; the first look at one that has just come."""
 
+import secrets
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -110,6 +111,14 @@ def kinds_beside(session: Session, file: Received) -> list[Kind]:
     """All kinds that the file is said to hold, also those of its parts that are left out."""
     parts = (kept_as() == file.kept_as, ImportFile.state != FileState.DISCARDED, ImportFile.kind.is_not(None))
     return list(session.scalars(select(ImportFile.kind).where(*parts).order_by(*in_order())))
+
+
+def further_part(first: ImportFile) -> ImportFile:
+    """What the file holds of another kind."""
+    shared = ("owner_id", "file_name", "size", "received_at", "layout", "preview", "state")
+    return ImportFile(
+        token=secrets.token_hex(12), source_id=first.id, mapping={}, **{name: getattr(first, name) for name in shared}
+    )
 
 
 def files() -> Select[Any]:

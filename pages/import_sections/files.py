@@ -15,7 +15,7 @@ from billing_core.jobs import imports, nudges
 from billing_core.processes import pausing
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Queue
-from pages.import_sections import columns, file_reading, meeting, next_steps, results, words, writing
+from pages.import_sections import columns, file_reading, meeting, next_steps, results, without_customer, words, writing
 from pages.ui import formats
 from pages.ui.colors import Color
 from pages.ui.context import reading, transaction
@@ -120,6 +120,7 @@ def _part(actor: Actor, received: Received, *, alone: bool, others: Sequence[Rec
         if alone:
             _kind(actor, received, others)
         meeting.draw(actor, received)
+        without_customer.draw(actor, received)
         columns.draw(actor, received)
         words.draw(actor, received)
         writing.draw(actor, received)

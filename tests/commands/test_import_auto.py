@@ -18,6 +18,8 @@ from tests.imports.expected_layouts import EXPECTED
 from tests.imports.files import incoming, row_count
 from tests.imports.sources.workbooks import xlsx, zipped
 from tests.imports.test_layouts import what_is_there
+from tests.imports.test_orders_without_a_customer import till
+from tests.reports.company import a_customer
 
 LAYOUTS = Path(__file__).parents[1] / "imports" / "layouts"
 ON_BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
@@ -136,6 +138,25 @@ def test_a_file_may_be_said_to_hold_kinds_that_it_was_not_found_to(auto, session
     assert code == 0, err
     assert [part["kind"] for part in told["files"][0]["parts"]] == ["customers", "orders", "order-items"]
     assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [1, 1, 2]
+
+
+@ON_SQLITE
+def test_orders_without_a_customer_belong_to_whom_is_said_and_hold_nothing_up(auto, sessions):
+    with sessions.begin() as session:
+        a_customer(session, ref="TILL", currency="EUR")
+    content = till("#2001", "#2002")
+    code, told, err = auto({"orders.csv": content})
+    assert (code, "rejected" in about(told)) == (1, True)
+    code, told, err = auto({"orders.csv": content}, "--no-customer", "TILL")
+    assert code == 0, err
+    (part,) = [part for part in told["files"][0]["parts"] if part["kind"] == "orders"]
+    (word,) = [word for word in part["result"]["words"] if word["field"] == "customer_ref"]
+    assert (word["word"], word["ours"], word["rows"]) == ("", "TILL", 2)
+    # As every night from now on: the answer is remembered, and is no doubt.
+    assert auto({"orders.csv": till("#2001", "#2002", "#2003")}, "--when-certain")[0] == 0
+    with sessions() as session:
+        of_till = select(Order.number).join(Customer, Customer.id == Order.customer_id).where(Customer.ref == "TILL")
+        assert session.scalars(of_till.order_by(Order.number)).all() == ["#2001", "#2002", "#2003"]
 
 
 @ON_SQLITE

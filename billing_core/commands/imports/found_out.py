@@ -77,6 +77,7 @@ def _answers(arguments: Namespace) -> Answers:
         lines=None if arguments.lines is None else Lines(arguments.lines),
         repeats=None if arguments.repeats is None else Repeats(arguments.repeats),
         set_aside=arguments.set_aside,
+        owner=arguments.no_customer,
         source=read_as(arguments),
     )
 

@@ -19,7 +19,8 @@ class Answers:
     """``profile``: the layout that a file must have, see ``profiles``. ``kinds``: what it holds. ``maps``, ``words``
     and ``readings`` are written as ``mapping.read_changes``, ``read_words`` and ``read_readings`` take them; with a
     kind and a point before the field they are for that kind alone, otherwise for each that has the field. ``source``:
-    how the file is read. ``set_aside``: so many rejected rows of a part may be.
+    how the file is read. ``set_aside``: so many rejected rows of a part may be. ``owner``: the ``customer_ref`` of the
+    customer to whom orders belong that name none.
     """
 
     profile: str | None = None
@@ -30,6 +31,7 @@ class Answers:
     lines: Lines | None = None
     repeats: Repeats | None = None
     set_aside: int = 0
+    owner: str = ""
     source: sources.Chosen = field(default_factory=sources.Chosen)
 
     def __post_init__(self) -> None:

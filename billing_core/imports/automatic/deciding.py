@@ -13,7 +13,7 @@ from billing_core.imports.automatic import answers as said
 from billing_core.imports.automatic import profiles
 from billing_core.imports.automatic.answers import NOTHING_SAID, Answers
 from billing_core.imports.kinds.registry import DEFINITIONS
-from billing_core.imports.layouts import recognising
+from billing_core.imports.layouts import recognising, without_customer
 from billing_core.imports.mapping import Mapping
 
 
@@ -81,7 +81,14 @@ def parts_of(
     kinds = tuple(starts) or found.kinds
     if answers.kinds:
         kinds = tuple(kind for kind in Kind if kind in answers.kinds)
-    return tuple(_part(session, layout, kind, starts.get(kind), answers) for kind in kinds), source
+    found_parts = (_part(session, layout, kind, starts.get(kind), answers) for kind in kinds)
+    if answers.owner and Kind.ORDERS in kinds:
+        return tuple(_owned(part, answers.owner) for part in found_parts), source
+    return tuple(found_parts), source
+
+
+def _owned(part: FoundPart, owner: str) -> FoundPart:
+    return replace(part, mapping=without_customer.belong_to(part.kind, part.mapping, owner))
 
 
 def start(session: Session, layout: sources.Layout, kind: Kind) -> FoundPart:

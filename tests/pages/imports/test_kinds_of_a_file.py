@@ -9,6 +9,7 @@ from billing_core.imports.models import FileState
 from billing_core.orders.models import Order, OrderLine, Product
 from tests.imports.files import row_count
 from tests.imports.test_layouts import example
+from tests.imports.test_orders_without_a_customer import till
 from tests.pages.as_read import as_read
 from tests.pages.imports.dropping import drop, files, press
 from tests.reports.company import a_customer
@@ -92,3 +93,27 @@ def test_a_file_can_be_said_to_hold_a_further_kind_which_can_be_taken_out_again(
     press(page, "import_check")
     press(page, "import_apply")
     assert [row_count(sessions, model) for model in (Customer, Order, OrderLine)] == [1, 1, 2]
+
+
+@ONE_DATABASE
+def test_orders_without_a_customer_belong_to_whom_somebody_says(page_as, sessions):
+    with sessions.begin() as session:
+        a_customer(session, ref="TILL", name="Sales at the till", currency="EUR")
+    page = page_as("admin").visit("imports.py")
+    drop(page, orders=till("#2001", "#2002").decode())
+    (orders,) = [file for file in files(sessions) if file.kind is Kind.ORDERS]
+    assert not [box for box in page.text_input if box.key == f"import_{orders.token}_owner"], "nobody knows of any yet"
+    press(page, "import_check")
+
+    page.text_input(key=f"import_{orders.token}_owner").set_value("NOBODY")
+    use = f"FormSubmitter:import_{orders.token}_owner_form-Use this customer"
+    press(page, use)
+    assert any("No customer has the customer" in as_read(error.value) for error in page.error)
+    page.text_input(key=f"import_{orders.token}_owner").set_value("TILL")
+    press(page, use)
+    press(page, "import_check")
+    assert "2 orders without a customer belong to TILL" in [as_read(info.value) for info in page.info]
+    press(page, "import_apply")
+    with sessions() as session:
+        of_till = select(Order.number).join(Customer, Customer.id == Order.customer_id).where(Customer.ref == "TILL")
+        assert session.scalars(of_till.order_by(Order.number)).all() == ["#2001", "#2002"]
