@@ -134,6 +134,8 @@ class Reader:
         return [next(filter(None, cells), "") for cells in zip(*written, strict=True)]
 
     def _joined(self, columns: Sequence[Sequence[str]]) -> list[str]:
+        if len(columns) == 1:
+            return list(map(str.strip, columns[0]))
         joint = self.field.joint
         return [joint.join(filter(None, map(str.strip, cells))) for cells in zip(*columns, strict=True)]
 
@@ -144,12 +146,15 @@ class _Known(dict[str, Any]):
     def __init__(self, field: Field, read: Callable[[str], str] | None, answers: Answers) -> None:
         super().__init__()
         self._field, self._read, self._answers = field, read, answers
+        self._answered = bool(answers)
 
     def __missing__(self, cell: str) -> Any:
         written = unescaped(cell)
-        if self._answers:
+        if self._answered:
             written = self._answers.ours(written)
-        value = LEFT_OUT if self._answers.leaves_out(cell) else self._value(written)
+            value = LEFT_OUT if self._answers.leaves_out(cell) else self._value(written)
+        else:
+            value = self._value(written)
         if len(self) >= MEMORY:
             self.clear()
         if len(cell) <= LONGEST_SHOWN:
