@@ -7,9 +7,8 @@ marks stand before figures, figures before letters. A run of figures is the numb
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
-from itertools import chain
 from typing import Any, Final
 
 LONGEST_ORDER: Final = 250
@@ -31,18 +30,17 @@ def reading_order(name: str) -> str:
     for piece in _NUMBER.split(unicodedata.normalize("NFD", name)):
         if piece.isdecimal():
             letters.append(_number(piece))
-            continue
-        for letter, accent, case in _weights(piece):
-            letters.append(_letter(letter) if letter else "")
-            accents.append(accent)
-            cases.append(case)
+        elif piece.isascii():  # no two of its characters are weighed together
+            letters.append(piece.translate(_LETTERS))
+            accents.append(piece.translate(_ACCENTS))
+            cases.append(piece.translate(_CASES))
+        else:
+            weights = _weights(piece)
+            letters.append(_letters(weights))
+            accents.append(_accents(weights))
+            cases.append(_cases(weights))
     levels = ("".join(letters), _beyond(accents, _USUAL_ACCENT), _beyond(cases, _USUAL_CASE))
     return _END_OF_LEVEL.join(levels).rstrip(_END_OF_LEVEL)[:LONGEST_ORDER]
-
-
-def _weights(piece: str) -> Iterable[tuple[int, int, int]]:
-    """No two characters of ASCII are weighed together."""
-    return chain.from_iterable(map(_of_one, piece)) if piece.isascii() else _together(piece)
 
 
 def orders_of(facts: Mapping[str, Any], *names: str) -> dict[str, str]:
@@ -50,11 +48,8 @@ def orders_of(facts: Mapping[str, Any], *names: str) -> dict[str, str]:
     return {f"{name}_order": reading_order(facts[name] or "") for name in names if name in facts}
 
 
-def _together(piece: str) -> list[tuple[int, int, int]]:
+def _weights(piece: str) -> list[tuple[int, int, int]]:
     return [(letter, accent, case) for letter, accent, case, *_ in _collator().collation_elements(piece)]
-
-
-_of_one = cache(_together)
 
 
 @cache
@@ -82,5 +77,32 @@ def _number(digits: str) -> str:
     return "0" + chr(ord("0") + len(written)) + written
 
 
-def _beyond(weights: Iterable[int], usual: int) -> str:
-    return "".join(chr(0x20 + weight) for weight in weights if weight).rstrip(chr(0x20 + usual))
+def _letters(weights: Iterable[tuple[int, int, int]]) -> str:
+    return "".join(_letter(letter) for letter, _, _ in weights if letter)
+
+
+def _accents(weights: Iterable[tuple[int, int, int]]) -> str:
+    return "".join(chr(0x20 + accent) for _, accent, _ in weights if accent)
+
+
+def _cases(weights: Iterable[tuple[int, int, int]]) -> str:
+    return "".join(chr(0x20 + case) for _, _, case in weights if case)
+
+
+def _beyond(pieces: Iterable[str], usual: int) -> str:
+    return "".join(pieces).rstrip(chr(0x20 + usual))
+
+
+class _OfEach(dict[int, str]):
+    """What one level makes of each character, as ``str.translate`` asks for it."""
+
+    def __init__(self, level: Callable[[Iterable[tuple[int, int, int]]], str]) -> None:
+        super().__init__()
+        self._level = level
+
+    def __missing__(self, character: int) -> str:
+        self[character] = made = self._level(_weights(chr(character)))
+        return made
+
+
+_LETTERS, _ACCENTS, _CASES = _OfEach(_letters), _OfEach(_accents), _OfEach(_cases)

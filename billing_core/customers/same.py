@@ -1,6 +1,7 @@
 """Whether two ways of writing an e-mail address or a name mean the same one: in any case, with its accents."""
 
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -21,6 +22,7 @@ def name_key(name: str) -> str:
     return _folded(" ".join(name.split()))
 
 
+@lru_cache(1_024)
 def _domain(text: str) -> str:
     try:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
@@ -40,6 +42,8 @@ def _in_letters(label: str) -> str:
 
 def _folded(text: str) -> str:
     """By Unicode's simple case folding, one letter for one: with the full one ``ß`` would be ``ss``."""
+    if text.isascii():
+        return text.lower()
     composed = unicodedata.normalize("NFC", text)
     return unicodedata.normalize("NFC", "".join(map(_small, composed)))
 
