@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -14,12 +14,13 @@ from billing_core.figures import Scope
 from billing_core.reports.exports import lists
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import ForExcel, Id
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.requests.values import AnyDay, Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 @router.get("/figures/{key}.csv")

@@ -1,6 +1,6 @@
 """Invoices, credit notes and payments as files, streamed under the permissions of the signed-in session."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -14,11 +14,12 @@ from billing_core.payments import exporting as payments
 from billing_core.settings import settings
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads import parameters
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import CreditNotes, ForExcel, Invoices, ListedPayments, Payments, split_name
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 @router.get("/invoices/{name}")

@@ -33,7 +33,8 @@ from billing_core.web.requests.values import IN_DIGITS, Currency, Day, DayOrInst
 # Marks a CSV as UTF-8 the way Excel expects.
 ForExcel = Annotated[bool, Query(alias="excel")]
 # The largest integer of the database: PostgreSQL refuses to compare with more.
-Id = Annotated[int, Field(ge=1, le=2**31 - 1), IN_DIGITS]
+LARGEST_ID = 2**31 - 1
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), IN_DIGITS]
 Amount = Annotated[Decimal, Field(ge=0, le=LARGEST_MINOR)]
 Text = Annotated[str, Field(max_length=200)]
 # Reads which reports go into a file together.

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -15,12 +15,13 @@ from billing_core.receivables import exporting
 from billing_core.receivables.statement import StatementRequest
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import ForExcel, Id, Text
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.requests.values import Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 @router.get("/statements/{name}")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import StreamingResponse
 
 from billing_core.dates import utc_now
@@ -10,13 +10,14 @@ from billing_core.reports.exports import files, lists
 from billing_core.reports.exports.formats import Variant
 from billing_core.reports.exports.together.csv import charges_as_csv
 from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import ChosenReports, Customers, ForExcel, Reports, split_name
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.streaming import streamed
 
 VARIANTS = {f"{variant}.csv": variant for variant in Variant}
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 @router.get("/reports/{name}")

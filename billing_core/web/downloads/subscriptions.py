@@ -11,12 +11,13 @@ from billing_core.subscriptions.moving.asked import Asked
 from billing_core.subscriptions.overview import exports
 from billing_core.subscriptions.overview.search import SubscriptionFilter, Tab
 from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import ForExcel, Id, Text
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.requests.values import Day
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 class _Subscriptions(BaseModel):

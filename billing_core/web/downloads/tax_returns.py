@@ -9,12 +9,13 @@ from billing_core.dates import Period, utc_now
 from billing_core.figures import Scope
 from billing_core.tax_returns import exporting
 from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.named import known
 from billing_core.web.downloads.parameters import ForExcel, Id
 from billing_core.web.requests.parameters import StrictRoute
 from billing_core.web.requests.values import Currency, Day, Instant
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/downloads", route_class=StrictRoute)
+router = APIRouter(prefix="/downloads", route_class=StrictRoute, dependencies=[Depends(known)])
 
 
 def _asked(start_date: Day, end_date: Day, currency: Currency | None = None, known_at: Instant | None = None) -> Scope:

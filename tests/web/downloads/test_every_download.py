@@ -10,6 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import update
 
+from billing_core.businesses.queries import default_business
 from billing_core.customer_lifecycle import deactivating, merging
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
@@ -197,6 +198,30 @@ def test_what_no_page_could_ask_for_is_named_as_the_page_does(admin):
     same_day = f"issued_from={early}&issued_to={early}&due_from={early}&due_to={early}"
     assert admin.get(f"/downloads/invoices.csv?{same_day}").status_code == 200
     assert admin.get("/downloads/usage.csv?month=2026-03-01&plan=none").status_code == 200
+
+
+NAMED = [
+    (name, one)
+    for name in ROUTES
+    for one in ("customer_id", "business_id")
+    if one in parameters(ROUTES[name].dependant)
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), NAMED)
+def test_a_customer_or_a_business_that_there_is_not_is_not_found(admin, sessions, name, parameter):
+    """A file without rows would be taken for an answer."""
+    with sessions.begin() as session:
+        acme = a_customer(session)
+        here = {"customer_id": acme, "business_id": default_business(session).id}
+    # A figure has its key, a statement its customer.
+    of = {"rows_of_figure": "billed", "statement": str(acme)}.get(name, "1")
+    needed = {"customer_id": str(acme)} if "customer_id" in parameters(ROUTES[name].dependant) else {}
+    assert admin.get(address(name, of, **needed | {parameter: str(here[parameter])})).status_code == 200
+    for nobody in (999_999, 2**31 - 1):
+        missing = admin.get(address(name, of, **needed | {parameter: str(nobody)}))
+        noun = parameter.removesuffix("_id")
+        assert (missing.status_code, missing.json()["detail"]) == (404, f"There is no {noun} {nobody}")
 
 
 @pytest.mark.parametrize("name", ROUTES)
