@@ -16,11 +16,12 @@ from billing_core.dates import Day
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
-from billing_core.invoices.content import searching
+from billing_core.invoices.content import early_payment, searching
 from billing_core.invoices.content.content import Content, DraftLine
+from billing_core.invoices.content.early_payment import Offer
 from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.lifecycle import InvoiceStatus
-from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem
+from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem, InvoiceState
 from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow, StatusTotal
 from billing_core.money import LARGEST_MINOR, currencies, decimal_places
 
@@ -210,6 +211,20 @@ def events(session: Session, invoice_id: int, *, limit: int = 200) -> list[Event
     newest_first = InvoiceEvent.at.desc(), InvoiceEvent.id.desc()
     statement = select(*EVENTS).where(InvoiceEvent.invoice_id == invoice_id).order_by(*newest_first)
     return [EventRow(*row) for row in session.execute(statement.limit(limit))]
+
+
+def early_offers(session: Session, actor: Actor, invoice_ids: Collection[int]) -> dict[int, list[Offer]]:
+    """What each of these costs whoever pays it early, by its id; those that nobody can pay for less are left out."""
+    actor.require(Permission.INVOICE_READ)
+    ids, found = sorted(filter(_is_id, set(invoice_ids))), {}
+    payable = select(Invoice).where(
+        Invoice.state == InvoiceState.OPEN, Invoice.payment_terms != "", visible_to(actor, Invoice.customer_id)
+    )
+    for start in range(0, len(ids), 500):
+        for invoice in session.scalars(payable.where(Invoice.id.in_(ids[start : start + 500]))):
+            if offered := early_payment.offers(invoice):
+                found[invoice.id] = offered
+    return found
 
 
 def content(session: Session, invoice: Invoice | InvoiceView) -> Content:

@@ -1,6 +1,7 @@
 """Which open invoices a payment pays: proposed oldest first, changed in a grid, with what is left over."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from zlib import crc32
 
 import pandas as pd
@@ -11,7 +12,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.payment_sections.credit import MOST_INVOICES, OPEN
 from pages.ui import formats, sorting
-from pages.ui.inputs import number_input
+from pages.ui.inputs import early_offers, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -19,7 +20,9 @@ OLDEST, NONE = "Oldest first", "None, keep it all as credit"
 _PAYS = "Pays"
 
 
-def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount_minor: int) -> dict[int, int] | None:
+def draw(
+    read: Reader, customer_id: int, business_id: int, currency: str, amount_minor: int, received_on: date
+) -> dict[int, int] | None:
     """Minor units by invoice; None while something in the grid is wrong, which is said below it."""
     invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
@@ -35,6 +38,8 @@ def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount
     )
     start = proposal(invoices, amount_minor) if way == OLDEST else {}
     written = _grid(invoices, start, currency, amount_minor)
+    if offers := early_offers.running(read, invoices, received_on):
+        st.caption(f"Exactly so much settles an invoice that is paid early: {early_offers.named(invoices, offers)}.")
     if len(rows) > MOST_INVOICES:
         st.caption(f"The {MOST_INVOICES} invoices that are due first; the rest of them can be paid from the credit.")
     paid, problems = checked(invoices, written, currency, amount_minor)

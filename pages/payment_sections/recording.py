@@ -39,7 +39,9 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
     facts = _facts(read, payer)
     allocations = None
     if facts is not None:
-        allocations = allocating.draw(read, payer.customer.id, payer.business_id, payer.currency, facts.amount_minor)
+        allocations = allocating.draw(
+            read, payer.customer.id, payer.business_id, payer.currency, facts.amount_minor, facts.received_on
+        )
     else:
         st.caption("Type the amount that came in: the invoices that it can pay are shown then.")
     if facts is not None:

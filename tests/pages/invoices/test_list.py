@@ -336,6 +336,34 @@ def test_marking_paid_names_payments_of_the_same_amounts_that_were_recorded_befo
     assert f"recorded before for 1 of these: [payment {first}](/payments?payment={first})" in said
 
 
+def test_marking_paid_tells_of_discounts_for_early_payment_and_records_those_that_were_taken(page_as, sessions):
+    """2 % of 238.00 are 4.76, which leaves 233.24, until the tenth day."""
+    with sessions.begin() as session:
+        early = an_invoice(session, a_customer(session), payment_terms="2 % 10 days, net 30").id
+        usual = an_invoice(session, a_customer(session, "KUMA", name="Kuma")).id
+    page = all_chosen(page_as)
+    page.button(key="bulk_pay").click().run()
+    assert "paying_discount" not in [box.key for box in page.checkbox]
+
+    page.date_input(key="paying_day").set_value(TODAY + timedelta(days=10))
+    page.button(key="bulk_pay").click().run()
+    assert as_read("Early payment settles 1 of these for less: INV-2026-001: 233.24 USD until 03/12/2026.") in [
+        as_read(one.value) for one in page.caption
+    ]
+    assert "in total **476.00 USD**" in as_read(page.markdown[-1].value)
+
+    page.checkbox(key="paying_discount").check()
+    page.button(key="bulk_pay").click().run()
+    assert "in total **471.24 USD**" in as_read(page.markdown[-1].value)
+    assert sorted(page.dataframe[-1].value["Payment"]) == ["233.24", "238.00"]
+    confirm(page, "bulk_pay", "pay")
+    assert not page.exception
+    with sessions() as session:
+        paid = session.get_one(Invoice, early)
+        assert (paid.state, paid.paid_minor, paid.credited_minor) == (InvoiceState.PAID, 23324, 476)
+        assert session.get_one(Invoice, usual).paid_minor == 23800
+
+
 def test_what_was_paid_in_the_meantime_is_refused_and_the_rest_is_done(page_as, company, sessions, monkeypatch):
     record = received.record
 
