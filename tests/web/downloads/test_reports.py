@@ -236,7 +236,8 @@ def test_who_is_bound_to_a_customer_gets_files_of_that_customer_alone(served, re
     assert [cell.value for cell in book["Reports"]["C"]] == ["Customer", "=Beta"]
     assert [row["id"] for row in read(get("/downloads/reports.csv", bound))] == [str(other.id)]
     assert [row["customer_name"] for row in read(get("/downloads/customers.csv", bound))] == ["'=Beta"]
-    own = read(get(f"/downloads/figures/billed.csv?customer_id={one.customer_id}", bound))
+    assert get(f"/downloads/figures/billed.csv?customer_id={one.customer_id}", bound).status_code == 404
+    own = read(get(f"/downloads/figures/billed.csv?customer_id={other.customer_id}", bound))
     assert [row["amount"] for row in own] == ["2.00"]
 
 
