@@ -19,7 +19,7 @@ from pages.invoice_sections.one_by_one import Refused
 from pages.invoice_sections.sums import by_currency
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import early_offers, payment_method, repeated_payment
+from pages.ui.inputs.payments import early_offers, payment_method, repeated_payment
 from pages.ui.reads import Reader
 
 _REASONS = {

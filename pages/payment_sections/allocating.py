@@ -12,7 +12,8 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.payment_sections.credit import MOST_INVOICES, OPEN
 from pages.ui import formats, sorting
-from pages.ui.inputs import early_offers, number_input
+from pages.ui.inputs import number_input
+from pages.ui.inputs.payments import early_offers
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -15,7 +15,8 @@ from billing_core.receivables import statement
 from pages.payment_sections import allocating
 from pages.ui import address, formats, messages, opened
 from pages.ui.context import transaction
-from pages.ui.inputs import business_names, customer_names, number_input, payment_method, repeated_payment
+from pages.ui.inputs import business_names, customer_names, number_input
+from pages.ui.inputs.payments import payment_method, repeated_payment
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

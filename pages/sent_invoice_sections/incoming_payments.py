@@ -11,8 +11,8 @@ from billing_core.payments.received import LONGEST, Received
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
-from pages.ui.inputs import payment_method, repeated_payment
 from pages.ui.inputs.amount_field import amount_field
+from pages.ui.inputs.payments import payment_method, repeated_payment
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
