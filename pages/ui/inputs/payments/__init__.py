@@ -1,1 +1,1 @@
-"""What is asked and said where money is recorded: how it came, whether it came before, who pays less for being early."""
+"""What is asked and said where money is recorded: how it came, whether before, and who pays less for being early."""
