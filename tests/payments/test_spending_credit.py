@@ -45,7 +45,7 @@ def left(session, invoice) -> int:
         (200_00, LATE, 172_50, 0, 0),
     ],
 )
-def test_credit_pays_what_it_can_and_no_more_than_early_payers_have_to(session, invoice, given, on, used, due, credited):
+def test_credit_pays_what_it_can_and_no_more_than_early_payers_pay(session, invoice, given, on, used, due, credited):
     give(session, invoice, given)
     assert credit.spend(session, SYSTEM, invoice, today=on, now=NOW) == used
     assert (invoice.paid_minor, invoice.due_minor, invoice.credited_minor) == (used, due, credited)
