@@ -95,24 +95,33 @@ class _Firsts:
         self._blanks = following.blanks
         self._first: list[str] = [""] * self._width
         self._above: list[str] | None = None
+        # The cells of the latest row that added nothing to the first: further ones are mostly alike.
+        self._nothing_new: tuple[str, ...] | None = None
 
     def __call__(self, batch: sources.Batch) -> sources.Batch:
-        key, cells, first, above = self._key, self._cells, self._first, self._above
+        key, cells, width, blanks = self._key, self._cells, self._width, self._blanks
+        first, above, nothing_new = self._first, self._above, self._nothing_new
         lines, rows = [], []
         for line, row in zip(batch.lines, batch.rows, strict=True):
             ours = row
-            if len(row) == self._width:
-                if _begins(row, first, key, self._shared):
-                    first, above = row, list(cells(row))
-                elif above is not None and (self._blanks or not _blank(row[key])):
-                    if [mine or its for mine, its in zip(cells(row), above, strict=True)] == above:
+            if len(row) == width:
+                named = row[key]
+                again = named == first[key] and not _blank(named)
+                if not again and _begins(row, first, key, self._shared):
+                    first, above, nothing_new = row, list(cells(row)), None
+                elif above is not None and (again or blanks or not _blank(named)):
+                    mine = cells(row)
+                    if mine == nothing_new:
+                        continue
+                    if [cell or its for cell, its in zip(mine, above, strict=True)] == above:
+                        nothing_new = mine
                         continue
                     ours = _filled(row, first, self._inherited)
                     if list(cells(ours)) == above:
                         continue
             lines.append(line)
             rows.append(ours)
-        self._first, self._above = first, above
+        self._first, self._above, self._nothing_new = first, above, nothing_new
         return sources.Batch(lines, rows)
 
 
