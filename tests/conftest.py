@@ -57,6 +57,11 @@ _LONG: Final = (
 # Their histories take longest, most of it outside the database. Each file's first test is tried on PostgreSQL, which
 # tells whether it takes their statements, and all that have no twin on SQLite.
 _SAMPLED: Final = ("tests/bill_runs/", "tests/imports/", "tests/subscriptions/", "tests/usage/")
+# Pages that take a second each time they are drawn. Each file's first test tells whether they still are.
+_DRAWN_SLOWLY: Final = tuple(
+    f"tests/pages/{name}"
+    for name in ("bill_runs/", "test_meters", "test_plan", "test_promo", "test_subscription", "test_usage")
+)
 # On neither database before a change lands: released migrations never change, and these ends take the longest.
 _LEFT: Final = (
     "tests/database/test_migrations.py",
@@ -133,6 +138,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("later")
         elif "postgresql" in parameters and item.nodeid.startswith(_SAMPLED) and not item.get_closest_marker("sql"):
             if item.path in sampled and item.nodeid.replace("postgresql", "sqlite") in tried:
+                item.add_marker("later")
+            sampled.add(item.path)
+        elif item.nodeid.startswith(_DRAWN_SLOWLY) and item.get_closest_marker("slow"):
+            if item.path in sampled:
                 item.add_marker("later")
             sampled.add(item.path)
     # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
