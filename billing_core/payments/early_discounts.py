@@ -7,6 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.customers.queries import visible_to
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes
 from billing_core.invoices.content.early_payment import Offer
@@ -53,7 +54,7 @@ def withdraw(session: Session, actor: Actor, invoice: Invoice, *, reason: str, o
     The caller has locked the invoice, and settles it with what is returned.
     """
     actor.require(Permission.PAYMENT_WRITE)
-    note = session.scalars(_of(invoice).where(CreditNote.withdrawn_at.is_(None))).one_or_none()
+    note = session.scalars(_of(actor, invoice).where(CreditNote.withdrawn_at.is_(None))).one_or_none()
     if note is None:
         return Withdrawn()
     note.withdrawn_entry_id = ledger.reverse(session, actor, note.entry_id, effective_on=on, memo=reason, now=now)
@@ -75,7 +76,8 @@ def grant_again(session: Session, actor: Actor, invoice: Invoice, *, on: date, n
     """What had paid the invoice early has come back. Where only the discount is left due, it is credited anew: the
     customer paid in time. The caller has locked the invoice.
     """
-    note = session.scalars(_of(invoice).order_by(CreditNote.id.desc())).first()
+    actor.require(Permission.PAYMENT_WRITE)
+    note = session.scalars(_of(actor, invoice).order_by(CreditNote.id.desc())).first()
     if note is None or note.withdrawn_at is None or note.total_minor != invoice.due_minor:
         return
     credit_notes.issue(
@@ -91,5 +93,6 @@ def grant_again(session: Session, actor: Actor, invoice: Invoice, *, on: date, n
     )
 
 
-def _of(invoice: Invoice) -> Select[CreditNote]:
-    return select(CreditNote).where(CreditNote.invoice_id == invoice.id, CreditNote.early_payment.is_(True))
+def _of(actor: Actor, invoice: Invoice) -> Select[CreditNote]:
+    there = visible_to(actor, CreditNote.customer_id)
+    return select(CreditNote).where(CreditNote.invoice_id == invoice.id, CreditNote.early_payment.is_(True), there)

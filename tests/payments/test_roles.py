@@ -116,6 +116,15 @@ def _credit_discount(session: Session, actor: Actor, of: Subjects) -> Any:
     return early_discounts.credit(session, actor, session.get(Invoice, of.open), taken, TODAY, now=NOW)
 
 
+def _withdraw_discount(session: Session, actor: Actor, of: Subjects) -> Any:
+    invoice = session.get(Invoice, of.open)
+    return early_discounts.withdraw(session, actor, invoice, reason="bounced", on=TODAY, now=NOW).minor
+
+
+def _grant_discount_again(session: Session, actor: Actor, of: Subjects) -> Any:
+    return early_discounts.grant_again(session, actor, session.get(Invoice, of.open), on=TODAY, now=NOW)
+
+
 def _alike(session, actor, of):
     return queries.alike(session, actor, of.customer, Money(100, "EUR"), received_on=TODAY, reference="")
 
@@ -174,6 +183,8 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
     "credit.pay_out": (WRITE, _pay_out),
     "crediting.credit": (WRITE, _credit),
     "early_discounts.credit": (WRITE, _credit_discount),
+    "early_discounts.withdraw": (WRITE, _withdraw_discount),
+    "early_discounts.grant_again": (WRITE, _grant_discount_again),
     "exporting.as_csv": (Permission.EXPORT, _as_csv),
     "queries.listing": (READ, lambda session, actor, of: session.execute(queries.listing(actor, ALL)).all()),
     "queries.page": (READ, lambda session, actor, of: queries.page(session, actor, ALL)),
@@ -309,7 +320,7 @@ def test_whoever_is_bound_to_another_customer_reaches_nothing(session, subjects,
                 pass
             else:
                 assert not found
-                assert any(part in verb for part in ("queries", "exporting", "allocated"))
+                assert any(part in verb for part in ("queries", "exporting", "allocated", "discounts.withdraw", "discounts.grant"))
             assert traces(session) == before
             undo.rollback()
             session.expire_all()
