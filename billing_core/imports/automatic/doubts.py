@@ -14,6 +14,8 @@ from billing_core.imports.words.answers import LEAVE_OUT
 
 # Of choices, columns and lines that are named in a sentence.
 MOST_NAMED: Final = 20
+# Field and reason of the rejected orders for which one answer says whose they are.
+_NO_CUSTOMER: Final = ("customer_ref", "is empty")
 
 
 class About(enum.StrEnum):
@@ -137,6 +139,8 @@ def _rejected(kind: Kind, outcome: Outcome) -> Doubt:
         :MOST_NAMED
     ]
     ways = [*_options("word", words), *_options("set-aside", [str(outcome.rejected)])]
+    if kind is Kind.ORDERS and any((group.field, group.reason) == _NO_CUSTOMER for group in outcome.groups):
+        ways = [*_options("no-customer", ["…"]), *ways]
     return Doubt(About.REJECTED, f"Rejected rows: {outcome.rejected:,}. {'; '.join(why)}", tuple(ways), kind)
 
 

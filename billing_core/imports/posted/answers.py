@@ -12,6 +12,7 @@ MOST_VALUES: Final = 1_000
 SEVERAL: Final = ("kind", "map", "word", "reading", "keep-line", "drop-line")
 ONE: Final = (
     "profile",
+    "no-customer",
     "lines",
     "repeats",
     "set-aside",
@@ -61,6 +62,7 @@ def read(given: Given) -> Answers:
         lines=_one(given, "lines", _of(Lines)),
         repeats=_one(given, "repeats", _of(Repeats)),
         set_aside=_one(given, "set-aside", _number) or 0,
+        owner=_one(given, "no-customer", _ref) or "",
         source=chosen,
     )
 
@@ -100,6 +102,12 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
         raise Invalid("must be a whole number")
     return int(text)
+
+
+def _ref(text: str) -> str:
+    if not (ref := text.strip()):
+        raise Invalid("must not be empty")
+    return ref
 
 
 def _of(choices: Any) -> Callable[[str], Any]:

@@ -28,7 +28,7 @@ from `POST /api/v1/auth/token`. A signed-in browser may use its session, and the
 `Accept: application/vnd.billing.plain+json` or `application/vnd.billing.envelope+json` overrides that.
 
 **Limits**: 100 requests a minute and 10 a second, counted for each key and each person; bodies of at most 1 MiB,
-10 MiB where usage is recorded, 501 MiB where a file is posted.
+10 MiB where usage is recorded, 501 MiB where a file to import is posted.
 
 **Once**: a POST repeated with the same `Idempotency-Key` within 24 hours gets the first answer.
 

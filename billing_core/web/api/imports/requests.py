@@ -19,6 +19,7 @@ _TRUTHS: Final = {"true": True, "false": False}
 _ABOUT: Final = {
     "profile": "The layout that the file must have: `shopify_orders` or another known one, or the number of an import",
     "kind": "What it holds",
+    "no-customer": "The `customer_ref` of the customer to whom orders belong that name none, such as sales at a till",
     "map": "`field=column`; `field==VALUE` gives every row that value; `field=` leaves it out",
     "word": "`field:word=ours`, what a word of the file stands for",
     "reading": "`field=how`, how numbers and dates of a column are written",
@@ -53,6 +54,7 @@ class ImportAnswers(Body):
 
     profile: _Text | None = Field(None, description=_ABOUT["profile"])
     kind: Annotated[list[Kind], Field(max_length=len(Kind))] | None = Field(None, description=_ABOUT["kind"])
+    no_customer: _Text | None = Field(None, alias="no-customer", description=_ABOUT["no-customer"])
     map: _Texts | None = Field(None, description=_ABOUT["map"])
     word: _Texts | None = Field(None, description=_ABOUT["word"])
     reading: _Texts | None = Field(None, description=_ABOUT["reading"])

@@ -7,8 +7,16 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core.customers.models import Customer
-from billing_core.imports import steps
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.imports import service, steps
 from billing_core.imports.models import ImportFile, ImportRun
+from billing_core.imports.posted import answers
+from billing_core.orders.models import Order
+from tests.imports.expected_cases import CASES, what_there_is
+from tests.imports.files import incoming
+from tests.imports.test_orders_without_a_customer import till
+from tests.reports.company import a_customer
 from tests.web.api import curl
 
 ROOT = Path(__file__).parents[4]
@@ -53,6 +61,33 @@ def shown(client, posted):
     answer = client.get(f"{ADDRESS}/{posted}")
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def about(told) -> list[str]:
+    """What must be answered."""
+    return [doubt["about"] for file in told["files"] for doubt in file["unsure"] if doubt["must_be_answered"]]
+
+
+def options(told) -> set[str]:
+    """The fields that answer it."""
+    unsure = [doubt for file in told["files"] for doubt in file["unsure"] if doubt["must_be_answered"]]
+    return {answer["option"] for doubt in unsure for answer in doubt["answers"]}
+
+
+def in_json(said) -> dict:
+    """What a case answers, as (option, value), in the form of a body."""
+    body: dict = {}
+    for option, value in said:
+        if option in answers.SEVERAL:
+            body.setdefault(option, []).append(value)
+        else:
+            body[option] = int(value) if option == "set-aside" else value
+    return body
+
+
+def holdings(sessions) -> dict[str, list[tuple]]:
+    with sessions() as session:
+        return what_there_is(session)
 
 
 def names(sessions) -> list[str]:
@@ -101,6 +136,59 @@ def test_what_is_unsure_names_the_field_that_answers_it(client, posted, worked, 
     assert client.post(f"{ADDRESS}/{asked['id']}/confirm", json={"token": token}).status_code == 202
     worked()
     assert names(sessions) == ["Acme Ltd"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_file_that_once_came_out_wrong_gives_its_right_value(case, client, posted, worked, sessions):
+    for kind, content in case.before:
+        service.apply(sessions, SYSTEM, incoming(kind, content), now=utc_now())
+    before = holdings(sessions)
+    told = posted(case.content, case.file)
+    if case.asks:
+        assert (told["state"], told["confirm_token"], tuple(about(told))) == ("needs_answers", None, case.asks)
+        assert options(told) >= {option for option, _value in case.answers}
+        said = client.post(f"{ADDRESS}/{told['id']}/answers", json=in_json(case.answers))
+        assert said.status_code == 202, said.text
+        worked()
+        told = shown(client, told["id"])
+    assert (told["state"], holdings(sessions)) == ("waiting_for_confirmation", before)
+    confirmed = client.post(f"{ADDRESS}/{told['id']}/confirm", json={"token": told["confirm_token"]})
+    assert confirmed.status_code == 202, confirmed.text
+    worked()
+    done = shown(client, told["id"])
+    assert (done["state"], done["files"][0]["kinds"]) == ("imported", list(case.kinds))
+    assert holdings(sessions) == case.holds
+
+
+def test_orders_without_a_customer_belong_to_whom_is_said(client, posted, worked, sessions):
+    with sessions.begin() as session:
+        a_customer(session, ref="TILL", currency="EUR")
+    asked = posted(till("#2001", "#2002"), "orders.csv")
+    assert (asked["state"], "no-customer" in options(asked)) == ("needs_answers", True)
+    client.post(f"{ADDRESS}/{asked['id']}/answers", json={"no-customer": "TILL"})
+    worked()
+    told = shown(client, asked["id"])
+    assert (told["state"], told["answers"]) == ("waiting_for_confirmation", {"no-customer": "TILL"})
+    (orders,) = [part for part in told["files"][0]["parts"] if part["kind"] == "orders"]
+    (word,) = [word for word in orders["result"]["words"] if word["field"] == "customer_ref"]
+    assert (word["word"], word["ours"], word["rows"]) == ("", "TILL", 2)
+    client.post(f"{ADDRESS}/{asked['id']}/confirm", json={"token": told["confirm_token"]})
+    worked()
+    assert shown(client, asked["id"])["state"] == "imported"
+    with sessions() as session:
+        of_till = select(Order.number).join(Customer, Customer.id == Order.customer_id).where(Customer.ref == "TILL")
+        assert session.scalars(of_till.order_by(Order.number)).all() == ["#2001", "#2002"]
+
+
+def test_whom_they_belong_to_is_said_beside_the_file_too_and_must_be_there(posted, sessions):
+    with sessions.begin() as session:
+        a_customer(session, ref="TILL", currency="EUR")
+    nobody = posted(till("#2001"), "orders.csv", **{"no-customer": "NOBODY", "when_certain": "true"})
+    assert (nobody["state"], nobody["answers"]) == ("needs_answers", {"no-customer": "NOBODY"})
+    assert "rejected" in about(nobody)
+    # Once it is said, it is no doubt.
+    sure = posted(till("#2001"), "orders.csv", **{"no-customer": "TILL", "when_certain": "true"})
+    assert sure["state"] == "imported"
 
 
 def test_answers_come_beside_the_file_too(posted):
@@ -187,6 +275,7 @@ def test_keys_that_may_not_import_are_refused(program, role, sessions):
         ({"kind": "cats"}, "kind: must be one of customers"),
         ({"kind": " "}, "kind: must not be empty"),
         ({"set-aside": "many"}, "set-aside: must be a whole number"),
+        ({"no-customer": " "}, "no-customer: must not be empty"),
     ],
 )
 def test_a_form_that_says_what_it_may_not_is_refused_whole(client, sessions, fields, about):
