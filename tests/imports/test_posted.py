@@ -283,6 +283,7 @@ def test_what_is_called_off_while_it_waits_is_not_checked(post, see, sessions):
         ({"map": ["nonsense=x"]}, "map"),
         ({"word": ["nonsense:x=y"]}, "word"),
         ({"lines": ["add", "replace"]}, "lines"),
+        ({"no-customer": [" "]}, "no-customer"),
     ],
 )
 def test_answers_that_say_nothing_are_refused_before_anything_is_stored(post, sessions, given, field):

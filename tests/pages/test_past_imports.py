@@ -6,8 +6,10 @@ from sqlalchemy import select
 from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
-from billing_core.identity import SYSTEM
-from billing_core.imports import service
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.imports import service, steps
+from billing_core.imports.posted import service as posting
+from billing_core.imports.posted.queries import Poster
 from billing_core.orders.models import Order
 from tests.imports.files import incoming, row_count
 from tests.invoices.company import GRACE
@@ -86,3 +88,20 @@ def test_what_people_have_changed_of_rows_that_would_go_is_named(visit, sessions
     assert "People have changed some of them since" in as_read(said.value)
     assert "[B] (by Grace Hopper)" in as_read(said.value)
     assert "import_do_take_back" in {button.key for button in page.button}
+
+
+def test_an_import_that_a_program_posted_is_taken_back_like_any_other(page_as, sessions):
+    program = Poster(actor_with(Role.ADMIN, user_id=None, name="API key shop"), "key:1")
+    content = b"customer_ref,name\nACME,Acme\n"
+    _posted, job = posting.post(
+        sessions, program, "nightly.csv", [content], {}, when_certain=True, now=utc_now(), also=lambda _session: None
+    )
+    steps.work_off(sessions, job)
+    assert row_count(sessions, Customer) == 1
+    page = page_as("admin").visit("imports.py", **{"import": "1"})
+    assert any(text.value.startswith("Import 1, by API key shop, ") for text in page.text)
+    page.button(key="import_take_back").click().run()
+    page.button(key="import_do_take_back").click()
+    page.button(key="import_take_back").click().run()
+    assert not page.exception
+    assert row_count(sessions, Customer) == 0
