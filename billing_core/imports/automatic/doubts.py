@@ -1,7 +1,7 @@
 """What is unsure of a file, why, and what answers it."""
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from billing_core.imports.words.answers import LEAVE_OUT
 
 # Of choices, columns and lines that are named in a sentence.
 MOST_NAMED: Final = 20
-# Field and reason of the rejected orders for which one answer says whose they are.
+# Field and reason of rejected rows of orders, for which one answer says whose they are.
 _NO_CUSTOMER: Final = ("customer_ref", "is empty")
 
 
@@ -86,8 +86,12 @@ def of_file(found: FoundFile) -> list[Doubt]:
     return []
 
 
-def of_part(layout: sources.Layout, part: FoundPart, outcome: Outcome | None, problem: str = "") -> list[Doubt]:
-    """Of what a file holds of one kind. ``problem``: why it is not imported, beyond what the ``outcome`` says."""
+def of_part(
+    layout: sources.Layout, part: FoundPart, outcome: Outcome | None, problem: str = "", *, kinds: Collection[Kind]
+) -> list[Doubt]:
+    """Of what a file of these ``kinds`` holds of one. ``problem``: why it is not imported, beyond what the ``outcome``
+    says.
+    """
     definition = DEFINITIONS[part.kind]
     found: list[Doubt] = []
     if missing := part.missing:
@@ -97,7 +101,7 @@ def of_part(layout: sources.Layout, part: FoundPart, outcome: Outcome | None, pr
         text = f"No column of the file is {' or '.join(missing)}"
         found.append(Doubt(About.COLUMNS_MISSING, text, tuple(_options("map", ways)), part.kind))
     elif outcome is not None:
-        found += _to_answer(part, outcome)
+        found += _to_answer(part, outcome, kinds)
     if problem and not (outcome is not None and problem == outcome.question):
         about = About.WAITS if outcome is not None else About.UNREADABLE
         found.append(Doubt(about, problem, kind=part.kind))
@@ -107,7 +111,7 @@ def of_part(layout: sources.Layout, part: FoundPart, outcome: Outcome | None, pr
     return found
 
 
-def _to_answer(part: FoundPart, outcome: Outcome) -> Iterator[Doubt]:
+def _to_answer(part: FoundPart, outcome: Outcome, kinds: Collection[Kind]) -> Iterator[Doubt]:
     """Without an answer to these nothing is imported."""
     kind = part.kind
     for question in outcome.questions:
@@ -127,10 +131,10 @@ def _to_answer(part: FoundPart, outcome: Outcome) -> Iterator[Doubt]:
         text = f"{orders} other lines already: add to them, replace all, or change what is named"
         yield Doubt(About.LINES, text, tuple(_options("lines", ["add", "replace", "change"])), kind)
     if outcome.rejected > outcome.set_aside:
-        yield _rejected(kind, outcome)
+        yield _rejected(kind, outcome, kinds)
 
 
-def _rejected(kind: Kind, outcome: Outcome) -> Doubt:
+def _rejected(kind: Kind, outcome: Outcome, kinds: Collection[Kind]) -> Doubt:
     why = [
         f"{group.rows:,} × {group.column + ' ' if group.column else ''}{group.reason}"
         for group in outcome.groups[:MOST_NAMED]
@@ -139,7 +143,8 @@ def _rejected(kind: Kind, outcome: Outcome) -> Doubt:
         :MOST_NAMED
     ]
     ways = [*_options("word", words), *_options("set-aside", [str(outcome.rejected)])]
-    if kind is Kind.ORDERS and any((group.field, group.reason) == _NO_CUSTOMER for group in outcome.groups):
+    of_orders = kind in (Kind.CUSTOMERS, Kind.ORDERS) and Kind.ORDERS in kinds
+    if of_orders and any((group.field, group.reason) == _NO_CUSTOMER for group in outcome.groups):
         ways = [*_options("no-customer", ["…"]), *ways]
     return Doubt(About.REJECTED, f"Rejected rows: {outcome.rejected:,}. {'; '.join(why)}", tuple(ways), kind)
 

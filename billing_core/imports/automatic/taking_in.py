@@ -59,7 +59,7 @@ class File:
         if layout is None:
             return telling.once(found)
         for part in self.parts:
-            of_part = doubts.of_part(layout, part.found, part.outcome, part.problem)
+            of_part = doubts.of_part(layout, part.found, part.outcome, part.problem, kinds=self.found.kinds)
             if part.outcome is not None and any(group.needs in held_up for group in part.outcome.groups):
                 # Its rows name some of the same file that wait for an answer: they are judged once there is one.
                 of_part = [doubt for doubt in of_part if doubt.about not in (About.REJECTED, About.WAITS)]
