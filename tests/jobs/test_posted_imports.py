@@ -8,6 +8,7 @@ from sqlalchemy import select
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import Role, actor_with
+from billing_core.imports import steps
 from billing_core.imports.models import ImportRun
 from billing_core.imports.posted import queries
 from billing_core.imports.posted import service as posting
@@ -18,7 +19,7 @@ from tests.imports.files import row_count
 from tests.imports.sources.workbooks import zipped
 from tests.jobs.test_imports import completed_here, environment, missed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 SHOP = Poster(actor_with(Role.ADMIN, user_id=None, name="API key shop"), "key:1")
 CUSTOMERS = b"customer_ref,name\nACME,Acme Inc\n"
 ORDERS = b"order_number,customer_ref,order_date,status\nSO-1,ACME,2025-03-04,shipped\n"
@@ -56,7 +57,7 @@ def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, databa
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     posted, job = post(sessions)
     if dying != "checking":
-        completed_here(sessions, job)
+        steps.work_off(sessions, job)
         job = confirm(sessions, posted)
     assert carried_out("tests/jobs/dying_importer.py", environment=environment(database_url, dying)) == -signal.SIGKILL
     assert (went_in(sessions), row_count(sessions, Order)) == (before, len(before) // 2)

@@ -14,7 +14,7 @@ from tests.imports.files import row_count
 from tests.imports.sources.workbooks import zipped
 from tests.jobs.test_imports import missed, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.later]
 ADDRESS = "/api/v1/imports"
 CUSTOMERS = b"customer_ref,name\nACME,Acme Inc\n"
 ORDERS = b"order_number,customer_ref,order_date,status\nSO-1,ACME,2025-03-04,shipped\n"
