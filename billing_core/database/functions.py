@@ -199,6 +199,25 @@ def _each_on_postgresql(element: _each, compiler: SQLCompiler, **options: Any) -
     return f"(SELECT unnest(CAST({array} AS bigint[])))"
 
 
+class beside_indexes(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """A number as it is, which SQLite does not look up along an index: where a list is read in the order of one table,
+    it begins there instead of sorting what it finds from the others. PostgreSQL plans by itself.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(beside_indexes, "sqlite")
+def _beside_indexes_on_sqlite(element: beside_indexes, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(beside_indexes, "postgresql")
+def _beside_indexes_on_postgresql(element: beside_indexes, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
 class number_in(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
     """The whole number that a JSON object has under a name; NULL where it has none."""
 

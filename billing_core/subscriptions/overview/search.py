@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import matching, visible_to
-from billing_core.database.functions import equals, mentions
+from billing_core.database.functions import beside_indexes, equals, mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
@@ -115,7 +115,8 @@ def listing(actor: Actor, filters: SubscriptionFilter) -> Select[*tuple[Any, ...
         *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, PaymentMethodOnFile.expires_on),
         Subscription.created_at,
     )
-    statement = worth.with_prices(_matching(actor, filters, *columns)).outerjoin(
+    matching_ones = _matching(actor, filters, *columns, in_their_order=_is_along_names(actor, filters))
+    statement = worth.with_prices(matching_ones).outerjoin(
         PaymentMethodOnFile,
         (PaymentMethodOnFile.id == Subscription.payment_method_id) & PaymentMethodOnFile.detached_at.is_(None),
     )
@@ -174,11 +175,22 @@ def worth_a_month(session: Session, actor: Actor, filters: SubscriptionFilter) -
     return Worth(found[True], found[False])
 
 
-def _matching(actor: Actor, filters: SubscriptionFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
+def _is_along_names(actor: Actor, filters: SubscriptionFilter) -> bool:
+    """Whether they are read customer by customer: all of them, not what an index finds of a state, a text or one."""
+    by_name = filters.order_by.removeprefix("-") == "customer_name"
+    of_one = filters.customer_id is not None or actor.customer_id is not None
+    return by_name and filters.tab is Tab.ALL and not filters.text.strip() and not of_one
+
+
+def _matching(
+    actor: Actor, filters: SubscriptionFilter, *columns: Any, in_their_order: bool = False
+) -> Select[*tuple[Any, ...]]:
+    """``in_their_order``: read from the customers, as their names stand, to their subscriptions."""
     actor.require(Permission.SUBSCRIPTION_READ)
+    customer_id = beside_indexes(Customer.id) if in_their_order else Customer.id
     statement = (
         select(*columns)
-        .join_from(Subscription, Customer, Customer.id == Subscription.customer_id)
+        .join_from(Subscription, Customer, customer_id == Subscription.customer_id)
         .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
         .join(Plan, Plan.id == PlanVersion.plan_id)
         .where(
