@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from billing_core.jobs import nudges, pauses
+from billing_core.jobs import lost_file, nudges, pauses
 from billing_core.processes.models import Queue
 
 log = structlog.get_logger()
@@ -83,8 +83,10 @@ class Periodic:
             try:
                 if not self._is_to_stop():
                     self._work(self._is_to_stop)
-            except Exception:  # the edge of the job: the database may be back in the next turn
-                log.exception("periodic_work_failed", work=self._name)
+                lost_file.look()
+            except Exception as error:  # the edge of the job: the database may be back in the next turn
+                if not lost_file.explains(error):
+                    log.exception("periodic_work_failed", work=self._name)
             if not self._ending.is_set():
                 self._awake.wait(self._every_seconds or nudges.patience_seconds())
 

@@ -66,11 +66,19 @@ def busy(request: Request, error: Exception) -> Response:
     """The database does not answer, has lost its file, or a large change such as an import holds it for longer than we
     wait.
     """
-    reference = str(request.scope.get("request_id", "unknown"))
-    _log.warning("the database did not answer in time", reference=reference, route=route_of(request.scope))
+    reference = logged_as_busy(request.scope, error)
     response = _answer(request, 503, reason_busy(error), reference=reference)
     response.headers["Retry-After"] = "60"
     return response
+
+
+def logged_as_busy(scope: Scope, error: Exception) -> str:
+    """Log why the database could not be asked; returns the reference that people see."""
+    reference = str(scope.get("request_id", "unknown"))
+    gone = opened_file.reason_of(error)
+    what = "the database file is gone" if gone else "the database did not answer in time"
+    _log.warning(what, reference=reference, route=route_of(scope))
+    return reference
 
 
 def reason_busy(error: Exception) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
@@ -40,13 +41,14 @@ def test_it_is_not_ready_says_why_and_is_again_once_the_file_is_back(visitor, se
 def test_programs_and_people_are_told_why_nothing_is_changed(visitor, sessions, ana):
     with sessions.begin() as session:
         key = keys.make(session, SYSTEM, name="a", role=Role.ADMIN, now=utc_now()).secret_key
-    with without_its_file(sessions):
+    with without_its_file(sessions), capture_logs() as entries:
         alert = {"name": "Much", "metric": "cost", "threshold": "10", "org_id": "x"}
         program = {"Authorization": f"Bearer {key}", "Idempotency-Key": "once"}
         answer = visitor.post("/api/v1/usage/alerts", json=alert, headers=program)
         assert (answer.status_code, REASON in answer.json()["detail"]) == (503, True)
         answer = submit(visitor, "/auth/sign-in", "/auth/sign-in", email="ana@example.com", password=PASSWORD)
         assert (answer.status_code, REASON in answer.text) == (503, True)
+    assert [entry["event"] for entry in entries if entry["log_level"] == "warning"] == ["the database file is gone"] * 2
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
         assert session.scalar(select(func.count()).select_from(Customer)) == 0

@@ -17,7 +17,7 @@ from billing_core.web.api import problem_bodies
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.problem_bodies import Problem, Refusal
-from billing_core.web.failures import logged, reason_busy, route_of, status_of
+from billing_core.web.failures import logged, logged_as_busy, reason_busy, route_of, status_of
 from billing_core.web.requests.methods import methods_at
 from billing_core.web.requests.mistakes import NULL, REQUIRED, name_of, reason_of
 
@@ -127,12 +127,20 @@ def _malformed(request: Request, error: Exception) -> ExactJSON:
     mistakes = error.errors()
     if any(mistake["loc"][0] == "path" for mistake in mistakes):
         return answer(request.scope, of_status(404))
-    fields = {name_of(mistake): reason_of(mistake) for mistake in mistakes}
+    taken = _fields_taken(request.scope)
+    fields = {name_of(mistake): reason_of(mistake, taken) for mistake in mistakes}
     message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
     # In a change, what is null is not missing: it was to be emptied.
     absent = (REQUIRED,) if request.method == "PATCH" else (REQUIRED, NULL)
     missing = any(reason in absent for reason in fields.values())
     return answer(request.scope, Problem(400, message, fields, missing))
+
+
+def _fields_taken(scope: Scope) -> list[str]:
+    """The names that the body of this request may have; empty where it has no fields."""
+    body = getattr(scope.get("route"), "body_field", None)
+    members = getattr(body and body.field_info.annotation, "model_fields", {})
+    return [member.alias or name for name, member in members.items()]
 
 
 def _out_of_range(request: Request, _error: Exception) -> ExactJSON:
@@ -148,8 +156,7 @@ def busy(scope: Scope, error: Exception) -> ExactJSON:
     """The database does not answer, has lost its file, or a large change such as an import holds it for longer than we
     wait.
     """
-    reference = str(scope.get("request_id", "unknown"))
-    _log.warning("the database did not answer in time", reference=reference, route=route_of(scope))
+    reference = logged_as_busy(scope, error)
     return answer(scope, Problem(503, reason_busy(error), reference=reference, headers={"Retry-After": "60"}))
 
 
