@@ -168,7 +168,7 @@ def _short(problem: Problem) -> str:
 def _short_refusal(problem: Problem) -> str:
     """Which word it is: the document's, where exactly that is wrong. What the address does not take is none of it."""
     absent = {name for name, reason in problem.fields.items() if reason in (REQUIRED, NULL, NONE_OF_THEM)}
-    wrong = {name for name, reason in problem.fields.items() if reason != UNKNOWN} - absent
+    wrong = {name for name, reason in problem.fields.items() if not reason.startswith(UNKNOWN)} - absent
     if problem.missing and absent != {"line_items"}:
         return "Missing required fields"
     if "line_items" in absent:

@@ -1,9 +1,9 @@
 """What is wrong with a field or a parameter, in the product's words: the library's own name its classes and steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-# Of a field or parameter that is taken nowhere, as opposed to one whose value is wrong.
+# How it begins of a field or parameter that is not taken, as opposed to one whose value is wrong.
 UNKNOWN: Final = "is not known"
 EMPTY: Final = "must not be empty"
 NULL: Final = "must not be null"
@@ -38,9 +38,11 @@ def name_of(mistake: Mapping[str, Any]) -> str:
     return ".".join(map(str, place)) or "body"
 
 
-def reason_of(mistake: Mapping[str, Any]) -> str:
-    """Why it is refused; ``mistake`` is one of the validating library's errors."""
+def reason_of(mistake: Mapping[str, Any], taken: Sequence[str] = ()) -> str:
+    """Why it is refused; ``mistake`` is one of the validating library's errors. ``taken``: the fields of the body."""
     kind, facts = str(mistake["type"]), mistake.get("ctx", {})
+    if kind == "extra_forbidden" and taken and len(mistake["loc"]) == 2:
+        return f"{UNKNOWN} here: this request takes {', '.join(taken)}"
     if kind not in ("missing", "extra_forbidden") and mistake.get("input", "") is None:
         return NULL
     match kind:
