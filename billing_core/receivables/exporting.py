@@ -30,17 +30,19 @@ _WORDS = {
     EntryKind.WRITE_OFF: "Write-off",
     EntryKind.CHARGEBACK: "Chargeback",
 }
+# As their documents say it.
+_UNDONE = {EntryKind.INVOICE: "cancelled", EntryKind.CREDIT_NOTE: "withdrawn"}
 
 
 def what(row: StatementRow) -> str:
-    """Such as “Payment”, or “Payment undone”."""
+    """Such as “Payment”, “Payment undone” or “Credit note withdrawn”."""
     if row.prepaid:
         word = "Prepaid credit used" if row.took_prepaid else "Back to prepaid credit"
     else:
         word = _WORDS.get(row.kind, row.kind.replace("_", " ").capitalize())
     if row.returned:
         return "Chargeback returned"
-    return f"{word} {'cancelled' if row.kind is EntryKind.INVOICE else 'undone'}" if row.undone else word
+    return f"{word} {_UNDONE.get(row.kind, 'undone')}" if row.undone else word
 
 
 def statement_as_csv(session: Session, actor: Actor, request: StatementRequest, *, for_excel: bool = False) -> Download:

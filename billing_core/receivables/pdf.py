@@ -35,6 +35,12 @@ _WORDS = {
     EntryKind.CHARGEBACK: gettext_noop("Payment taken back by your bank"),
 }
 _OTHER = gettext_noop("Correction")
+# As the documents themselves say it. Each stands with one kind alone: it agrees with that one's word.
+_UNDONE = {
+    EntryKind.INVOICE: gettext_noop("{what}, cancelled"),
+    EntryKind.CREDIT_NOTE: gettext_noop("{what}, withdrawn"),
+}
+_OTHER_UNDONE = gettext_noop("{what}, undone")
 
 
 def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> bytes:
@@ -115,11 +121,12 @@ def _what(row: StatementRow, words: Writing) -> str:
         what = words.gettext("Payment returned by your bank")
     else:
         what = words.gettext(_WORDS.get(row.kind, _OTHER))
+    what = f"{what} {row.document}".strip()
     if row.undone:
-        what = words.gettext("{what}, undone").format(what=what)
+        what = words.gettext(_UNDONE.get(row.kind, _OTHER_UNDONE)).format(what=what)
     # The payment service's key means nothing to the customer.
     reference = words.gettext("online") if row.method is PaymentMethod.STRIPE else row.reference
-    return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
+    return " · ".join(part for part in (what, reference) if part)
 
 
 def _below(letter: Letter, account: Statement, early: Sequence[tuple[str, Sequence[Offer]]], words: Writing) -> None:

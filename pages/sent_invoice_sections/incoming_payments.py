@@ -59,8 +59,8 @@ def record_payment(invoice_id: int) -> None:
         st.caption(f"The invoice is paid: a credit note takes off the discount of {md(discount)}.")
     elif amount is not None:
         _explain_effect(amount, due)
-        if received_on is not None:
-            repeated_payment.warn(read, invoice.customer_id, Money(amount, due.currency), received_on, reference)
+    if amount is not None and received_on is not None:
+        repeated_payment.warn(read, invoice.customer_id, Money(amount, due.currency), received_on, reference)
     ready = amount is not None and fee is not None and received_on is not None
     if st.button("Record payment", type="primary", icon=":material/check:", key="record_payment", disabled=not ready):
         facts = Received(due.currency, amount or 0, method, received_on, reference, note, fee or 0)

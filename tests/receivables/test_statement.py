@@ -224,7 +224,7 @@ def test_each_kind_of_row_has_its_words(kind, undone):
         EntryKind.INVOICE: ("Invoice", "Invoice cancelled"),
         EntryKind.PAYMENT: ("Payment", "Payment undone"),
         EntryKind.REFUND: ("Refund", "Refund undone"),
-        EntryKind.CREDIT_NOTE: ("Credit note", "Credit note undone"),
+        EntryKind.CREDIT_NOTE: ("Credit note", "Credit note withdrawn"),
         EntryKind.CREDIT_APPLIED: ("Credit applied", "Credit applied undone"),
         EntryKind.CREDIT_PAID_OUT: ("Credit paid out", "Credit paid out undone"),
         EntryKind.WRITE_OFF: ("Write-off", "Write-off undone"),
