@@ -13,7 +13,7 @@ from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, InvoiceStatu
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.service import Details
 from billing_core.payments import received, sending
-from billing_core.payments.models import PaymentMethod
+from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 
 # Point 12 of the settled contradictions. Overdue becomes sent by the due date, paid becomes refunded by a refund.
@@ -47,27 +47,27 @@ def update(
     *,
     now: datetime,
     today: date,
-) -> None:
-    """Change details, and then the status. Conflict where the invoice is paid or cancelled, or this status change is
-    not possible; then nothing is changed.
+) -> Payment | None:
+    """Change details, and then the status; returns the payment that was recorded with it, if one was. Conflict where
+    the invoice is paid or cancelled, or this status change is not possible; then nothing is changed.
     """
     actor.require(Permission.INVOICE_WRITE)
     invoice = locked(session, actor, invoice_id, target)
     before = lifecycle.status(invoice, today)
     if before is InvoiceStatus.REFUNDED and target is before and details == Details():
-        return
+        return None
     if details != Details() or target is None:
         invoice = service.update_details(session, actor, invoice_id, details, now=now, today=today)
     if target is None:
-        return
+        return None
     status = lifecycle.status(invoice, today)
     if status is target and invoice.state in (DRAFT, OPEN):
-        return
+        return None
     if target is InvoiceStatus.SENT and before is InvoiceStatus.OVERDUE and status is not before:
-        return
+        return None
     if target not in ALLOWED[status]:
         raise Conflict(_refusal(invoice, status, target), fields={"status": f"cannot become {target} from {status}"})
-    _set(session, actor, invoice, target, now=now, today=today)
+    return _set(session, actor, invoice, target, now=now, today=today)
 
 
 def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> None:
@@ -84,7 +84,7 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
 
 def _set(
     session: Session, actor: Actor, invoice: Invoice, target: InvoiceStatus, *, now: datetime, today: date
-) -> None:
+) -> Payment | None:
     match target:
         case InvoiceStatus.CANCELLED:
             cancel(session, actor, invoice.id, now=now, today=today)
@@ -95,16 +95,18 @@ def _set(
         case InvoiceStatus.OVERDUE:
             after_sending.mark_overdue(session, actor, invoice.id, now=now)
         case InvoiceStatus.PAID:
-            _pay(session, actor, invoice, now=now, today=today)
+            return _pay(session, actor, invoice, now=now, today=today)
+    return None
 
 
-def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> None:
+def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> Payment | None:
     """Record by hand that the amount due has come in."""
     if invoice.state is DRAFT:
         invoice = sending.send(session, actor, invoice.id, now=now)
-    if invoice.due_minor:
-        whole = Received(invoice.currency, invoice.due_minor, PaymentMethod.OTHER, today)
-        received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)
+    if not invoice.due_minor:
+        return None
+    whole = Received(invoice.currency, invoice.due_minor, PaymentMethod.OTHER, today)
+    return received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)
 
 
 def _refusal(invoice: Invoice, status: InvoiceStatus, target: InvoiceStatus) -> str:

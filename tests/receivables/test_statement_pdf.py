@@ -5,12 +5,16 @@ from datetime import date
 
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import select
 
 from billing_core.businesses.models import Business
 from billing_core.businesses.queries import default_business
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
+from billing_core.invoices import after_sending
+from billing_core.invoices.models import CreditNote
+from billing_core.languages.formats import writing
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables import pdf
@@ -120,6 +124,37 @@ def test_what_was_undone_is_said(session):
     (page,) = pages(session, customer)
     assert "Payment · RF18 40.00 -40.00" in page
     assert "Payment, undone · RF18 40.00 0.00" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "note", "withdrawn", "invoice", "cancelled"),
+    [
+        ("en", "Credit note", "withdrawn", "Invoice", "cancelled"),
+        ("de", "Gutschrift", "zurückgenommen", "Rechnung", "storniert"),
+        ("fr", "Avoir", "retiré", "Facture", "annulée"),
+        ("es", "Nota de crédito", "retirada", "Factura", "anulada"),
+    ],
+)
+def test_what_was_withdrawn_or_cancelled_is_said_in_the_words_of_its_document(
+    session, language, note, withdrawn, invoice, cancelled
+):
+    """3 % of 100.00 is 3.00: 97.00 settle the first invoice, until the payment is undone."""
+    customer = a_customer(session)
+    customer.language = language
+    early, ended = an_open_invoice(session, customer, "100"), an_open_invoice(session, customer, "50")
+    early.payment_terms = "3% 20 days, net 30"
+    payment = pay(session, customer, 97_00, **{str(early.id): 97_00})
+    received.undo(session, SYSTEM, payment.id, reason="The cheque bounced", today=TODAY, now=NOW)
+    after_sending.cancel(session, SYSTEM, ended.id, now=NOW, today=TODAY)
+
+    (page,) = pages(session, customer)
+
+    number = session.scalars(select(CreditNote.number)).one()
+    assert f"{note} {number}, {withdrawn}" in page
+    assert f"{invoice} {ended.number}, {cancelled}" in page
+    words = writing(language)
+    assert words.pgettext("credit note", "Withdrawn").lower() == withdrawn
+    assert words.gettext("Cancelled").lower() == cancelled
 
 
 def test_what_was_paid_online_says_so_instead_of_the_payment_services_key(session):

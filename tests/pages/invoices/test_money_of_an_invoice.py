@@ -47,6 +47,23 @@ def test_a_payment_that_takes_the_early_discount_is_told_and_settles_the_invoice
     assert (kept.state, kept.paid_minor, kept.credited_minor) == (InvoiceState.PAID, 233_24, 4_76)
 
 
+def test_a_payment_that_takes_the_early_discount_is_warned_of_where_it_was_recorded_before(page_as, sessions, acme):
+    """2 % of 238.00 is 4.76: 233.24 settle each of two invoices."""
+    with sessions.begin() as session:
+        facts = {"issued_on": utc_now().date(), "payment_terms": "2% 10 days, net 30"}
+        invoices = [an_invoice(session, acme, a_line(), **facts).id for _ in range(2)]
+    warned = []
+    for invoice in invoices:
+        page = opened(page_as, invoice)
+        page.button(key="do_Record payment").click().run()
+        page.text_input(key=f"payment_amount_{invoice}").set_value("233,24")
+        page.button(key="do_Record payment").click().run()
+        warned.append([one.value for one in page.warning if "was recorded for this customer before" in one.value])
+        press(page, "record_payment", again="do_Record payment")
+        assert stored(sessions, invoice).state is InvoiceState.PAID
+    assert [len(one) for one in warned] == [0, 1]
+
+
 def test_an_overpayment_pays_the_invoice_and_the_rest_is_kept(page_as, sessions, invoice):
     page = opened(page_as, invoice)
     page.button(key="do_Record payment").click().run()

@@ -17,6 +17,7 @@ from billing_core.invoices.lists.keyset import Listed
 from billing_core.invoices.models import LineType
 from billing_core.invoices.rows import InvoiceView, LineRow
 from billing_core.web.api import lacking
+from billing_core.web.api.invoices import repeated_payments
 from billing_core.web.api.exact_json import WrittenNumber, money, number
 from billing_core.web.api.problem_bodies import Refusal
 
@@ -285,6 +286,6 @@ LISTED = refusals(404) | {
 CREATED = refusals(404, 409, 413, 422) | {
     201: {"headers": _ETAG | {"Location": {"description": "The invoice's own address", "schema": {"type": "string"}}}}
 }
-CHANGED = refusals(404, 409, 412, 413) | {200: {"headers": _ETAG}}
+CHANGED = refusals(404, 409, 412, 413) | {200: {"headers": _ETAG | repeated_payments.DESCRIBED}}
 ENDED = refusals(404, 409, 412)
 LINK_CREATED = refusals(404, 409, 422)

@@ -23,7 +23,7 @@ from billing_core.payments import status_changes
 from billing_core.web.api import lacking
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON, encode
-from billing_core.web.api.invoices import responses
+from billing_core.web.api.invoices import repeated_payments, responses
 from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, documented_field, with_documented_fields
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
@@ -109,8 +109,12 @@ def update_invoice(
         status_changes.locked(session, caller.actor, invoice.id, status)
         _require_match(session, caller.actor, invoice_id, if_match, now=now)
     with _documented_refusals():
-        status_changes.update(session, caller.actor, invoice.id, changes.details(), status, now=now, today=today)
-    return _answer(session, caller.actor, invoice_id, now=now)
+        paid = status_changes.update(
+            session, caller.actor, invoice.id, changes.details(), status, now=now, today=today
+        )
+    answer = _answer(session, caller.actor, invoice_id, now=now)
+    answer.headers.update(repeated_payments.headers(session, caller.actor, paid))
+    return answer
 
 
 @router.delete(

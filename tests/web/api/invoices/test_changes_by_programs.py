@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, queries
+from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.payments.received import Received
 from tests.invoices.company import a_customer, a_draft
 from tests.web.api.invoices.line import LINE
 
@@ -62,6 +65,39 @@ def test_paid_records_a_manual_payment_of_what_is_due(client, address, sessions)
     with sessions() as session:
         payment = session.scalars(select(Payment)).one()
         assert (payment.amount_minor, payment.currency, payment.method) == (23800, "USD", PaymentMethod.OTHER)
+
+
+@on_sqlite
+def test_a_payment_that_looks_like_an_earlier_one_is_recorded_and_names_that_one(client, create, sessions):
+    """Three invoices of 238.00 for the same customer on one day: each later payment looks like the first."""
+    addresses = [f"/api/invoices/{create().json()['invoice_id']}" for _ in range(3)]
+    paid = [client.patch(address, json={"status": "paid"}) for address in addresses]
+
+    assert [answer.json()["status"] for answer in paid] == ["paid"] * 3
+    with sessions() as session:
+        made = session.scalars(select(Payment.public_id).order_by(Payment.id)).all()
+    assert len(made) == 3
+    assert [answer.headers.get("Payment-Recorded-Before") for answer in paid] == [None, made[0], made[0]]
+    assert "Payment-Recorded-Before" not in client.get(addresses[1]).headers
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("payer", "days", "minor"), [("client", 1, 238_00), ("client", 0, 238_01), ("other", 0, 238_00)]
+)
+def test_a_payment_of_another_day_amount_or_customer_is_not_named(client, create, sessions, payer, days, minor):
+    """The invoice is the first customer's, over 238.00."""
+    address, today = f"/api/invoices/{create().json()['invoice_id']}", utc_now().date()
+    create(customer_email="other@example.com")
+    with sessions.begin() as session:
+        owner = select(Customer.id).where(Customer.email == f"{payer}@example.com")
+        money = Received("USD", minor, PaymentMethod.CASH, today - timedelta(days=days))
+        facts = {"customer_id": session.scalars(owner).one(), "received": money, "allocations": {}}
+        received.record(session, SYSTEM, **facts, today=today, now=utc_now())
+
+    answer = client.patch(address, json={"status": "paid"})
+
+    assert (answer.json()["status"], "Payment-Recorded-Before" in answer.headers) == ("paid", False)
 
 
 @on_sqlite
