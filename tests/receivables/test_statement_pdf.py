@@ -154,7 +154,7 @@ def test_what_was_withdrawn_or_cancelled_is_said_in_the_words_of_its_document(
     assert f"{invoice} {ended.number}, {cancelled}" in page
     words = writing(language)
     assert words.pgettext("credit note", "Withdrawn").lower() == withdrawn
-    assert words.gettext("Cancelled").lower() == cancelled
+    assert words.pgettext("invoice", "Cancelled").lower() == cancelled
 
 
 def test_what_was_paid_online_says_so_instead_of_the_payment_services_key(session):

@@ -51,17 +51,17 @@ def test_a_payment_that_takes_the_early_discount_is_warned_of_where_it_was_recor
     """2 % of 238.00 is 4.76: 233.24 settle each of two invoices."""
     with sessions.begin() as session:
         facts = {"issued_on": utc_now().date(), "payment_terms": "2% 10 days, net 30"}
-        invoices = [an_invoice(session, acme, a_line(), **facts).id for _ in range(2)]
+        both = [an_invoice(session, acme, a_line(), **facts).id for _ in range(2)]
     warned = []
-    for invoice in invoices:
-        page = opened(page_as, invoice)
+    for one in both:
+        page = opened(page_as, one)
         page.button(key="do_Record payment").click().run()
-        page.text_input(key=f"payment_amount_{invoice}").set_value("233,24")
+        page.text_input(key=f"payment_amount_{one}").set_value("233,24")
         page.button(key="do_Record payment").click().run()
-        warned.append([one.value for one in page.warning if "was recorded for this customer before" in one.value])
+        warned.append([said.value for said in page.warning if "was recorded for this customer before" in said.value])
         press(page, "record_payment", again="do_Record payment")
-        assert stored(sessions, invoice).state is InvoiceState.PAID
-    assert [len(one) for one in warned] == [0, 1]
+        assert stored(sessions, one).state is InvoiceState.PAID
+    assert [len(said) for said in warned] == [0, 1]
 
 
 def test_an_overpayment_pays_the_invoice_and_the_rest_is_kept(page_as, sessions, invoice):

@@ -17,8 +17,8 @@ from billing_core.invoices.lists.keyset import Listed
 from billing_core.invoices.models import LineType
 from billing_core.invoices.rows import InvoiceView, LineRow
 from billing_core.web.api import lacking
-from billing_core.web.api.invoices import repeated_payments
 from billing_core.web.api.exact_json import WrittenNumber, money, number
+from billing_core.web.api.invoices import repeated_payments
 from billing_core.web.api.problem_bodies import Refusal
 
 # Faster than calling the class, which a list does for every invoice.

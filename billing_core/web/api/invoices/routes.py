@@ -109,9 +109,7 @@ def update_invoice(
         status_changes.locked(session, caller.actor, invoice.id, status)
         _require_match(session, caller.actor, invoice_id, if_match, now=now)
     with _documented_refusals():
-        paid = status_changes.update(
-            session, caller.actor, invoice.id, changes.details(), status, now=now, today=today
-        )
+        paid = status_changes.update(session, caller.actor, invoice.id, changes.details(), status, now=now, today=today)
     answer = _answer(session, caller.actor, invoice_id, now=now)
     answer.headers.update(repeated_payments.headers(session, caller.actor, paid))
     return answer
