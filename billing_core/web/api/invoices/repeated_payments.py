@@ -24,6 +24,7 @@ def headers(session: Session, actor: Actor, payment: Payment | None) -> dict[str
     if payment is None:
         return {}
     amount = Money(payment.amount_minor, payment.currency)
-    alike = {"received_on": payment.received_on, "reference": payment.reference}
-    first = queries.alike(session, actor, payment.customer_id, amount, **alike)
+    first = queries.alike(
+        session, actor, payment.customer_id, amount, received_on=payment.received_on, reference=payment.reference
+    )
     return {HEADER: first.public_id} if first is not None and first.id != payment.id else {}
