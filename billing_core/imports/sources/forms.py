@@ -23,6 +23,7 @@ _OTHERS: Final = (
     (b"\xfd7zXZ", "an xz archive; ZIP and gzip are read"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive; ZIP and gzip are read"),
 )
+_BEGINNING: Final = 65_536
 _PROTECTED = "EncryptedPackage".encode("utf-16-le")
 _OTHER_ZIPS: Final = (
     ("word/", "a Word document"),
@@ -34,9 +35,11 @@ _OTHER_ZIPS: Final = (
 def form_of(stream: BinaryIO) -> Form:
     """Invalid where it is none of those that are read."""
     stream.seek(0)
-    beginning = stream.read(65_536)
+    beginning = stream.read(_BEGINNING)
     if not beginning.strip():
-        raise Invalid("The file is empty.")
+        if len(beginning) < _BEGINNING:
+            raise Invalid("The file is empty.")
+        return Form.TEXT  # rows may come below
     for signature, what in _OTHERS:
         if beginning.startswith(signature):
             raise Invalid(f"This is no table but {what}. {_SAVE_AS}")

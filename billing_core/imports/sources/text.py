@@ -77,11 +77,15 @@ def without_quotes(stream: BinaryIO, layout: Layout) -> Layout | None:
 
 
 def _sample(stream: BinaryIO, encoding: str) -> str:
-    """The beginning as text, without its incomplete last line. Wrong bytes are found later, with their line."""
+    """The beginning as text, without its incomplete last line, or what follows where it is blank. Wrong bytes are found
+    later, with their line.
+    """
     stream.seek(0)
     text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
     try:
         sample = text.read(_SAMPLE_CHARACTERS)
+        while sample and sample.isspace():
+            sample = text.read(_SAMPLE_CHARACTERS)
     finally:
         text.detach()
     if len(sample) < _SAMPLE_CHARACTERS:
@@ -113,8 +117,9 @@ def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
 
 
 def _parsed(sample: str, delimiter: str) -> list[list[str]]:
+    read = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     try:
-        return list(islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), _SAMPLE_ROWS))
+        return list(islice((row for row in read if len(row) > 1 or "".join(row).strip()), _SAMPLE_ROWS))
     except csv.Error:  # a cell that is too long is reported when the records are read
         return [next(csv.reader(sample.splitlines()[:1], delimiter=delimiter), [""])]
 
@@ -163,16 +168,26 @@ def _any_enclosed(rows: Sequence[Sequence[str]], delimiter: str) -> bool:
 
 
 def _first_rows(stream: BinaryIO, layout: Layout) -> list[shape.Row]:
-    """The first rows that are not blank. A fault after them is found when all are read."""
+    """The first rows that are not blank. A fault after them is found when all are read. Invalid where more lines than
+    any table begins with are blank: there may be rows far below.
+    """
     rows: list[shape.Row] = []
-    characters = 0
+    characters = blank = 0
     try:
-        for batch in islice(_records(stream, layout, size=1), MOST_BLANK):
-            row = batch.rows[0] if batch.rows else []
+        for batch in _records(stream, layout, size=1):
+            if not batch.rows:
+                continue
+            row = batch.rows[0]
             if any(cell.strip() for cell in row):
                 rows.append((batch.lines[0], row))
                 characters += sum(map(len, row))
+            else:
+                blank += 1
             if len(rows) == shape.SAMPLE_ROWS or (rows and characters > _SAMPLE_CHARACTERS):
+                break
+            if blank > MOST_BLANK:
+                if not rows:
+                    raise Invalid(f"The first {MOST_BLANK:,} lines of the file are blank. Remove them and try again.")
                 break
     except Invalid:
         if not rows:

@@ -87,6 +87,16 @@ def test_blank_lines_are_left_out_and_counted():
     assert rows == [(5, ["1", "2"]), (8, ["3", "4"])]
 
 
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" " * 20 + b"\n", b";;\n"])
+def test_rows_far_below_blank_lines_are_read_or_the_lines_are_named(blank):
+    content = b"sku;price\nA;1,50\nB;2,75\n"
+    assert read(blank * 10_000 + content)[1] == [(10_002, ["A", "1,50"]), (10_003, ["B", "2,75"])]
+    with pytest.raises(Invalid, match="The first 10,000 lines of the file are blank"):
+        read(blank * 10_001 + content)
+    with pytest.raises(Invalid, match="The file is empty"):
+        read(blank * 10_000)
+
+
 def test_a_file_of_a_header_alone_has_no_rows():
     layout, rows = read(b"a,b")
     assert (layout.header, rows) == (("a", "b"), [])
