@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from billing_core.customers import queries as customers
 from billing_core.identity import Actor
 from billing_core.imports import Kind, inbox
 from billing_core.imports.layouts import without_customer
@@ -9,6 +10,8 @@ from billing_core.imports.mapping import FromColumns
 from billing_core.imports.received import Received
 from pages.ui import formats
 from pages.ui.context import attempt
+from pages.ui.inputs import customer_names
+from pages.ui.reads import Reader
 from pages.ui.text import md
 
 
@@ -21,22 +24,38 @@ def draw(actor: Actor, received: Received) -> None:
     lacking = any(group.field == "customer_ref" and group.reason == "is empty" for group in groups)
     if not owner and not lacking:
         return
-    with st.form(f"import_{received.token}_owner_form", border=False):
-        ref = st.text_input(
-            "Orders without a customer belong to",
-            value=owner,
-            placeholder="customer_ref of a customer",
-            key=f"import_{received.token}_owner",
-            disabled=received.busy,
-            width=320,
-            help="Such as one for all sales at the till. It is remembered with the columns of the file. Without it, "
-            "such orders are rejected.",
-        ).strip()
-        said = st.form_submit_button("Use this customer", icon=":material/check:", disabled=received.busy)
+    read = Reader(actor)
+    said, chosen = _chosen(read, received, owner)
     _told(received)
-    if said and ref != owner:
+    if chosen != said and not received.busy:
+        ref = "" if chosen is None else read(customers.one, chosen).ref
         with attempt(f"{received.file_name}: check it again with the orders without a customer") as session:
             inbox.choose_owner(session, actor, received.token, ref)
+
+
+def _chosen(read: Reader, received: Received, owner: str) -> tuple[int | None, int | None]:
+    """The ids of who was said before, and of who is chosen now."""
+    key = f"import_{received.token}_owner"
+    said = read.plain(without_customer.id_of, owner) if owner else None
+    if st.session_state.get(f"{key}_said") != owner or key not in st.session_state:
+        # Also where it was said by another control, or for an earlier file of its layout.
+        st.session_state[key], st.session_state[f"{key}_said"] = said, owner
+    names = customer_names.offered(read, key=key, active_only=True)
+    if said is not None and said not in names:
+        names = {said: read(customers.name_of, said) or owner, **names}
+    chosen = st.selectbox(
+        "Orders without a customer belong to",
+        list(names),
+        index=None,
+        format_func=lambda one: names.get(one, str(one)),
+        placeholder=f"“{owner}” is no customer" if owner and said is None else "Choose a customer",
+        key=key,
+        disabled=received.busy,
+        width=320,
+        help="Such as one for all sales at the till. It is remembered with the columns of the file. Without it, "
+        "such orders are rejected.",
+    )
+    return said, chosen
 
 
 def _told(received: Received) -> None:

@@ -27,10 +27,15 @@ def belong_to(kind: Kind, mapping: Mapping, ref: str) -> Mapping:
     return Mapping({**mapping, "customer_ref": replace(origin, words=(*stays, *said))})
 
 
+def id_of(session: Session, ref: str) -> int | None:
+    """Of the customer of exactly this ref, unless it was merged into another; None where there is none."""
+    known = Customer.ref == ref, Customer.merged_into_id.is_(None)
+    return session.scalar(select(Customer.id).where(*known))
+
+
 def refuse_unknown(session: Session, ref: str) -> None:
     """Invalid unless it is that of a customer, or empty."""
-    known = Customer.ref == ref, Customer.merged_into_id.is_(None)
-    if ref and session.scalar(select(Customer.id).where(*known)) is None:
+    if ref and id_of(session, ref) is None:
         raise Invalid(f"No customer has the customer_ref “{shown(ref)}”", fields={"customer_ref": "is not known"})
 
 
