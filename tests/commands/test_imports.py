@@ -295,6 +295,34 @@ def test_what_is_left_out_is_said_and_can_be_taken_in(command, sessions):
     assert (code, "line 5, name: “” is empty" in err) == (1, True)
 
 
+def test_a_key_that_a_spreadsheet_may_have_cut_is_asked_about(command, sessions):
+    command(GOOD)
+    header = ["order_number", "customer_ref", "order_date", "status"]
+    orders = xlsx({"Orders": [header, [1234567890123450, "ACME", "2026-03-04", "shipped"]]})
+    code, _, err = command(orders, "orders")
+    assert code == 1
+    assert "order_number: 1234567890123450 is a number in the workbook, and spreadsheets keep 15 digits of one" in err
+    assert "    --reading order_number=exact   Right to the last digit: 1234567890123450\n" in err
+    assert row_count(sessions, Order) == 0
+    assert command(orders, "orders", "--reading", "order_number=exact")[0] == 0
+    with sessions() as session:
+        assert session.scalars(select(Order.number)).all() == ["1234567890123450"]
+
+
+def test_a_text_beside_numbers_of_a_workbook_is_asked_about(command, sessions):
+    command(GOOD)
+    command("order_number,customer_ref,order_date,status\nSO-1,ACME,2026-03-04,shipped\n", "orders")
+    lines = xlsx({"Lines": [["order_number", "sku", "quantity"], ["SO-1", "A", 12.5], ["SO-1", "B", "1.234"]]})
+    code, _, err = command(lines, "order-items")
+    assert (code, "quantity: 1.234: 1.234 (decimal point) or 1234 (decimal comma)?" in err) == (1, True)
+    assert command(lines, "order-items", "--reading", "quantity=comma")[0] == 0
+
+
+def test_a_text_whose_rows_are_far_below_blank_lines_says_so(command):
+    code, _, err = command("\n" * 10_001 + GOOD)
+    assert (code, "The first 10,000 lines of the file are blank" in err) == (1, True)
+
+
 def test_how_a_file_is_read_can_be_said(command, sessions):
     content = "A:Łódź\nB:Kraków\n".encode("iso8859-2")
     reading = ("--encoding", "iso8859-2", "--separator", ":", "--header-line", "0")

@@ -32,7 +32,27 @@ _ELAPSED: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,17}")
 _FIRST_DAY_1900, _FIRST_DAY_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001  a sheet knows no zone
 _SURE_DIGITS, _DIGITS_OF_A_DOUBLE = 15, 17
+# A double's; what claims to have more zeros would fill memory with them.
+_FURTHEST: Final = 400
 _LAST_SERIAL: Final = 2_958_466  # the day after 9999-12-31
+
+
+class NumberCell(str):
+    """A number that a workbook holds as one and that could be misread, or is not whole to the last digit. It has a
+    decimal point whatever the texts of its column have, and proves nothing about them.
+    """
+
+    __slots__ = ()
+
+    @property
+    def digits(self) -> str:
+        """The number without an exponent, and without the 0 that keeps it from being taken for thousands."""
+        return f"{Decimal(self):f}" if self.is_cut else self.rstrip("0")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its last digits may be lost: a spreadsheet keeps fifteen, and puts noughts for the others."""
+        return "E" in self
 
 
 def look_of(format_id: int, code: str | None) -> Look:
@@ -58,7 +78,7 @@ def written(text: str, look: Look, from_1904: bool) -> str:
     except ValueError:
         return text
     if look is Look.PERCENTAGE:
-        return f"{number(str(_meant(text) * 100))}%"
+        return NumberCell(f"{number(str(_meant(text) * 100))}%")
     if look is Look.DURATION:
         return duration(timedelta(days=value)) if abs(value) < _LAST_SERIAL else number(text)
     if not 0 <= value < _LAST_SERIAL:
@@ -71,23 +91,40 @@ def written(text: str, look: Look, from_1904: bool) -> str:
 
 
 def number(text: str) -> str:
-    """Plain, with a decimal point. 1.234 becomes 1.2340, which nobody takes for thousands."""
-    if _WHOLE.fullmatch(text):
+    """Plain, with a decimal point. 1.234 becomes 1.2340, which nobody takes for thousands, and 1234567890123450, of
+    which the last digits may be lost, 1.234567890123450E+15.
+    """
+    if _WHOLE.fullmatch(text) and (len(text) <= _SURE_DIGITS or text[-1] != "0"):
         return text
     try:
         value = _meant(text)
     except (ValueError, InvalidOperation):
         return text
-    if not value.is_finite():
+    if not value.is_finite() or abs(value.adjusted()) > _FURTHEST:
         return text
-    figures = value.as_tuple()
-    if isinstance(figures.exponent, int) and figures.exponent > 0 and len(figures.digits) >= _SURE_DIGITS:
-        return f"{value:E}"  # the digits that a double has no room for: noughts would pass for what was meant
+    if _may_be_cut(value):
+        return NumberCell(f"{value:E}")
     plain = format(value, "f")
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
     whole, _, decimals = plain.lstrip("-").partition(".")
-    return f"{plain}0" if len(decimals) == 3 and len(whole) <= 3 else plain
+    if not decimals:
+        return plain
+    return NumberCell(f"{plain}0" if len(decimals) == 3 and len(whole) <= 3 else plain)
+
+
+def _may_be_cut(value: Decimal) -> bool:
+    """Whether it is whole, ends in 0, and has more digits than a spreadsheet keeps, but not more than a double: those
+    another program wrote, and meant.
+    """
+    if value.adjusted() < _SURE_DIGITS:
+        return False
+    figures = value.as_tuple()
+    exponent = int(figures.exponent)
+    digits = "".join(map(str, figures.digits))
+    kept = digits.rstrip("0")
+    ends_in_nought = exponent + len(digits) - len(kept) > 0
+    return ends_in_nought and (exponent > 0 or len(kept) <= _DIGITS_OF_A_DOUBLE)
 
 
 def _meant(text: str) -> Decimal:

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from billing_core.errors import Invalid
 from billing_core.imports.sources import markup, unpacking
-from billing_core.imports.sources.cell_texts import duration, number
+from billing_core.imports.sources.cell_texts import NumberCell, duration, number
 from billing_core.imports.sources.layout import Notes
 from billing_core.imports.sources.limits import MOST_COLUMNS, MOST_SHEETS
 from billing_core.imports.sources.shared_texts import within_length, within_limit
@@ -155,7 +155,7 @@ class _Content:
         if kind in ("float", "currency"):
             return number(cell.get("office:value", ""))
         if kind == "percentage":
-            return f"{_percent(cell.get('office:value', ''))}%"
+            return NumberCell(f"{_percent(cell.get('office:value', ''))}%")
         if kind == "date":
             return cell.get("office:date-value", "").replace("T", " ").removesuffix(" 00:00:00")
         if kind == "time":

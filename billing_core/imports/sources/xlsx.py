@@ -169,7 +169,7 @@ class _Cells:
         number = int(style) if style.isdecimal() else 0
         look = self._looks[number] if number < len(self._looks) else Look.NUMBER
         if look is Look.NUMBER:
-            return lambda value: value if value.isdecimal() else written(value, look, False)
+            return lambda value: value if len(value) < 16 and value.isdecimal() else written(value, look, False)
         return lambda value: written(value, look, self._from_1904)
 
     def _shared_text(self, value: str) -> str:

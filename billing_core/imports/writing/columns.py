@@ -10,10 +10,11 @@ from billing_core.imports.writing.questions import Question
 # What can be said of a column, and what it means: one of each.
 _OF_NUMBERS: Final = (numbers.READINGS,)
 _OF_TEXTS: Final = (damage.READINGS,)
+_OF_CODES: Final = (damage.CODE_READINGS,)
 _READINGS: Final[dict[Written, tuple[Mapping[str, str], ...]]] = {
     Written.TEXT: _OF_TEXTS,
-    Written.CODE: _OF_TEXTS,
-    Written.POSTAL_CODE: _OF_TEXTS,
+    Written.CODE: _OF_CODES,
+    Written.POSTAL_CODE: _OF_CODES,
     Written.NUMBER: _OF_NUMBERS,
     Written.PERCENT: _OF_NUMBERS,
     Written.MONEY: _OF_NUMBERS,
@@ -65,13 +66,16 @@ def with_reading(written: Written, readings: Sequence[str], reading: str) -> tup
 
 def column(written: Written, readings: Sequence[str], zone: str) -> Column | None:
     """None where every cell is read as it stands. ``zone`` is the business's."""
-    if written is Written.AS_IT_STANDS or damage.AS_WRITTEN in readings:
+    if written is Written.AS_IT_STANDS:
         return None
+    if damage.AS_WRITTEN in readings:
+        return damage.AsWritten()
+    exact = damage.EXACT in readings
     match written:
         case Written.TEXT | Written.CODE:
-            return damage.Texts(code=written is Written.CODE)
+            return damage.Texts(code=written is Written.CODE, exact=exact)
         case Written.POSTAL_CODE:
-            return damage.PostalCodes()
+            return damage.PostalCodes(exact=exact)
         case Written.DAY:
             return days.Days(readings, zone)
         case Written.INSTANT:

@@ -6,10 +6,13 @@ from itertools import repeat
 from typing import Final
 
 from billing_core.imports.cells import Unreadable
-from billing_core.imports.writing.questions import Question
+from billing_core.imports.sources.cell_texts import NumberCell
+from billing_core.imports.writing.questions import Choice, Question
 
 AS_WRITTEN: Final = "as-written"
+EXACT: Final = "exact"
 READINGS: Final = {AS_WRITTEN: "as it stands in the file"}
+CODE_READINGS: Final = {**READINGS, EXACT: "numbers are right to the last digit"}
 
 _BLANKS: Final = {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\ufeff": None, "\u200b": None, "\u2060": None}
 _PLAIN_BLANKS: Final = str.maketrans(_BLANKS)
@@ -20,6 +23,13 @@ _EXPONENT: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
 # What our own files write before a text that a spreadsheet would take for a formula.
 _BEFORE_A_FORMULA: Final = re.compile("'(?=[=+\\-@＝＋－＠\t\r\n])")
 _BEFORE_A_CODE: Final = re.compile(r"'(?=[0-9=+\-@])")
+
+_LOST: Final = (
+    "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
+    "export the file again, and open it as text"
+)
+# A number of more digits cannot be held by a workbook; the last ones of others may be right.
+_MOST_HELD: Final = 17
 
 # How many digits the postal codes of a country have, some of which begin with 0.
 _DIGITS: Final = {
@@ -48,29 +58,45 @@ class Texts:
 
     priced = misread = at_odds = False
 
-    def __init__(self, *, code: bool) -> None:
-        self._code = code
-        self._repaired = ""
+    def __init__(self, *, code: bool, exact: bool = False) -> None:
+        """``exact``: somebody has said that numbers of a workbook are right to the last digit."""
+        self._code, self._exact = code, exact
+        self._repaired = self._cut = ""
 
     def read(self, cell: str) -> str:
         """The text that was meant; Unreadable where a spreadsheet has destroyed a code."""
+        if isinstance(cell, NumberCell):
+            return self._of_number(cell)
         if _SUSPICIOUS.isdisjoint(cell):
             return cell
         text = unwrapped(cell, code=self._code)
         if self._code and _EXPONENT.fullmatch(text):
-            raise Unreadable(
-                "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
-                "export the file again, and open it as text"
-            )
+            raise Unreadable(_LOST)
         if text and not self._repaired and text != cell.translate(_PLAIN_BLANKS).strip():
             self._repaired = f"{cell.strip()}, which is {text}"
         return text
 
-    def again(self) -> None:
-        self._repaired = ""
+    def _of_number(self, cell: NumberCell) -> str:
+        digits = cell.digits
+        if self._code and cell.is_cut:
+            if len(digits.lstrip("-")) > _MOST_HELD:
+                raise Unreadable(_LOST)
+            if not self._exact:
+                self._cut = self._cut or digits
+        return digits
 
-    def questions(self, _field: str, _column: str) -> list[Question]:
-        return []
+    def again(self) -> None:
+        self._repaired = self._cut = ""
+
+    def questions(self, field: str, column: str) -> list[Question]:
+        """Whether long numbers of a workbook are what was meant, where they look as if they were cut."""
+        if not self._cut:
+            return []
+        text = (
+            f"{self._cut} is a number in the workbook, and spreadsheets keep 15 digits of one: the last may have been "
+            "another. Enter such numbers as text, or say that they are right"
+        )
+        return [Question(field, column, text, (Choice(EXACT, f"Right to the last digit: {self._cut}"),))]
 
     def notes(self, column: str) -> list[str]:
         if not self._repaired:
@@ -78,11 +104,21 @@ class Texts:
         return [f"“{column}” has cells with signs that a spreadsheet put around them, such as {self._repaired}"]
 
 
+class AsWritten(Texts):
+    """Texts of which somebody has said that they are as they stand in the file."""
+
+    def __init__(self) -> None:
+        super().__init__(code=False)
+
+    def read(self, cell: str) -> str:
+        return cell.digits if isinstance(cell, NumberCell) else cell
+
+
 class PostalCodes(Texts):
     """Postal codes of one column. Where the country of each row is known, ``restored`` gives back lost zeros."""
 
-    def __init__(self) -> None:
-        super().__init__(code=True)
+    def __init__(self, *, exact: bool = False) -> None:
+        super().__init__(code=True, exact=exact)
         # Whether some are digits alone: others cannot have lost any.
         self._numeric = False
         self._restored = self._doubtful = self._with_zero = ""

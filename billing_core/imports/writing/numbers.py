@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from billing_core.imports.cells import Unreadable
+from billing_core.imports.sources.cell_texts import NumberCell
 from billing_core.imports.writing import Written
 from billing_core.imports.writing.currencies import without_currency
 from billing_core.imports.writing.damage import unwrapped
@@ -49,6 +50,8 @@ class Numbers:
         if not text:
             return text
         minus, digits = self._bare(text)
+        if isinstance(cell, NumberCell) and (held := _held(digits)) is not None:
+            return minus + held
         meanings = _meanings(digits)
         if not meanings:
             return minus + _with_exponent(digits)
@@ -96,6 +99,14 @@ class Numbers:
                 again, text = _minus(bare)
                 minus = "" if minus and again else minus or again
         return minus, text
+
+
+def _held(digits: str) -> str | None:
+    """Of a number that a workbook holds as one; None where something else is left beside it."""
+    try:
+        return f"{Decimal(digits):f}"
+    except InvalidOperation:
+        return None
 
 
 def unmistakable(number: Decimal) -> str:
