@@ -149,8 +149,12 @@ def _bring_promo_code_in_line(body: dict[str, Any]) -> None:
 
 def _bring_import_in_line(body: dict[str, Any]) -> None:
     """Without what has a form of its own, or names what the file holds."""
-    for name in body.keys() - {"file", "when_certain", "token", "lines", "repeats"}:
+    left_out = body.keys() - {"file", "when_certain", "token", "lines", "repeats"}
+    for name in left_out:
         del body[name]
+    if left_out and "file" in body:
+        # A body that was changed is held against the description again, by which bytes are no text, and so wrong.
+        body["file"] = "customer_ref,name\nACME,Acme Inc\n"
 
 
 def _whole(amount: float) -> float:
