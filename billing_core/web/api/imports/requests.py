@@ -34,6 +34,9 @@ _ABOUT: Final = {
     "keep-line": "A line that is a row, though it looks like a total",
     "drop-line": "A line that is no row",
 }
+_CHOICES: Final = {
+    name: {"enum": [one.value for one in choices]} for name, choices in (("lines", Lines), ("repeats", Repeats))
+}
 ImportId = Annotated[int, Path(alias="import_id", ge=1, le=LARGEST_ID, description="The import's id", examples=[7])]
 OfKind = Annotated[Kind | None, Query(description="Of what it holds of this kind")]
 OfFile = Annotated[str | None, Query(max_length=255, description="Of this file of an archive, as `files` name it")]
@@ -111,7 +114,7 @@ def poster_of(caller: Caller) -> Poster:
 
 def _field(name: str) -> dict[str, Any]:
     about = _ABOUT[name] + ("; several with one a line" if name in answers.SEVERAL else "")
-    return {"type": "string", "minLength": 1, "description": about}
+    return {"type": "string", "minLength": 1, **_CHOICES.get(name, {}), "description": about}
 
 
 _FORM: Final[dict[str, Any]] = {
