@@ -4,12 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
+from typing import Any, Final
 
 from billing_core.email_addresses import mailbox, on_the_wire
+
+# A line of a header has 78 characters, the first one "Subject: " among them.
+_LONGEST_WORD: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def compose(
     The same key always gives the same Message-ID. Who gets a blind copy stands nowhere in it.
     """
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = " ".join(subject.split())
+    mail.set_raw("Subject", _encoded(" ".join(subject.split())))
     mail["From"] = _address(sender, content.get("sender_name", ""))
     mail["To"] = [_address(one) for one in to]
     if cc:
@@ -58,6 +62,14 @@ def compose(
     if content.get("language"):
         mail["Content-Language"] = content["language"]
     return mail
+
+
+def _encoded(subject: str) -> str:
+    """As it is sent: whole in encoded words, unless its own words are plain and fit on lines. EmailMessage encodes word
+    by word, and where it breaks a line before such a word the receiver reads two blanks.
+    """
+    plain = subject.isascii() and "=?" not in subject and max(map(len, subject.split()), default=0) <= _LONGEST_WORD
+    return Header(subject, "us-ascii" if plain else "utf-8", header_name="Subject").encode()
 
 
 def mail_id(key: str) -> str:

@@ -1,18 +1,22 @@
 """What a mail is made of."""
 
+import email
+import email.policy
 import hashlib
 from datetime import UTC, datetime
 
-from billing_core.outbox.mail import Attachment, compose
+import pytest
+
+from billing_core.outbox.mail import Attachment, as_bytes, compose
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
-def a_mail(*attachments, sender="billing@ours.example", **content):
+def a_mail(*attachments, sender="billing@ours.example", subject="Invoice", **content):
     return compose(
         key="k1",
         to=["ap@acme.example"],
-        subject="Invoice",
+        subject=subject,
         content={"text": "Hello\n", **content},
         sender=sender,
         attachments=attachments,
@@ -24,6 +28,31 @@ def test_its_id_is_made_of_its_key_and_our_domain():
     expected = hashlib.sha256(b"k1").hexdigest()
     assert a_mail()["Message-ID"] == f"<{expected[:40]}@ours.example>"
     assert a_mail(sender="billing@müller.example")["Message-ID"].endswith("@xn--mller-kva.example>")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Zahlungserinnerung: Rechnung INV-2026-637 war am 1. November 2026 fällig",
+        "Rappel : la facture INV-2026-642 était à régler le 1er novembre 2026",
+        "فاتورة INV-2026-007 من شركة الكتب المحدودة " * 5 + "😀",
+        "Invoice =?utf-8?q?INV?= of 5 May",
+        "Plain words that are longer than a line " * 6 + "end",
+        "x" * 300,
+    ],
+)
+def test_a_subject_is_read_as_it_was_written_however_long_it_is(subject):
+    mail = a_mail(subject=subject)
+    sent = as_bytes(mail)
+    assert email.message_from_bytes(sent, policy=email.policy.default)["Subject"] == subject
+    assert mail["Subject"] == subject
+    # RFC 5322, 2.1.1
+    assert max(len(line) for line in sent.partition(b"\r\n\r\n")[0].split(b"\r\n")) <= 78
+
+
+def test_a_subject_is_one_header_whatever_stands_in_it():
+    mail = email.message_from_bytes(as_bytes(a_mail(subject="One\r\nBcc: ü@acme.example")), policy=email.policy.default)
+    assert (mail["Subject"], mail["Bcc"]) == ("One Bcc: ü@acme.example", None)
 
 
 def test_a_plain_mail_has_a_text_and_nothing_that_was_not_given():
