@@ -27,6 +27,12 @@ from billing_core.recipients import MOST, addresses, in_a_list, list_fault
 from billing_core.text import control_character
 
 LARGEST: Final = Decimal(10**9)
+# A long number as a spreadsheet writes it into a CSV.
+SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
+DIGITS_LOST: Final = (
+    "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
+    "export the file again, and open it as text"
+)
 
 
 class Unreadable(ValueError):
@@ -129,6 +135,9 @@ def event_names(field: str, *, filled: bool = False) -> Callable[[Sequence[str]]
         together = "".join(texts)
         if (filled and "" in texts) or max(map(len, texts), default=0) > longest or not together.isprintable():
             return None
+        # Two ids that a spreadsheet has shortened may be the same text: then one event would be missing.
+        if "E+" in together or "e+" in together:
+            return None
         return None if "'" in together and list(map(unescaped, texts)) != texts else texts
 
     return names
@@ -139,6 +148,8 @@ def event_name(field: str) -> Callable[[str], str]:
 
     def name(cell: str) -> str:
         text = words(cell, longest=reading.LONGEST[field])
+        if SHORTENED.fullmatch(text):
+            raise Unreadable(DIGITS_LOST)
         if not text.isprintable():
             raise Unreadable("has a character in it that cannot be kept")
         return text

@@ -155,6 +155,15 @@ WRONG = {
         f"{'x' * 256},ACME,2026-03-10T10:00:00Z,,,,,",
         ("event_id", "x" * 119 + "…", "is 256 characters long; at most 255 are kept"),
     ),
+    "a shortened id": (
+        "1.23457E+12,ACME,2026-03-10T10:00:00Z,,,,,",
+        (
+            "event_id",
+            "1.23457E+12",
+            "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
+            "export the file again, and open it as text",
+        ),
+    ),
     "customer": (
         "1,NONE,2026-03-10T10:00:00Z,,,,,",
         ("customer_ref", "NONE", "no customer has this customer_ref; import customers first"),

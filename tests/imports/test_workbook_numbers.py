@@ -119,3 +119,14 @@ def test_other_texts_prove_it(one_order, take_in, sessions, proof, meant):
     content = book(LINES, ["SO-1", "A", 12.5], ["SO-1", "B", "1.234"], ["SO-1", "C", proof])
     assert take_in("order-items", content).applied
     assert quantities(sessions) == [("A", Decimal("12.5")), *zip("BC", map(Decimal, meant), strict=True)]
+
+
+@pytest.mark.parametrize("column", ["event_id", "user"])
+def test_ids_of_events_that_a_workbook_has_cut_are_refused(two_customers, take_in, column):
+    """Of 1234567890123456781 and …782 a workbook keeps 1234567890123456800 twice: one event would be missing."""
+    rows = [{"event_id": f"e-{line}", "user": "ana"} | {column: 1234567890123456800} for line in (2, 3)]
+    header = ["event_id", "customer_ref", "time", "user"]
+    given = ([row["event_id"], "ACME", "2026-03-10T10:00:00Z", row["user"]] for row in rows)
+    outcome = take_in("usage", book(header, *given))
+    assert not outcome.applied
+    assert [(line, name) for line, name, *_ in rejections(outcome)] == [(2, column), (3, column)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import Final
 
+from billing_core.imports import cells
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.sources.cell_texts import NumberCell
 from billing_core.imports.writing.questions import Choice, Question
@@ -19,15 +20,10 @@ _PLAIN_BLANKS: Final = str.maketrans(_BLANKS)
 # Without any of these a cell is as it was meant.
 _SUSPICIOUS: Final = frozenset({"'", "=", "+", *_BLANKS})
 _AS_FORMULA: Final = re.compile('="((?:[^"]|"")*)"')
-_EXPONENT: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
 # What our own files write before a text that a spreadsheet would take for a formula.
 _BEFORE_A_FORMULA: Final = re.compile("'(?=[=+\\-@＝＋－＠\t\r\n])")
 _BEFORE_A_CODE: Final = re.compile(r"'(?=[0-9=+\-@])")
 
-_LOST: Final = (
-    "was destroyed by a spreadsheet, which shows long numbers so and forgets their digits: "
-    "export the file again, and open it as text"
-)
 # A number of more digits cannot be held by a workbook; the last ones of others may be right.
 _MOST_HELD: Final = 17
 
@@ -70,8 +66,8 @@ class Texts:
         if _SUSPICIOUS.isdisjoint(cell):
             return cell
         text = unwrapped(cell, code=self._code)
-        if self._code and _EXPONENT.fullmatch(text):
-            raise Unreadable(_LOST)
+        if self._code and cells.SHORTENED.fullmatch(text):
+            raise Unreadable(cells.DIGITS_LOST)
         if text and not self._repaired and text != cell.translate(_PLAIN_BLANKS).strip():
             self._repaired = f"{cell.strip()}, which is {text}"
         return text
@@ -80,7 +76,7 @@ class Texts:
         digits = cell.digits
         if self._code and cell.is_cut:
             if len(digits.lstrip("-")) > _MOST_HELD:
-                raise Unreadable(_LOST)
+                raise Unreadable(cells.DIGITS_LOST)
             if not self._exact:
                 self._cut = self._cut or digits
         return digits
