@@ -129,7 +129,7 @@ class Drawn:
 
     def meant(self) -> Meant:
         rows = self._combined() if "orders" in self.shape.kinds else self._single()
-        return Meant(self.shape, rows, self.draw(st.sampled_from(["here", "there"])), CUSTOMERS)
+        return Meant(self.shape, rows, self.draw(st.sampled_from(["here", "there"])), CUSTOMERS, ORDERS)
 
     def _combined(self) -> list[Row]:
         """Orders, with their customers where the file holds them, and a row for each of their lines."""

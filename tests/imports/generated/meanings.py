@@ -142,24 +142,38 @@ _KEYS = {
 class Meant:
     """What a file holds: ``rows`` with the meaning of each of their cells, also of those that are left blank below the
     first row of an order. ``whose``: how instants are meant. ``currencies``: those of customers who are there.
+    ``orders``: the numbers of those that are there.
     """
 
     shape: Shape
     rows: list[Row]
     whose: str = "here"
     currencies: dict[str, str] = field(default_factory=dict)
+    orders: tuple[str, ...] = ()
 
     def stored(self, used: dict[str, set[str]]) -> Stored:
         """What is to be stored, by kind, if these columns are used for each."""
-        return {kind: self._of_kind(kind, columns) for kind, columns in used.items()}
+        left_out = self._left_out_orders(used.get("orders", set()))
+        return {kind: self._of_kind(kind, columns, left_out) for kind, columns in used.items()}
 
-    def _of_kind(self, kind: str, used: set[str]) -> list[tuple[Any, ...]]:
+    def _left_out_orders(self, used: set[str]) -> set[Any]:
+        """The numbers of orders of which no row counts, as their status says: their lines go with them."""
+        if "orders" not in self.shape.kinds:
+            return set()
+        said: dict[Any, bool] = {}
+        for row in self.rows:
+            number = self._value("orders", "order_number", row, used)
+            out = self._value("orders", "status", row, used) == LEFT_OUT
+            said[number] = out and said.get(number, True)
+        return {number for number, out in said.items() if out and number not in self.orders}
+
+    def _of_kind(self, kind: str, used: set[str], left_out: set[Any]) -> list[tuple[Any, ...]]:
         found: dict[tuple[Any, ...], Any] = {}
         for number, row in enumerate(self.rows):
             if kind in ("order-items", "products") and self.shape.own and all(row[own] == "" for own in self.shape.own):
                 continue
             values = {name: self._value(kind, name, row, used) for name in FIELDS[kind]}
-            if values.get("status") == LEFT_OUT:
+            if values.get("status") == LEFT_OUT or (kind == "order-items" and values["order_number"] in left_out):
                 continue
             if kind == "rates" and values["currency"] is None:
                 values["currency"] = self.currencies.get(values["customer_ref"])
