@@ -63,3 +63,12 @@ def test_nor_do_the_rows_below_it_belong_to_the_order_above(sessions):
     assert (outcome.new, outcome.set_aside) == (1, 2)
     with sessions() as session:
         assert what_is_there(session)["order-items"] == [("SO-1", "MUG", 7)]
+
+
+@pytest.mark.parametrize("number", ['"=""0815"""', "'0815", "0815 "], ids=["a formula", "an apostrophe", "a blank"])
+def test_a_number_with_a_spreadsheets_signs_around_it_is_that_of_the_row_above(sessions, number):
+    rows = f"{number},a@x.example,paid,fulfilled,2026-03-02,7,Mug,MUG\n0815,,,,,1,Cup,CUP\n"
+    outcomes = take_in_whole(sessions, (SHOPIFY + rows).encode())
+    assert all(outcome.applied for outcome in outcomes)
+    with sessions() as session:
+        assert what_is_there(session)["order-items"] == [("0815", "CUP", 1), ("0815", "MUG", 7)]

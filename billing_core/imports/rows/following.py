@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import BinaryIO
 
 from billing_core.imports import sources
+from billing_core.imports.writing.damage import unwrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class _Firsts:
             ours = row
             if len(row) == width:
                 named = row[key]
-                again = named == first[key] and not _blank(named)
+                again = not _blank(named) and _same_key(named, first[key])
                 if not again and _begins(row, first, key, self._shared):
                     first, above, nothing_new = row, list(cells(row)), None
                 elif above is not None and (again or blanks or not _blank(named)):
@@ -129,12 +130,17 @@ def _blank(cell: str) -> bool:
     return not cell or cell.isspace()
 
 
+def _same_key(one: str, other: str) -> bool:
+    """A spreadsheet may have put signs around one of them."""
+    return one == other or unwrapped(one, code=True).strip() == unwrapped(other, code=True).strip()
+
+
 def _begins(row: Sequence[str], first: Sequence[str], key: int, shared: Sequence[int]) -> bool:
     """Whether the row is no further one of the first: by its key, or, where that is missing, by another cell in one of
     the columns in which all rows of one key have the same.
     """
     if not _blank(row[key]):
-        return row[key] != first[key]
+        return not _same_key(row[key], first[key])
     return any(row[place] != first[place] and not _blank(row[place]) for place in shared)
 
 
