@@ -78,10 +78,9 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
 def _told(going: Sequence[InvoiceRow], *, discounted: bool) -> None:
     amounts = " · ".join(formats.money(one.due_minor, one.currency) for one in by_currency(going))
     of_what = "of what is due, less the discount for early payment," if discounted else "of the whole amount due"
-    undone = "" if discounted else "; each can be undone on its invoice"
     st.markdown(
         f"A payment {of_what} is recorded for each of **{formats.counted(len(going), 'invoice')}**, "
-        f"in total **{amounts}**. Nothing has been recorded yet{undone}."
+        f"in total **{amounts}**. Nothing has been recorded yet; each can be undone on its invoice."
     )
     tables.show(
         going,

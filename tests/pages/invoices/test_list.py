@@ -354,6 +354,7 @@ def test_marking_paid_tells_of_discounts_for_early_payment_and_records_those_tha
     page.checkbox(key="paying_discount").check()
     page.button(key="bulk_pay").click().run()
     assert "in total **471.24\N{NO-BREAK SPACE}USD**" in as_read(page.markdown[-1].value)
+    assert "each can be undone on its invoice" in as_read(page.markdown[-1].value)
     assert sorted(page.dataframe[-1].value["Payment"]) == ["233.24", "238.00"]
     confirm(page, "bulk_pay", "pay")
     assert not page.exception
